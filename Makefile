@@ -1,0 +1,55 @@
+# Tapeline. `make` lists the targets; each one sets up what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SOURCE ?= simulated
+SYMBOLS ?=
+ARGS ?=
+
+.PHONY: help run test check format bench lock setup clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Tapeline needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=/path/to/python3.11.")'
+	@echo "Setting up: virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+$(READY): requirements.lock pyproject.toml | $(VENV)/bin/uv
+	@echo "Setting up: packages of requirements.lock (a minute or two the first time)"
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(READY)  ## Create or refresh the virtual environment
+
+run: $(READY)  ## Run everything on this machine: make run SOURCE=yahoo SYMBOLS=AAPL,MSFT
+	@exec $(BIN)/tapeline up --source $(SOURCE) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(ARGS)
+
+test: $(READY)  ## Run all tests (ARGS="-k quotes" passes options to pytest)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## Lint, types, SQL, template and YAML
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint infra/template.yaml
+	$(BIN)/yamllint --strict .
+
+format: $(READY)  ## Apply the formatter and the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)  ## Measure against baselines, in one run
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml --output-file requirements.lock
+
+clean:  ## Remove the environment, the caches and build output (data in .tapeline stays)
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,87 @@
+"""Where a quote rests in S3: trading dates, raw-zone and reject keys, both ways."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
+RAW_PREFIX = "raw-data/"
+REJECTED_PREFIX = "rejected/"
+
+_KEY_TIME = "%Y-%m-%dT%H-%M-%SZ"
+_KEY = re.compile(
+    r"(?P<prefix>raw-data/|rejected/)dt=(?P<date>\d{4}-\d\d-\d\d)/"
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)-(?P<shard>[A-Za-z0-9_.-]+)-(?P<sequence>\d+)\.json\.gz"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectKey:
+    """The parts of a key in the raw zone or among the rejects.
+
+    Attributes
+    ----------
+    prefix : str
+        `RAW_PREFIX` or `REJECTED_PREFIX`.
+    trading_date : date
+        Date in New York; of the quotes in the raw zone, of the arrival among the rejects.
+    first_time : datetime
+        Time of the object's first record, UTC, whole seconds.
+    shard_id : str
+        Kinesis shard the batch came from.
+    sequence_number : str
+        Sequence number of the object's first record.
+    """
+
+    prefix: str
+    trading_date: date
+    first_time: datetime
+    shard_id: str
+    sequence_number: str
+
+    def __str__(self) -> str:
+        moment = self.first_time.astimezone(UTC).strftime(_KEY_TIME)
+        return f"{self.prefix}dt={self.trading_date.isoformat()}/{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
+
+
+def trading_date(moment: datetime) -> date:
+    """Return the calendar date in New York of an aware moment, the partition `dt`.
+
+    >>> from datetime import timezone
+    >>> trading_date(datetime(2026, 3, 13, 3, 59, tzinfo=timezone.utc))  # 23:59 the evening before, daylight saving
+    datetime.date(2026, 3, 12)
+    """
+    return moment.astimezone(NEW_YORK).date()
+
+
+def raw_key(first_time: datetime, shard_id: str, sequence_number: str) -> str:
+    """Return the key of the raw-zone object whose first quote has this time, shard and sequence number."""
+    return str(ObjectKey(RAW_PREFIX, trading_date(first_time), first_time, shard_id, sequence_number))
+
+
+def rejected_key(first_arrival: datetime, shard_id: str, sequence_number: str) -> str:
+    """Return the key of the rejects object whose first record arrived at this time."""
+    return str(ObjectKey(REJECTED_PREFIX, trading_date(first_arrival), first_arrival, shard_id, sequence_number))
+
+
+def parse_key(key: str) -> ObjectKey:
+    """Read a key made by `raw_key` or `rejected_key`.
+
+    Raises
+    ------
+    ValueError
+        If the key is neither.
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(f"expected raw-data/ or rejected/ dt=YYYY-MM-DD/<time>-<shard>-<sequence>.json.gz, found {key!r}")
+    return ObjectKey(
+        match["prefix"],
+        date.fromisoformat(match["date"]),
+        datetime.strptime(match["time"], _KEY_TIME).replace(tzinfo=UTC),
+        match["shard"],
+        match["sequence"],
+    )

@@ -1,0 +1,240 @@
+"""A quote: what one price looks like on the stream and in the raw zone, and how it is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+
+MAX_QUOTE_BYTES = 8 * 1024
+"""A quote is some 300 bytes; DynamoDB would take 400 kB, and no honest quote comes near."""
+
+FUTURE_TOLERANCE = timedelta(minutes=5)
+"""How far a quote's time may lie ahead of its arrival on the stream: clocks differ, markets do not trade tomorrow."""
+
+MAX_SIGNIFICANT_DIGITS = 38
+"""DynamoDB keeps 38 significant digits (Developer Guide, "Supported data types and naming rules")."""
+
+MAX_ABSOLUTE_USD = Decimal(10) ** 12
+MAX_SHARES = 2**63 - 1
+
+_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}")
+_SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
+_PRICES = ("open", "high", "low", "price", "previous_close")
+
+
+class QuoteRejectedError(ValueError):
+    """A record that is not a quote.
+
+    Attributes
+    ----------
+    reason : str
+        One word of a small, stable set (``not_json``, ``missing_field``, ``negative_price``, …) to count and filter by.
+    detail : str
+        What was expected and what was found.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """One price of one symbol at one time.
+
+    Attributes
+    ----------
+    symbol : str
+        Ticker as Yahoo spells it, such as ``BRK-B`` or ``^GSPC``.
+    timestamp : str
+        Time of the quote itself, UTC, ``2026-03-12T14:30:00Z`` or with milliseconds; never the time of the fetch.
+    open, high, low, price, previous_close : Decimal
+        USD; open, high and low are the day's so far.
+    volume : int
+        Shares traded so far today.
+    source : str
+        Where the quote came from: ``yahoo``, ``simulated``, ``replay``, …
+    ingested_at : str
+        When the producer got it, UTC, in the same form as ``timestamp``.
+    """
+
+    symbol: str
+    timestamp: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    price: Decimal
+    previous_close: Decimal
+    volume: int
+    source: str
+    ingested_at: str
+
+    @property
+    def time(self) -> datetime:
+        """The quote's own time as an aware datetime."""
+        return read_timestamp(self.timestamp)
+
+    def to_json(self) -> str:
+        """Return the record as it goes on the stream: one line, the fields in order, numbers exactly as they are."""
+        numbers = ", ".join(f'"{name}": {getattr(self, name):f}' for name in _PRICES)
+        return (
+            f'{{"symbol": "{self.symbol}", "timestamp": "{self.timestamp}", {numbers}, "volume": {self.volume}, '
+            f'"source": "{self.source}", "ingested_at": "{self.ingested_at}"}}'
+        )
+
+
+FIELD_NAMES = tuple(field.name for field in fields(Quote))
+
+
+def read_timestamp(text: str) -> datetime:
+    """Read a contract timestamp, ``YYYY-MM-DDTHH:MM:SS[.mmm]Z``.
+
+    Raises
+    ------
+    ValueError
+        If the text has another form or names no real moment.
+    """
+    if not _TIMESTAMP.fullmatch(text):
+        raise ValueError(f"expected UTC like 2026-03-12T14:30:00Z, found {text[:40]!r}")
+    return datetime.fromisoformat(text)
+
+
+def write_timestamp(moment: datetime, *, milliseconds: bool = False) -> str:
+    """Write an aware datetime as a contract timestamp, cut (not rounded) to seconds or milliseconds."""
+    timespec = "milliseconds" if milliseconds else "seconds"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+
+
+def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
+    """Read one record of the stream.
+
+    Parameters
+    ----------
+    payload : bytes
+        The record's data as received.
+    arrived_at : datetime
+        When Kinesis took the record, aware. Lateness and the future are judged against it rather than a clock, so that a
+        retry judges alike.
+
+    Raises
+    ------
+    QuoteRejectedError
+        With the reason, if the record is anything but a quote.
+    """
+    document = _read_object(payload)
+    missing = [name for name in FIELD_NAMES if name not in document]
+    if missing:
+        raise QuoteRejectedError("missing_field", f"expected {', '.join(FIELD_NAMES)}; missing {', '.join(missing)}")
+    unknown = [name for name in document if name not in FIELD_NAMES]
+    if unknown:
+        raise QuoteRejectedError("unknown_field", f"expected only {', '.join(FIELD_NAMES)}; found also {_show(unknown)}")
+
+    symbol = _read_text(document, "symbol", _SYMBOL, "bad_symbol", "a ticker such as AAPL or BRK-B")
+    timestamp = _read_moment(document, "timestamp")
+    source = _read_text(document, "source", _SOURCE, "bad_source", "a lower-case word such as yahoo")
+    ingested_at = _read_moment(document, "ingested_at")
+    prices = {name: _read_usd(document, name) for name in _PRICES}
+    volume = _read_shares(document)
+
+    if read_timestamp(timestamp) > arrived_at + FUTURE_TOLERANCE:
+        raise QuoteRejectedError(
+            "future_timestamp", f"timestamp {timestamp} lies over 5 minutes after its arrival at {arrived_at.isoformat()}"
+        )
+    if prices["previous_close"] == 0:
+        raise QuoteRejectedError("zero_previous_close", "previous_close must be above 0 to compute a change, found 0")
+    if prices["high"] < prices["low"]:
+        raise QuoteRejectedError("high_below_low", f"high {prices['high']} is below low {prices['low']}")
+    return Quote(
+        symbol=symbol, timestamp=timestamp, **prices, volume=volume, source=source, ingested_at=ingested_at
+    )
+
+
+def _read_object(payload: bytes) -> dict[str, object]:
+    if len(payload) > MAX_QUOTE_BYTES:
+        raise QuoteRejectedError("too_long", f"expected at most {MAX_QUOTE_BYTES} bytes, found {len(payload)}")
+    try:
+        document = json.loads(
+            payload.decode("utf-8"),
+            parse_float=Decimal,
+            parse_int=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_refuse_repeats,
+        )
+    except QuoteRejectedError:
+        raise
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, InvalidOperation) as error:
+        raise QuoteRejectedError("not_json", f"expected one JSON object in UTF-8: {error}") from error
+    if not isinstance(document, dict):
+        raise QuoteRejectedError("not_an_object", f"expected a JSON object, found {type(document).__name__}")
+    return document
+
+
+def _refuse_constant(name: str) -> Decimal:
+    raise QuoteRejectedError("not_finite", f"expected a finite number, found {name}")
+
+
+def _refuse_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise QuoteRejectedError("repeated_field", "expected each field once, found one twice")
+    return document
+
+
+def _read_text(document: dict[str, object], name: str, pattern: re.Pattern[str], reason: str, expected: str) -> str:
+    value = document[name]
+    if not isinstance(value, str):
+        raise QuoteRejectedError("wrong_type", f"{name} must be a string, found {_show(value)}")
+    if not pattern.fullmatch(value):
+        raise QuoteRejectedError(reason, f"{name} must be {expected}, found {_show(value)}")
+    return value
+
+
+def _read_moment(document: dict[str, object], name: str) -> str:
+    value = document[name]
+    if not isinstance(value, str):
+        raise QuoteRejectedError("wrong_type", f"{name} must be a string, found {_show(value)}")
+    try:
+        read_timestamp(value)
+    except ValueError as error:
+        raise QuoteRejectedError("bad_timestamp", f"{name}: {error}") from error
+    return value
+
+
+def _read_number(document: dict[str, object], name: str) -> Decimal:
+    value = document[name]
+    if not isinstance(value, Decimal):
+        raise QuoteRejectedError("wrong_type", f"{name} must be a number, found {_show(value)}")
+    if len(value.as_tuple().digits) > MAX_SIGNIFICANT_DIGITS:
+        raise QuoteRejectedError("too_precise", f"{name} must have at most 38 digits, found {_show(value)}")
+    return value
+
+
+def _read_usd(document: dict[str, object], name: str) -> Decimal:
+    value = _read_number(document, name)
+    if value < 0:
+        raise QuoteRejectedError("negative_price", f"{name} must not be below 0, found {_show(value)}")
+    exponent = value.as_tuple().exponent
+    if value > MAX_ABSOLUTE_USD or not isinstance(exponent, int) or exponent < -MAX_SIGNIFICANT_DIGITS:
+        raise QuoteRejectedError("out_of_range", f"{name} must lie between 0 and 10^12 USD, found {_show(value)}")
+    return value
+
+
+def _read_shares(document: dict[str, object]) -> int:
+    value = _read_number(document, "volume")
+    if value < 0:
+        raise QuoteRejectedError("negative_volume", f"volume must not be below 0, found {_show(value)}")
+    if value > MAX_SHARES:
+        raise QuoteRejectedError("out_of_range", f"volume must be below 2^63 shares, found {_show(value)}")
+    if value != value.to_integral_value():
+        raise QuoteRejectedError("wrong_type", f"volume must be a whole number, found {_show(value)}")
+    return int(value)
+
+
+def _show(value: object) -> str:
+    text = str(value) if isinstance(value, Decimal) else repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
