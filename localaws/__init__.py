@@ -1,0 +1,1 @@
+"""AWS on the laptop: MiniStack, and in front of it the few behaviours that it leaves out."""
