@@ -1,0 +1,85 @@
+"""Clients for AWS, in the cloud or on the laptop: one choice, made here, and the same calls ever after."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tapeline import local
+
+TARGETS = ("local", "aws")
+
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=60,
+    max_pool_connections=32,
+    user_agent_extra="tapeline",
+)
+
+
+class Session:
+    """Clients of one target, made once each; safe to share between threads.
+
+    Attributes
+    ----------
+    target : str
+        ``local`` or ``aws``.
+    region : str
+        Region of every client; empty if nothing names one, and then making a client fails.
+    endpoint_url : str or None
+        The local AWS; None in the cloud, where each service has its own.
+    """
+
+    def __init__(self, target: str, boto_session: Any, config: Config, endpoint_url: str | None = None) -> None:
+        self.target = target
+        self.region: str = boto_session.region_name or ""
+        self.endpoint_url = endpoint_url
+        self._boto_session = boto_session
+        self._config = config
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def client(self, name: str) -> Any:
+        """Return the boto3 client of a service, such as ``kinesis``; annotate it with its type from mypy_boto3."""
+        with self._lock:
+            if name not in self._clients:
+                self._clients[name] = self._boto_session.client(
+                    name, endpoint_url=self.endpoint_url, config=self._config
+                )
+            return self._clients[name]
+
+
+def session(target: str | None = None, signer: local.Credentials | None = None) -> Session:
+    """Return a session for the laptop's AWS or for the real one.
+
+    Parameters
+    ----------
+    target : str, optional
+        ``local`` signs with the key pair in the state folder and calls the local endpoint; ``aws`` uses boto3's own
+        chain (environment, profile, role). By default what TAPELINE_TARGET says, else ``local``.
+    signer : Credentials, optional
+        On the laptop, a user other than the owner.
+
+    Raises
+    ------
+    ValueError
+        If there is no such target.
+    """
+    target = target or os.environ.get("TAPELINE_TARGET") or "local"
+    if target not in TARGETS:
+        raise ValueError(f"target must be one of {', '.join(TARGETS)}, found {target!r}")
+    if target == "aws":
+        return Session(target, boto3.Session(), _CONFIG)
+    signer = signer or local.credentials()
+    boto_session = boto3.Session(
+        aws_access_key_id=signer.access_key_id,
+        aws_secret_access_key=signer.secret_access_key,
+        region_name=local.REGION,
+    )
+    # A proxy for the outside world has no business with our own machine.
+    return Session(target, boto_session, _CONFIG.merge(Config(proxies={})), local.endpoint())

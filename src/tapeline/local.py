@@ -1,0 +1,90 @@
+"""Where the laptop's AWS lives: state folder, port, endpoint, and the key pair its owner signs with.
+
+Standard library only: the local AWS server reads the same things before it can import anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+"""The checkout: template, Lambda folders and SQL are read from here (the package is installed from it, editable)."""
+
+REGION = "us-east-1"
+ACCOUNT_ID = "000000000000"
+DEFAULT_PORT = 4566
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key pair that signs requests to AWS; it shows only the half that is no secret."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def home() -> Path:
+    """Return the state folder, `.tapeline` in the project or what TAPELINE_HOME names. It may not exist yet."""
+    return Path(os.environ.get("TAPELINE_HOME") or PROJECT / ".tapeline").expanduser().absolute()
+
+
+def port() -> int:
+    """Return the port of the local AWS, 4566 or what TAPELINE_PORT says.
+
+    Raises
+    ------
+    ValueError
+        If TAPELINE_PORT is no port number.
+    """
+    text = os.environ.get("TAPELINE_PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError(f"TAPELINE_PORT must be a port from 1 to 65535, found {text!r}")
+    return int(text)
+
+
+def endpoint() -> str:
+    """Return the one URL at which the local AWS answers for every service."""
+    return f"http://127.0.0.1:{port()}"
+
+
+def credentials() -> Credentials:
+    """Return this installation's root key pair, made at the first call and kept in `credentials.json`, mode 0600.
+
+    Processes that make it at the same moment agree on one: the file appears whole, and only the first to link it wins.
+    """
+    path = home() / "credentials.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"access_key_id": _new_access_key_id(), "secret_access_key": secrets.token_urlsafe(30)}, file)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # Another process was first; its pair is the one to use.
+        finally:
+            Path(draft).unlink()
+    document = json.loads(path.read_text())
+    return Credentials(document["access_key_id"], document["secret_access_key"])
+
+
+def environment(signer: Credentials) -> dict[str, str]:
+    """Return the variables that make any AWS SDK in a child process talk to the local AWS as this signer."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint(),
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": signer.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": signer.secret_access_key,
+    }
+
+
+def _new_access_key_id() -> str:
+    alphabet = string.ascii_uppercase + "234567"
+    return "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
