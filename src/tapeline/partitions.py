@@ -44,7 +44,9 @@ class ObjectKey:
 
     def __str__(self) -> str:
         moment = self.first_time.astimezone(UTC).strftime(_KEY_TIME)
-        return f"{self.prefix}dt={self.trading_date.isoformat()}/{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
+        return (
+            f"{self.prefix}dt={self.trading_date.isoformat()}/{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
+        )
 
 
 def trading_date(moment: datetime) -> date:
@@ -77,7 +79,9 @@ def parse_key(key: str) -> ObjectKey:
     """
     match = _KEY.fullmatch(key)
     if match is None:
-        raise ValueError(f"expected raw-data/ or rejected/ dt=YYYY-MM-DD/<time>-<shard>-<sequence>.json.gz, found {key!r}")
+        raise ValueError(
+            f"expected raw-data/ or rejected/ dt=YYYY-MM-DD/<time>-<shard>-<sequence>.json.gz, found {key!r}"
+        )
     return ObjectKey(
         match["prefix"],
         date.fromisoformat(match["date"]),

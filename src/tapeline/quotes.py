@@ -118,8 +118,8 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
     payload : bytes
         The record's data as received.
     arrived_at : datetime
-        When Kinesis took the record, aware. Lateness and the future are judged against it rather than a clock, so that a
-        retry judges alike.
+        When Kinesis took the record, aware. The future is judged against it rather than a clock, so that a retry judges
+        alike.
 
     Raises
     ------
@@ -132,7 +132,9 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
         raise QuoteRejectedError("missing_field", f"expected {', '.join(FIELD_NAMES)}; missing {', '.join(missing)}")
     unknown = [name for name in document if name not in FIELD_NAMES]
     if unknown:
-        raise QuoteRejectedError("unknown_field", f"expected only {', '.join(FIELD_NAMES)}; found also {_show(unknown)}")
+        raise QuoteRejectedError(
+            "unknown_field", f"expected only {', '.join(FIELD_NAMES)}; found also {_show(unknown)}"
+        )
 
     symbol = _read_text(document, "symbol", _SYMBOL, "bad_symbol", "a ticker such as AAPL or BRK-B")
     timestamp = _read_moment(document, "timestamp")
@@ -143,15 +145,14 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
 
     if read_timestamp(timestamp) > arrived_at + FUTURE_TOLERANCE:
         raise QuoteRejectedError(
-            "future_timestamp", f"timestamp {timestamp} lies over 5 minutes after its arrival at {arrived_at.isoformat()}"
+            "future_timestamp",
+            f"timestamp {timestamp} lies over 5 minutes after its arrival at {arrived_at.isoformat()}",
         )
     if prices["previous_close"] == 0:
         raise QuoteRejectedError("zero_previous_close", "previous_close must be above 0 to compute a change, found 0")
     if prices["high"] < prices["low"]:
         raise QuoteRejectedError("high_below_low", f"high {prices['high']} is below low {prices['low']}")
-    return Quote(
-        symbol=symbol, timestamp=timestamp, **prices, volume=volume, source=source, ingested_at=ingested_at
-    )
+    return Quote(symbol=symbol, timestamp=timestamp, **prices, volume=volume, source=source, ingested_at=ingested_at)
 
 
 def _read_object(payload: bytes) -> dict[str, object]:

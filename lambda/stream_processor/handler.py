@@ -1,0 +1,100 @@
+"""Lambda on the Kinesis stream: quotes in; items, raw-zone objects and rejects out.
+
+Each batch is decided by `tapeline.batch` and stored by `tapeline.aws.stream_store`. When a dependency fails, the lowest
+sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the invocation,
+so that Lambda halves the batch until the record behind it stands alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tapeline.aws.stream_store import StreamStore
+from tapeline.aws.tables import Patience, UnfinishedWriteError
+from tapeline.batch import Plan, StreamRecord, plan_batch
+from tapeline.quotes import read_timestamp
+from tapeline.settings import StreamProcessorSettings
+
+SAFETY_SECONDS = 5.0
+"""Time kept back from retries, so that the report leaves before Lambda ends the invocation."""
+
+logger = Logger()
+metrics = Metrics()
+settings = StreamProcessorSettings.from_environment(os.environ)
+config = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=3, read_timeout=10)
+dynamodb = boto3.client("dynamodb", config=config)
+s3 = boto3.client("s3", config=config)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Store one batch; report where to start again if a dependency failed."""
+    records = [read_record(record) for record in event["Records"]]
+    store = StreamStore(
+        dynamodb=dynamodb,
+        s3=s3,
+        table_name=settings.table_name,
+        state_table_name=settings.state_table_name,
+        bucket_name=settings.bucket_name,
+        quote_retention=settings.quote_retention,
+        patience=Patience(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS),
+    )
+    failed: int | None = records[0].sequence_number
+    try:
+        plan = plan_batch(records, store.read_states, store.read_stored, settings.rules)
+        failed = store.store(plan)
+    except (BotoCoreError, ClientError, TimeoutError, UnfinishedWriteError):
+        logger.exception("the batch from sequence number %s on will be delivered again", failed)
+    else:
+        report(plan, len(records))
+    return {"batchItemFailures": [] if failed is None else [{"itemIdentifier": str(failed)}]}
+
+
+def read_record(record: dict[str, Any]) -> StreamRecord:
+    """Return a record of the event; its shard is the first part of the event's id."""
+    kinesis = record["kinesis"]
+    return StreamRecord(
+        shard_id=record["eventID"].partition(":")[0],
+        sequence_number=int(kinesis["sequenceNumber"]),
+        partition_key=kinesis["partitionKey"],
+        arrived_at=datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC),
+        data=base64.b64decode(kinesis["data"]),
+    )
+
+
+def report(plan: Plan, records: int) -> None:
+    """Log and count what the batch came to; latency is that of its slowest quote."""
+    late = sum(observation.late for _, observation in plan.observations)
+    metrics.add_metric("QuotesIn", MetricUnit.Count, records)
+    metrics.add_metric("QuotesStored", MetricUnit.Count, len(plan.observations))
+    metrics.add_metric("QuotesRejected", MetricUnit.Count, len(plan.rejects))
+    metrics.add_metric("QuotesLate", MetricUnit.Count, late)
+    metrics.add_metric("QuotesRepeated", MetricUnit.Count, plan.repeated + plan.redelivered)
+    if plan.observations:
+        ingested = min(read_timestamp(observation.quote.ingested_at) for _, observation in plan.observations)
+        latency = max(0.0, (datetime.now(UTC) - ingested).total_seconds() * 1000)
+        metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency)
+    for reject in plan.rejects[:10]:
+        logger.warning("rejected %s: %s (%s)", reject.record.sequence_number, reject.reason, reject.detail)
+    logger.info(
+        "batch stored",
+        extra={
+            "records": records,
+            "stored": len(plan.observations),
+            "rejected": len(plan.rejects),
+            "late": late,
+            "repeated": plan.repeated,
+            "redelivered": plan.redelivered,
+        },
+    )

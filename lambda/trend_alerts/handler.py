@@ -1,0 +1,63 @@
+"""Lambda on the DynamoDB stream: stored quotes that carry an alert in, messages to people out.
+
+The stream processor decides in stream order which quote enters a trend or an anomaly, cooldown included, and marks it; the
+mapping's filter lets only marked quotes through. This function sends each alert once, whatever is delivered how often.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tapeline.aws.notifications import AlertSender, alerts_from_image
+from tapeline.aws.tables import Patience, UnfinishedWriteError
+from tapeline.settings import TrendAlertsSettings
+
+SAFETY_SECONDS = 5.0
+"""Time kept back from retries, so that the report leaves before Lambda ends the invocation."""
+
+logger = Logger()
+metrics = Metrics()
+settings = TrendAlertsSettings.from_environment(os.environ)
+config = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=3, read_timeout=10)
+dynamodb = boto3.client("dynamodb", config=config)
+sns = boto3.client("sns", config=config)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Send the alerts of one batch; report where to start again if SNS or DynamoDB failed."""
+    sequence_numbers = {}
+    alerts = []
+    for record in event["Records"]:
+        for alert in alerts_from_image(record["dynamodb"].get("NewImage", {})):
+            sequence_numbers.setdefault(alert.identity, record["dynamodb"]["SequenceNumber"])
+            alerts.append(alert)
+    if not alerts:
+        return {"batchItemFailures": []}
+
+    sender = AlertSender(
+        sns=sns,
+        dynamodb=dynamodb,
+        topic_arn=settings.alert_topic_arn,
+        state_table_name=settings.state_table_name,
+        patience=Patience(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS),
+    )
+    try:
+        refused = sender.send(alerts, datetime.now(UTC))
+    except (BotoCoreError, ClientError, TimeoutError, UnfinishedWriteError):
+        logger.exception("alerts will be delivered again")
+        refused = set(sequence_numbers)
+    metrics.add_metric("AlertsSent", MetricUnit.Count, len(sequence_numbers) - len(refused))
+    logger.info("alerts sent", extra={"sent": sorted(set(sequence_numbers) - refused), "refused": sorted(refused)})
+    failed = sorted((sequence_numbers[identity] for identity in refused), key=int)
+    return {"batchItemFailures": [{"itemIdentifier": failed[0]}] if failed else []}

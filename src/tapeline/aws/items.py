@@ -1,0 +1,97 @@
+"""The DynamoDB forms of an observation, of a symbol's state and of the memory of an alert."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tapeline.aws.tables import Item
+from tapeline.quotes import Quote
+from tapeline.symbol_state import Observation, SymbolState
+
+SYMBOL_PREFIX = "symbol#"
+ALERT_PREFIX = "alert#"
+
+_PRICES = ("open", "high", "low", "price", "previous_close")
+
+
+def observation_to_item(observation: Observation, retention: timedelta) -> Item:
+    """Return the item of `stock-market-data`; it expires `retention` after the quote's arrival."""
+    quote = observation.quote
+    item: Item = {
+        "symbol": {"S": quote.symbol},
+        "timestamp": {"S": quote.timestamp},
+        **{name: _number(getattr(quote, name)) for name in _PRICES},
+        "volume": {"N": str(quote.volume)},
+        "change": _number(observation.change),
+        "change_percent": _number(observation.change_percent),
+        "moving_average": _number_or_null(observation.moving_average),
+        "moving_average_5": _number_or_null(observation.moving_average_5),
+        "anomaly": {"BOOL": bool(observation.anomaly_reasons)},
+        "anomaly_reasons": {"L": [{"S": name} for name in observation.anomaly_reasons]},
+        "source": {"S": quote.source},
+        "ingested_at": {"S": quote.ingested_at},
+        "expires_at": {"N": str(int((observation.arrived_at + retention).timestamp()))},
+    }
+    if observation.trend:
+        item["trend"] = {"S": observation.trend}
+    if observation.alerts:
+        item["alerts"] = {"SS": list(observation.alerts)}
+    if observation.late:
+        item["late"] = {"BOOL": True}
+    return item
+
+
+def quote_from_item(item: Item) -> Quote:
+    """Return the quote of an item."""
+    return Quote(
+        symbol=item["symbol"]["S"],
+        timestamp=item["timestamp"]["S"],
+        **{name: Decimal(item[name]["N"]) for name in _PRICES},
+        volume=int(item["volume"]["N"]),
+        source=item["source"]["S"],
+        ingested_at=item["ingested_at"]["S"],
+    )
+
+
+def state_key(symbol: str) -> Item:
+    """Return the key of a symbol's state in `stock-market-state`."""
+    return {"key": {"S": SYMBOL_PREFIX + symbol}}
+
+
+def state_to_item(symbol: str, state: SymbolState) -> Item:
+    """Return the item of a symbol's state. The sequence number is text: it has more digits than DynamoDB's numbers."""
+    item: Item = {
+        **state_key(symbol),
+        "symbol": {"S": symbol},
+        "sequence_number": {"S": str(state.sequence_number)},
+        "arrived_at": {"S": state.arrived_at.isoformat()},
+        "newest_timestamp": {"S": state.newest_timestamp},
+        "prices": {"L": [_number(price) for price in state.prices]},
+        "anomalies": {"L": [{"S": name} for name in state.anomalies]},
+        "alerted": {"M": {kind: {"S": timestamp} for kind, timestamp in state.alerted.items()}},
+    }
+    if state.side:
+        item["side"] = {"S": state.side}
+    return item
+
+
+def state_from_item(item: Item) -> tuple[str, SymbolState]:
+    """Return the symbol and the state of an item made by `state_to_item`."""
+    return item["symbol"]["S"], SymbolState(
+        sequence_number=int(item["sequence_number"]["S"]),
+        arrived_at=datetime.fromisoformat(item["arrived_at"]["S"]),
+        newest_timestamp=item["newest_timestamp"]["S"],
+        prices=tuple(Decimal(price["N"]) for price in item["prices"]["L"]),
+        side=item["side"]["S"] if "side" in item else None,
+        anomalies=tuple(name["S"] for name in item["anomalies"]["L"]),
+        alerted={kind: timestamp["S"] for kind, timestamp in item["alerted"]["M"].items()},
+    )
+
+
+def _number(value: Decimal) -> Item:
+    return {"N": f"{value:f}"}
+
+
+def _number_or_null(value: Decimal | None) -> Item:
+    return {"NULL": True} if value is None else _number(value)

@@ -1,0 +1,110 @@
+"""Alerts to the topic: each once, in full batches, remembered after it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from tapeline.alerts import Alert
+from tapeline.aws import items, tables
+from tapeline.aws.tables import Item, Patience
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sns import SNSClient
+
+PUBLISH_MESSAGES = 10
+"""Most a PublishBatch takes (API Reference)."""
+
+MEMORY = timedelta(days=30)
+"""How long a sent alert is remembered; a DynamoDB stream delivers again for a day at most."""
+
+
+def alerts_from_image(image: Item) -> list[Alert]:
+    """Return the alerts that a stored quote carries, by the new image of a DynamoDB stream record."""
+    return [
+        Alert(
+            kind=kind,
+            quote=items.quote_from_item(image),
+            change_percent=Decimal(image["change_percent"]["N"]),
+            moving_average_5=Decimal(image["moving_average_5"]["N"]),
+            moving_average_20=Decimal(image["moving_average"]["N"]),
+        )
+        for kind in sorted(image.get("alerts", {}).get("SS", ()))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSender:
+    """The topic, and the table that remembers what was sent.
+
+    Attributes
+    ----------
+    sns, dynamodb : clients
+        boto3 clients.
+    topic_arn, state_table_name : str
+        Where to publish and to remember.
+    patience : Patience
+        How long to go on against a throttled table.
+    """
+
+    sns: SNSClient
+    dynamodb: DynamoDBClient
+    topic_arn: str
+    state_table_name: str
+    patience: Patience
+
+    def send(self, alerts: Sequence[Alert], now: datetime) -> set[str]:
+        """Publish the alerts that were not sent before.
+
+        The memory is written after the message has left: an invocation that dies between the two sends it once more,
+        never not at all.
+
+        Returns
+        -------
+        set of str
+            Identities of the alerts that SNS did not take; they are to be delivered again.
+        """
+        unsent = self._unsent({alert.identity: alert for alert in alerts})
+        refused: set[str] = set()
+        for start in range(0, len(unsent), PUBLISH_MESSAGES):
+            batch = unsent[start : start + PUBLISH_MESSAGES]
+            answer = self.sns.publish_batch(
+                TopicArn=self.topic_arn,
+                PublishBatchRequestEntries=[_message(number, alert) for number, alert in enumerate(batch)],
+            )
+            failed = {int(failure["Id"]) for failure in answer.get("Failed", [])}
+            refused |= {batch[number].identity for number in failed}
+            self._remember((alert for number, alert in enumerate(batch) if number not in failed), now)
+        return refused
+
+    def _unsent(self, alerts: dict[str, Alert]) -> list[Alert]:
+        keys = [_memory_key(identity) for identity in alerts]
+        found = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
+        sent = {item["key"]["S"].removeprefix(items.ALERT_PREFIX) for item in found}
+        return [alert for identity, alert in alerts.items() if identity not in sent]
+
+    def _remember(self, alerts: Iterable[Alert], now: datetime) -> None:
+        expires_at = str(int((now + MEMORY).timestamp()))
+        rows = [
+            {**_memory_key(alert.identity), "sent_at": {"S": now.isoformat()}, "expires_at": {"N": expires_at}}
+            for alert in alerts
+        ]
+        tables.write_items(self.dynamodb, self.state_table_name, rows, self.patience)
+
+
+def _memory_key(identity: str) -> Item:
+    return {"key": {"S": items.ALERT_PREFIX + identity}}
+
+
+def _message(number: int, alert: Alert) -> Any:
+    attributes = {"symbol": alert.quote.symbol, "kind": alert.kind, "severity": alert.severity}
+    return {
+        "Id": str(number),
+        "Subject": alert.subject,
+        "Message": alert.text,
+        "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    }

@@ -1,0 +1,149 @@
+"""One batch of the stream: what to store, what to refuse and what to remember. Pure; it reads through two callables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tapeline.quotes import Quote, QuoteRejectedError, parse_quote
+from tapeline.symbol_state import Observation, Rules, SymbolState, observe
+
+Key = tuple[str, str]
+"""Symbol and timestamp, the identity of a quote."""
+
+MARKET_FIELDS = ("open", "high", "low", "price", "previous_close", "volume")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A record as Kinesis delivers it; `arrived_at` is Kinesis' approximate arrival time, UTC."""
+
+    shard_id: str
+    sequence_number: int
+    partition_key: str
+    arrived_at: datetime
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that is kept aside, with the reason."""
+
+    record: StreamRecord
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The state of one symbol after one record, to be remembered once all before it is stored."""
+
+    sequence_number: int
+    symbol: str
+    state: SymbolState
+
+
+@dataclass(slots=True)
+class Plan:
+    """What one batch comes to.
+
+    Attributes
+    ----------
+    observations : list of (StreamRecord, Observation)
+        Quotes to store, in stream order, no key twice.
+    rejects : list of Reject
+        Records to keep aside.
+    steps : list of Step
+        States in stream order.
+    repeated : int
+        Quotes that were stored before with the same figures; nothing is to be written for them.
+    redelivered : int
+        Records that an earlier delivery finished.
+    """
+
+    observations: list[tuple[StreamRecord, Observation]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    repeated: int = 0
+    redelivered: int = 0
+
+    def states_before(self, sequence_number: int | None) -> dict[str, SymbolState]:
+        """Return each symbol's last state, of the records before a sequence number or (None) of all."""
+        return {
+            step.symbol: step.state
+            for step in self.steps
+            if sequence_number is None or step.sequence_number < sequence_number
+        }
+
+
+def plan_batch(
+    records: Sequence[StreamRecord],
+    read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
+    read_stored: Callable[[Iterable[Key]], Mapping[Key, Quote]],
+    rules: Rules,
+) -> Plan:
+    """Decide what a batch comes to.
+
+    The decision depends on the records, on the state before them and on what is stored, never on a clock or on how the
+    stream was cut into batches, so that a retry decides alike.
+
+    Parameters
+    ----------
+    records : sequence of StreamRecord
+        One shard's records in order.
+    read_states : callable
+        Gives the remembered state of each symbol that has one; called once.
+    read_stored : callable
+        Gives the stored quotes among some keys; called once, and only if there are late quotes.
+    rules : Rules
+        Thresholds and cooldown.
+    """
+    plan = Plan()
+    quotes: list[tuple[StreamRecord, Quote]] = []
+    for record in records:
+        try:
+            quotes.append((record, parse_quote(record.data, record.arrived_at)))
+        except QuoteRejectedError as error:
+            plan.rejects.append(Reject(record, error.reason, error.detail))
+
+    states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
+    observed: list[tuple[StreamRecord, Observation]] = []
+    for record, quote in quotes:
+        state = states.get(quote.symbol)
+        if state is not None and state.covers(record.sequence_number, record.arrived_at):
+            plan.redelivered += 1
+            continue
+        observation, states[quote.symbol] = observe(state, quote, record.sequence_number, record.arrived_at, rules)
+        observed.append((record, observation))
+        plan.steps.append(Step(record.sequence_number, quote.symbol, states[quote.symbol]))
+
+    late = {_key(observation.quote) for _, observation in observed if observation.late}
+    stored = dict(read_stored(late)) if late else {}
+    for record, observation in observed:
+        earlier = stored.setdefault(_key(observation.quote), observation.quote) if observation.late else None
+        if earlier is None or earlier is observation.quote:
+            stored[_key(observation.quote)] = observation.quote
+            plan.observations.append((record, observation))
+        elif _same_figures(earlier, observation.quote):
+            plan.repeated += 1
+        else:
+            plan.rejects.append(Reject(record, "conflicting_quote", _describe_conflict(earlier, observation.quote)))
+    return plan
+
+
+def _key(quote: Quote) -> Key:
+    return quote.symbol, quote.timestamp
+
+
+def _same_figures(one: Quote, other: Quote) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in MARKET_FIELDS)
+
+
+def _describe_conflict(stored: Quote, found: Quote) -> str:
+    differences = [
+        f"{name} {getattr(stored, name)} then {getattr(found, name)}"
+        for name in MARKET_FIELDS
+        if getattr(stored, name) != getattr(found, name)
+    ]
+    return f"{found.symbol} at {found.timestamp} is stored with other figures, which stay: {', '.join(differences)}"

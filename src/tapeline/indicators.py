@@ -1,0 +1,46 @@
+"""What is computed of a quote: change, change per cent and simple moving averages, in exact decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+SHORT_WINDOW = 5
+LONG_WINDOW = 20
+"""Prices in the two averages. The long one is the contract's `moving_average`."""
+
+_CENTS_OF_A_PERCENT = Decimal("0.01")
+_AVERAGE_STEP = Decimal("0.000001")
+
+
+def change(price: Decimal, previous_close: Decimal) -> Decimal:
+    """Return the change since the previous close, USD, exact."""
+    return price - previous_close
+
+
+def change_percent(price: Decimal, previous_close: Decimal) -> Decimal:
+    """Return the change in per cent of the previous close, two decimals, halves away from zero as SQL's `round` does.
+
+    >>> change_percent(Decimal("103.455"), Decimal("100"))
+    Decimal('3.46')
+    """
+    return (change(price, previous_close) * 100 / previous_close).quantize(_CENTS_OF_A_PERCENT, ROUND_HALF_UP)
+
+
+def moving_average(prices: Sequence[Decimal], window: int) -> Decimal:
+    """Return the simple moving average: the mean of the last `window` prices, of as many as there are at the start.
+
+    Parameters
+    ----------
+    prices : sequence of Decimal
+        USD, oldest first, at least one.
+    window : int
+        How many prices at the most.
+
+    Returns
+    -------
+    Decimal
+        USD, six decimals, halves away from zero.
+    """
+    last = prices[-window:]
+    return (sum(last, Decimal()) / len(last)).quantize(_AVERAGE_STEP, ROUND_HALF_UP)

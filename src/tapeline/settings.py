@@ -1,0 +1,95 @@
+"""The Lambdas' settings, read once from the environment that the template gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+
+from tapeline.symbol_state import Rules
+
+
+class SettingError(ValueError):
+    """A setting is missing or unreadable; the message names it and says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamProcessorSettings:
+    """Settings of the function on the Kinesis stream.
+
+    Attributes
+    ----------
+    table_name, state_table_name, bucket_name : str
+        Where quotes, the stream's memory and the raw zone are.
+    quote_retention : timedelta
+        How long after its arrival an item lives in DynamoDB.
+    rules : Rules
+        Anomaly thresholds and the alert cooldown.
+    """
+
+    table_name: str
+    state_table_name: str
+    bucket_name: str
+    quote_retention: timedelta
+    rules: Rules
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> StreamProcessorSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        SettingError
+            If one is missing or unreadable.
+        """
+        return cls(
+            table_name=_text(environment, "TABLE_NAME"),
+            state_table_name=_text(environment, "STATE_TABLE_NAME"),
+            bucket_name=_text(environment, "BUCKET_NAME"),
+            quote_retention=timedelta(days=float(_number(environment, "QUOTE_RETENTION_DAYS", "30"))),
+            rules=Rules(
+                thresholds={
+                    "price_move": _number(environment, "PRICE_MOVE_PERCENT", "5"),
+                    "band_break": _number(environment, "BAND_BREAK_DEVIATIONS", "0"),
+                },
+                alert_cooldown=timedelta(minutes=float(_number(environment, "ALERT_COOLDOWN_MINUTES", "15"))),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrendAlertsSettings:
+    """Settings of the function on the DynamoDB stream: the topic for people, and where it remembers what it sent."""
+
+    alert_topic_arn: str
+    state_table_name: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> TrendAlertsSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        SettingError
+            If one is missing.
+        """
+        return cls(_text(environment, "ALERT_TOPIC_ARN"), _text(environment, "STATE_TABLE_NAME"))
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingError(f"expected the environment variable {name}, found none; the stack's template sets it")
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str, default: str) -> Decimal:
+    text = environment.get(name) or default
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise SettingError(f"{name}: expected a number, found {text!r}") from None
+    if not value.is_finite() or value < 0:
+        raise SettingError(f"{name}: expected a number of 0 or more, found {text!r}")
+    return value
