@@ -1,8 +1,8 @@
 """Lambda on the Kinesis stream: quotes in; items, raw-zone objects and rejects out.
 
 Each batch is decided by `tapeline.batch` and stored by `tapeline.aws.stream_store`. When a dependency fails, the lowest
-sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the invocation,
-so that Lambda halves the batch until the record behind it stands alone.
+sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the
+invocation, so that Lambda halves the batch until the record behind it stands alone.
 """
 
 from __future__ import annotations

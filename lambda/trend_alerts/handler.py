@@ -1,7 +1,7 @@
 """Lambda on the DynamoDB stream: stored quotes that carry an alert in, messages to people out.
 
-The stream processor decides in stream order which quote enters a trend or an anomaly, cooldown included, and marks it; the
-mapping's filter lets only marked quotes through. This function sends each alert once, whatever is delivered how often.
+The stream processor decides in stream order which quote enters a trend or an anomaly, cooldown included, and marks it;
+the mapping's filter lets only marked quotes through. This function sends each alert once, however often it comes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ sns = boto3.client("sns", config=config)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Send the alerts of one batch; report where to start again if SNS or DynamoDB failed."""
-    sequence_numbers = {}
+    sequence_numbers: dict[str, str] = {}
     alerts = []
     for record in event["Records"]:
         for alert in alerts_from_image(record["dynamodb"].get("NewImage", {})):
@@ -53,11 +53,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         patience=Patience(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS),
     )
     try:
-        refused = sender.send(alerts, datetime.now(UTC))
+        sent, refused = sender.send(alerts, datetime.now(UTC))
     except (BotoCoreError, ClientError, TimeoutError, UnfinishedWriteError):
         logger.exception("alerts will be delivered again")
-        refused = set(sequence_numbers)
-    metrics.add_metric("AlertsSent", MetricUnit.Count, len(sequence_numbers) - len(refused))
-    logger.info("alerts sent", extra={"sent": sorted(set(sequence_numbers) - refused), "refused": sorted(refused)})
+        sent, refused = set(), set(sequence_numbers)
+    metrics.add_metric("AlertsSent", MetricUnit.Count, len(sent))
+    logger.info("alerts sent", extra={"sent": sorted(sent), "refused": sorted(refused)})
     failed = sorted((sequence_numbers[identity] for identity in refused), key=int)
     return {"batchItemFailures": [{"itemIdentifier": failed[0]}] if failed else []}

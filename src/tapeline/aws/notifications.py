@@ -57,7 +57,7 @@ class AlertSender:
     state_table_name: str
     patience: Patience
 
-    def send(self, alerts: Sequence[Alert], now: datetime) -> set[str]:
+    def send(self, alerts: Sequence[Alert], now: datetime) -> tuple[set[str], set[str]]:
         """Publish the alerts that were not sent before.
 
         The memory is written after the message has left: an invocation that dies between the two sends it once more,
@@ -65,8 +65,8 @@ class AlertSender:
 
         Returns
         -------
-        set of str
-            Identities of the alerts that SNS did not take; they are to be delivered again.
+        tuple of (set of str, set of str)
+            Identities of the alerts sent now, and of those that SNS refused and that are to be delivered again.
         """
         unsent = self._unsent({alert.identity: alert for alert in alerts})
         refused: set[str] = set()
@@ -79,7 +79,7 @@ class AlertSender:
             failed = {int(failure["Id"]) for failure in answer.get("Failed", [])}
             refused |= {batch[number].identity for number in failed}
             self._remember((alert for number, alert in enumerate(batch) if number not in failed), now)
-        return refused
+        return {alert.identity for alert in unsent} - refused, refused
 
     def _unsent(self, alerts: dict[str, Alert]) -> list[Alert]:
         keys = [_memory_key(identity) for identity in alerts]
