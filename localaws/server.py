@@ -1,0 +1,100 @@
+"""One port on the loopback interface: MiniStack's application behind our thin layer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ministack.app as base
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack.services import lambda_svc
+
+from localaws import access
+from localaws.extensions import Extension, install
+
+logger = logging.getLogger("localaws")
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+def extensions(folder: Path, port: int) -> list[Extension]:
+    """List what this layer adds, in the order in which it starts."""
+    return []
+
+
+class Layer:
+    """The ASGI application: refuses the base's unauthenticated pages, starts and stops the extensions, and hands on."""
+
+    def __init__(self, parts: Sequence[Extension]) -> None:
+        self._parts = parts
+        access.enforce_root_signature()
+        # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
+        lambda_svc._poller_started = True
+        install(parts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's event loop, as ASGI 3 asks."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif scope["type"] == "http" and access.is_refused(scope["path"]):
+            await _refuse(send)
+        else:
+            await base.app(scope, receive, send)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Start our parts after the base has loaded its state and stop them before it saves it."""
+
+        async def received() -> MutableMapping[str, Any]:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._each("stop", reversed(self._parts))
+            return message
+
+        async def sent(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await self._each("start", self._parts)
+            await send(message)
+
+        await base.app(scope, received, sent)
+
+    async def _each(self, step: str, parts: Any) -> None:
+        for part in parts:
+            if (method := getattr(part, step, None)) is not None:
+                await method()
+
+
+async def _refuse(send: Send) -> None:
+    body = json.dumps({"message": "This page of the emulator is closed: it would act without credentials."}).encode()
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def run(folder: Path, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then save the state and return."""
+    asyncio.run(_run(folder, port))
+
+
+async def _run(folder: Path, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.graceful_timeout = 3
+    config.keep_alive_timeout = 75
+    config.startup_timeout = config.shutdown_timeout = 300
+    config.loglevel = "WARNING"
+
+    async def stopped() -> None:
+        await stop.wait()
+
+    await serve(Layer(extensions(folder, port)), config, shutdown_trigger=stopped)  # type: ignore[arg-type]
