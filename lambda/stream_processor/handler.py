@@ -56,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         failed = store.store(plan)
     except (BotoCoreError, ClientError, TimeoutError, UnfinishedWriteError):
         logger.exception("the batch from sequence number %s on will be delivered again", failed)
+        metrics.add_metric("BatchesRetried", MetricUnit.Count, 1)
     else:
         report(plan, len(records))
     return {"batchItemFailures": [] if failed is None else [{"itemIdentifier": str(failed)}]}
@@ -80,7 +81,7 @@ def report(plan: Plan, records: int) -> None:
     metrics.add_metric("QuotesStored", MetricUnit.Count, len(plan.observations))
     metrics.add_metric("QuotesRejected", MetricUnit.Count, len(plan.rejects))
     metrics.add_metric("QuotesLate", MetricUnit.Count, late)
-    metrics.add_metric("QuotesRepeated", MetricUnit.Count, plan.repeated + plan.redelivered)
+    metrics.add_metric("QuotesRepeated", MetricUnit.Count, plan.repeated)
     if plan.observations:
         ingested = min(read_timestamp(observation.quote.ingested_at) for _, observation in plan.observations)
         latency = max(0.0, (datetime.now(UTC) - ingested).total_seconds() * 1000)
@@ -95,6 +96,5 @@ def report(plan: Plan, records: int) -> None:
             "rejected": len(plan.rejects),
             "late": late,
             "repeated": plan.repeated,
-            "redelivered": plan.redelivered,
         },
     )

@@ -42,8 +42,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         for alert in alerts_from_image(record["dynamodb"].get("NewImage", {})):
             sequence_numbers.setdefault(alert.identity, record["dynamodb"]["SequenceNumber"])
             alerts.append(alert)
-    if not alerts:
-        return {"batchItemFailures": []}
 
     sender = AlertSender(
         sns=sns,

@@ -57,16 +57,13 @@ class Plan:
     steps : list of Step
         States in stream order.
     repeated : int
-        Quotes that were stored before with the same figures; nothing is to be written for them.
-    redelivered : int
-        Records that an earlier delivery finished.
+        Quotes that are stored already, sent twice or delivered again; nothing is to be written for them.
     """
 
     observations: list[tuple[StreamRecord, Observation]] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     repeated: int = 0
-    redelivered: int = 0
 
     def states_before(self, sequence_number: int | None) -> dict[str, SymbolState]:
         """Return each symbol's last state, of the records before a sequence number or (None) of all."""
@@ -110,13 +107,10 @@ def plan_batch(
     states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
     observed: list[tuple[StreamRecord, Observation]] = []
     for record, quote in quotes:
-        state = states.get(quote.symbol)
-        if state is not None and state.covers(record.sequence_number, record.arrived_at):
-            plan.redelivered += 1
-            continue
-        observation, states[quote.symbol] = observe(state, quote, record.sequence_number, record.arrived_at, rules)
+        observation, states[quote.symbol] = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
         observed.append((record, observation))
-        plan.steps.append(Step(record.sequence_number, quote.symbol, states[quote.symbol]))
+        if not observation.late:
+            plan.steps.append(Step(record.sequence_number, quote.symbol, states[quote.symbol]))
 
     late = {_key(observation.quote) for _, observation in observed if observation.late}
     stored = dict(read_stored(late)) if late else {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -32,14 +32,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class SymbolState:
-    """The memory of one symbol, as it is after one record of the stream.
+    """The memory of one symbol, as it is after one quote.
 
     Attributes
     ----------
-    sequence_number : int
-        Kinesis sequence number of that record.
-    arrived_at : datetime
-        The latest arrival among the records so far, UTC.
     newest_timestamp : str
         Time of the newest quote.
     prices : tuple of Decimal
@@ -52,24 +48,11 @@ class SymbolState:
         Time of the quote of the last alert, by kind.
     """
 
-    sequence_number: int
-    arrived_at: datetime
     newest_timestamp: str
     prices: tuple[Decimal, ...]
     side: Side | None = None
     anomalies: tuple[str, ...] = ()
     alerted: Mapping[str, str] = field(default_factory=dict)
-
-    def covers(self, sequence_number: int, arrived_at: datetime) -> bool:
-        """Tell whether this state already contains a record.
-
-        The arrival is asked too: a stream that was deleted and made again may count from a lower number.
-        """
-        return sequence_number <= self.sequence_number and arrived_at <= self.arrived_at
-
-    def passed(self, sequence_number: int, arrived_at: datetime) -> SymbolState:
-        """Return the state after a record that moved nothing but the position."""
-        return replace(self, sequence_number=sequence_number, arrived_at=max(arrived_at, self.arrived_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +94,7 @@ class Observation:
 
 
 def observe(
-    state: SymbolState | None, quote: Quote, sequence_number: int, arrived_at: datetime, rules: Rules
+    state: SymbolState | None, quote: Quote, arrived_at: datetime, rules: Rules
 ) -> tuple[Observation, SymbolState]:
     """Compute what a quote means after all before it, and the state after it.
 
@@ -124,8 +107,6 @@ def observe(
         The state before, None for a symbol never seen.
     quote : Quote
         The quote.
-    sequence_number : int
-        Its Kinesis sequence number.
     arrived_at : datetime
         Its arrival on the stream, aware.
     rules : Rules
@@ -136,7 +117,7 @@ def observe(
     if state is not None and quote.time <= read_timestamp(state.newest_timestamp):
         reasons = anomalies.reasons(quote, (), rules.thresholds)
         late = Observation(quote, arrived_at, change, percent, None, None, None, reasons, (), late=True)
-        return late, state.passed(sequence_number, arrived_at)
+        return late, state
 
     earlier = state.prices if state else ()
     prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :]
@@ -164,8 +145,6 @@ def observe(
             late=False,
         ),
         SymbolState(
-            sequence_number=sequence_number,
-            arrived_at=max(arrived_at, state.arrived_at) if state else arrived_at,
             newest_timestamp=quote.timestamp,
             prices=prices,
             side=side or side_before,

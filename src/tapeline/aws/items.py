@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 from tapeline.aws.tables import Item
@@ -60,12 +60,10 @@ def state_key(symbol: str) -> Item:
 
 
 def state_to_item(symbol: str, state: SymbolState) -> Item:
-    """Return the item of a symbol's state. The sequence number is text: it has more digits than DynamoDB's numbers."""
+    """Return the item of a symbol's state."""
     item: Item = {
         **state_key(symbol),
         "symbol": {"S": symbol},
-        "sequence_number": {"S": str(state.sequence_number)},
-        "arrived_at": {"S": state.arrived_at.isoformat()},
         "newest_timestamp": {"S": state.newest_timestamp},
         "prices": {"L": [_number(price) for price in state.prices]},
         "anomalies": {"L": [{"S": name} for name in state.anomalies]},
@@ -79,8 +77,6 @@ def state_to_item(symbol: str, state: SymbolState) -> Item:
 def state_from_item(item: Item) -> tuple[str, SymbolState]:
     """Return the symbol and the state of an item made by `state_to_item`."""
     return item["symbol"]["S"], SymbolState(
-        sequence_number=int(item["sequence_number"]["S"]),
-        arrived_at=datetime.fromisoformat(item["arrived_at"]["S"]),
         newest_timestamp=item["newest_timestamp"]["S"],
         prices=tuple(Decimal(price["N"]) for price in item["prices"]["L"]),
         side=item["side"]["S"] if "side" in item else None,

@@ -1,0 +1,125 @@
+"""Whatever the delivery, the end is that of one in-order delivery; nothing is lost: the design's invariants 1 to 4."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tapeline.quotes import Quote
+
+from .deployment import CrashError, Deployment, Faults, make_quote, make_records
+
+quotes = st.builds(
+    make_quote,
+    symbol=st.sampled_from(["AAPL", "NVDA", "BRK-B"]),
+    minute=st.integers(0, 40),
+    price=st.sampled_from(["94", "94.99", "99.5", "100", "100.25", "101", "105", "105.01", "106"]),
+    ingested_at=st.sampled_from(["2026-03-12T13:30:00Z", "2026-03-12T13:31:00Z"]),
+)
+rising = st.integers(20, 60).map(lambda n: [make_quote(minute=m, price=f"{100 + (m % 9) - 4}") for m in range(n)])
+drifting = st.permutations(range(60)).map(
+    lambda order: [make_quote("AAPL", minute=m // 2, price=f"{100 + order[m] % 9}") for m in range(60)]
+)
+bad = st.one_of(st.binary(max_size=60), st.just(b'{"symbol": "AAPL"}'), st.just(b"[" * 5000))
+streams = st.one_of(st.lists(st.one_of(quotes, quotes, quotes, bad), max_size=80), rising, drifting)
+
+
+OPERATIONS = ["batch_get_item", "put_object", "get_object", "batch_write_item", "batch_write_item"]
+
+
+@dataclass
+class Attempt:
+    """One delivery: how far before the checkpoint it starts, its size, the time it has, and which calls meet what."""
+
+    back: int
+    size: int
+    seconds: float
+    fates: dict[tuple[str, int], str]
+
+    def faults(self) -> Faults:
+        counts: Counter[str] = Counter()
+
+        def choose(operation: str) -> str | None:
+            counts[operation] += 1
+            return self.fates.get((operation, counts[operation]))
+
+        return Faults(choose)
+
+
+attempts = st.lists(
+    st.builds(
+        Attempt,
+        back=st.integers(0, 30),
+        size=st.integers(1, 70),
+        seconds=st.sampled_from([60.0, 5.0]),
+        fates=st.dictionaries(
+            st.tuples(st.sampled_from(OPERATIONS), st.integers(1, 4)),
+            st.sampled_from(["fail", "crash", "late crash", "half"]),
+            max_size=3,
+        ),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(payloads=streams, attempts=attempts)
+def test_retries_splits_duplicates_and_crashes_change_nothing(
+    deploy: Callable[[], Deployment], payloads: list[bytes | Quote], attempts: list[Attempt]
+) -> None:
+    records = make_records(payloads)
+    reference = deploy()
+    if records:
+        assert reference.deliver(records) is None
+
+    subject = deploy()
+    done = 0
+    for attempt in attempts:
+        start = max(0, done - attempt.back)
+        batch = records[start : start + attempt.size]
+        if not batch:
+            continue
+        try:
+            failed = subject.deliver(batch, attempt.faults(), attempt.seconds)
+        except CrashError:
+            continue
+        numbers = [record["kinesis"]["sequenceNumber"] for record in batch]
+        done = max(done, start + (len(batch) if failed is None else numbers.index(failed)))
+    while done < len(records):
+        assert subject.deliver(records[done : done + 7]) is None
+        done += 7
+
+    items, raw, rejects, states = subject.content()
+    wanted_items, wanted_raw, wanted_rejects, wanted_states = reference.content()
+    assert items == wanted_items
+    assert raw == wanted_raw
+    assert rejects == wanted_rejects
+    assert states == wanted_states
+    assert subject.alerts() == reference.alerts()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(payloads=st.lists(st.one_of(st.binary(max_size=300), quotes), min_size=1, max_size=40))
+def test_every_record_is_stored_or_kept_with_its_reason(
+    deploy: Callable[[], Deployment], payloads: list[bytes | Quote]
+) -> None:
+    records = make_records(payloads)
+    deployment = deploy()
+    assert deployment.deliver(records) is None
+
+    items, rejects = deployment.items(), deployment.rejects()
+    raw = deployment.raw()
+    for record, payload in zip(records, payloads, strict=True):
+        if isinstance(payload, Quote):
+            item = items[payload.symbol, payload.timestamp]
+            number = record["kinesis"]["sequenceNumber"]
+            same = item["price"]["N"] == f"{payload.price:f}"
+            assert same or rejects[number]["reason"] == "conflicting_quote"
+            assert any(f'"timestamp": "{payload.timestamp}"' in line and payload.symbol in line for line in raw)
+        else:
+            assert rejects[record["kinesis"]["sequenceNumber"]]["reason"]
