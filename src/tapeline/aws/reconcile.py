@@ -1,0 +1,325 @@
+"""Count what the stream accepted and what each place keeps, and name what disagrees.
+
+The rules, of which each is one of `tapeline.aws.ledger.DIFFERENCES`:
+
+- an accepted record that is a quote is in DynamoDB (until its time there is over) and in the raw zone with its own
+  figures, or under `rejected/` if a quote of the same symbol and time came first with other figures;
+- an accepted record that is no quote is under `rejected/`, by its sequence number;
+- DynamoDB and the raw zone hold the same quotes, but for those whose time in DynamoDB is over.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tapeline.aws import items, raw_zone, tables
+from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
+from tapeline.aws.session import Session
+from tapeline.batch import MARKET_FIELDS
+from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
+from tapeline.quotes import QuoteRejectedError, parse_quote, read_timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+
+THREADS = 8
+SCAN_SEGMENTS = 4
+RECORDS_PER_READ = 5_000
+"""Per GetRecords call; a call may take 10,000, but two shards' worth must fit the 2 MB/s that all readers share."""
+
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 5.0
+RECHECKED_KEYS = 20_000
+EXAMPLES = 5
+SETTLE_SECONDS = 10.0
+"""How long a batch that is being stored while we count may take to appear everywhere."""
+
+Part = TypeVar("Part")
+Progress = Callable[[str, int], None]
+"""Called with what is being done and how much of it is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The names of one deployment's places, and how long DynamoDB keeps a quote."""
+
+    stream: str
+    table: str
+    state_table: str
+    bucket: str
+    dead_letter_queue_url: str
+    quote_retention: timedelta
+
+    @classmethod
+    def of(cls, session: Session, outputs: Mapping[str, str]) -> Places:
+        """Read them from the stack's outputs, and the retention from the deployed function."""
+        function = session.client("lambda").get_function_configuration(FunctionName=outputs["StreamProcessorName"])
+        days = function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or "30"
+        return cls(
+            stream=outputs["StreamName"],
+            table=outputs["TableName"],
+            state_table=outputs["StateTableName"],
+            bucket=outputs["BucketName"],
+            dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+            quote_retention=timedelta(days=float(days)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One way in which the places disagree: how many, and a few of them by name."""
+
+    name: str
+    count: int
+    examples: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """What was found.
+
+    Attributes
+    ----------
+    counts : Counts
+        How much is where.
+    dead_letters : int
+        Batches that delivery gave up.
+    differences : list of Difference
+        Empty if all agrees.
+    waiting_for : list of str
+        Symbols whose quotes were accepted but not delivered when the time to wait was over.
+    seconds : float
+        How long it took, waiting included.
+    """
+
+    counts: Counts
+    dead_letters: int
+    differences: list[Difference] = field(default_factory=list)
+    waiting_for: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing is missing anywhere."""
+        return not self.differences
+
+
+def reconcile(session: Session, places: Places, wait_seconds: float, progress: Progress) -> Reconciliation:
+    """Compare the places for all that was accepted before now; quotes may go on flowing meanwhile.
+
+    Parameters
+    ----------
+    session : Session
+        The laptop or the cloud.
+    places : Places
+        What to compare.
+    wait_seconds : float
+        How long to wait for records that were accepted but are not delivered yet.
+    progress : callable
+        Told of each step.
+    """
+    started = time.monotonic()
+    with open_ledger() as ledger:
+        count = _Count(session, places, ledger, started + wait_seconds, progress)
+        count.read_stream()
+        count.wait_for_delivery()
+        count.read_table()
+        count.read_raw_zone(recent=False)
+        count.read_rejects()
+        count.look_again()
+        return Reconciliation(
+            counts=ledger.count(),
+            dead_letters=count.dead_letters(),
+            differences=[
+                Difference(name, number, [" ".join(case) for case in ledger.cases(name, EXAMPLES)])
+                for name, number in ledger.differences().items()
+                if number
+            ],
+            waiting_for=count.behind,
+            seconds=time.monotonic() - started,
+        )
+
+
+class _Count:
+    def __init__(self, session: Session, places: Places, ledger: Ledger, deadline: float, progress: Progress) -> None:
+        self._kinesis: KinesisClient = session.client("kinesis")
+        self._dynamodb: DynamoDBClient = session.client("dynamodb")
+        self._s3: S3Client = session.client("s3")
+        self._sqs = session.client("sqs")
+        self._places = places
+        self._ledger = ledger
+        self._began = datetime.now(UTC)
+        self._deadline = deadline
+        self._progress = progress
+        self.behind: list[str] = []
+        self._seen_objects: dict[str, str] = {}
+        self._patience = tables.Patience(lambda: max(10.0, self._seconds_left()))
+        self._done: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def read_stream(self) -> None:
+        """Read every record that the stream still holds, up to the moment the count began, all shards at once."""
+        shards = [
+            shard["ShardId"]
+            for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._places.stream)
+            for shard in page["Shards"]
+        ]
+        self._in_parallel(self._read_shard, shards)
+
+    def _read_shard(self, shard_id: str) -> None:
+        iterator: str | None = self._kinesis.get_shard_iterator(
+            StreamName=self._places.stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while iterator:  # None after the last record of a shard that was split or merged
+            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_PER_READ)
+            records = [r for r in answer["Records"] if r["ApproximateArrivalTimestamp"] <= self._began]
+            self._ledger.add_accepted(self._accepted(shard_id, record) for record in records)
+            self._tell("reading the stream", len(records))
+            reached_now = len(records) < len(answer["Records"])
+            if reached_now or (not answer["Records"] and not answer.get("MillisBehindLatest")):
+                return
+            iterator = answer.get("NextShardIterator")
+
+    def _accepted(self, shard_id: str, record: Any) -> Accepted:
+        arrived_at = record["ApproximateArrivalTimestamp"].astimezone(UTC)
+        expired = arrived_at + self._places.quote_retention <= self._began
+        try:
+            quote = parse_quote(record["Data"], arrived_at)
+        except QuoteRejectedError as error:
+            return Accepted(shard_id, record["SequenceNumber"], None, None, None, error.reason, expired)
+        place = (shard_id, record["SequenceNumber"])
+        return Accepted(*place, quote.symbol, quote.timestamp, figures(quote), None, expired)
+
+    def wait_for_delivery(self) -> None:
+        """Wait until the processor remembers the last accepted quote of each symbol."""
+        newest = self._ledger.newest_sequence_numbers()
+        behind = newest
+        for _ in self._pauses():
+            found = tables.read_items(
+                self._dynamodb, self._places.state_table, [items.state_key(symbol) for symbol in behind], self._patience
+            )
+            reached = {symbol: state.sequence_number for symbol, state in map(items.state_from_item, found)}
+            behind = {symbol: number for symbol, number in behind.items() if reached.get(symbol, -1) < number}
+            self._progress(f"waiting for delivery of {len(newest)} symbols", len(newest) - len(behind))
+            if not behind:
+                break
+        self.behind = sorted(behind)
+
+    def read_table(self) -> None:
+        """Scan the table in parallel segments, only the attributes that are compared."""
+        self._in_parallel(self._scan_segment, range(SCAN_SEGMENTS))
+
+    def _scan_segment(self, segment: int) -> None:
+        names = ("symbol", "timestamp", *MARKET_FIELDS)
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._places.table,
+            Segment=segment,
+            TotalSegments=SCAN_SEGMENTS,
+            ProjectionExpression=", ".join(f"#{name}" for name in names),
+            ExpressionAttributeNames={f"#{name}": name for name in names},
+        )
+        for page in pages:
+            self._ledger.add_stored(map(_stored, page["Items"]))
+            self._tell("reading DynamoDB", len(page["Items"]))
+
+    def read_raw_zone(self, *, recent: bool) -> None:
+        """Read every object of the raw zone that is new or has grown since it was read."""
+        for lines in self._new_objects(RAW_PREFIX, "reading the raw zone"):
+            self._ledger.add_raw(map(self._raw, lines), recent=recent)
+
+    def read_rejects(self) -> None:
+        """Read every object under `rejected/` that is new or has grown since it was read."""
+        for lines in self._new_objects(REJECTED_PREFIX, "reading the rejects"):
+            self._ledger.add_rejected(map(_rejected, lines))
+
+    def _new_objects(self, prefix: str, step: str) -> Iterator[list[str]]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._places.bucket, Prefix=prefix)
+        with ThreadPoolExecutor(THREADS) as pool:
+            for page in pages:
+                tags = {found["Key"]: found["ETag"] for found in page.get("Contents", [])}
+                new = {key: tag for key, tag in tags.items() if self._seen_objects.get(key) != tag}
+                self._seen_objects |= new
+                for lines in pool.map(self._get_lines, new):
+                    yield lines
+                    self._tell(step, len(lines))
+
+    def _get_lines(self, key: str) -> list[str]:
+        return raw_zone.get_lines(self._s3, self._places.bucket, key)
+
+    def _raw(self, line: str) -> Kept:
+        record = json.loads(line, parse_float=Decimal, parse_int=Decimal)
+        expired = read_timestamp(record["ingested_at"]) + self._places.quote_retention <= self._began
+        return Kept(
+            record["symbol"], record["timestamp"], " ".join(plain(record[name]) for name in MARKET_FIELDS), expired
+        )
+
+    def look_again(self) -> None:
+        """Look again for what seemed missing: it may have been stored between one reading and the next."""
+        if not self.behind:
+            self._deadline = min(self._deadline, time.monotonic() + SETTLE_SECONDS)
+        for _ in self._pauses():
+            differences = self._ledger.differences()
+            if not any(differences.values()):
+                return
+            self._progress("looking again for what is missing", sum(differences.values()))
+            wanted = {
+                key
+                for name in ("accepted_but_not_stored", "in_raw_zone_but_not_stored")
+                for key in self._ledger.cases(name, RECHECKED_KEYS)
+            }
+            keys = [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol, timestamp in sorted(wanted)]
+            self._ledger.add_stored(
+                map(_stored, tables.read_items(self._dynamodb, self._places.table, keys, self._patience))
+            )
+            self.read_raw_zone(recent=True)
+            self.read_rejects()
+
+    def dead_letters(self) -> int:
+        """Return how many batches lie in the dead-letter queue."""
+        attributes = self._sqs.get_queue_attributes(
+            QueueUrl=self._places.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+        )["Attributes"]
+        return int(attributes["ApproximateNumberOfMessages"])
+
+    def _in_parallel(self, task: Callable[[Part], None], parts: Iterable[Part]) -> None:
+        with ThreadPoolExecutor(THREADS) as pool:
+            for future in [pool.submit(task, part) for part in parts]:
+                future.result()
+
+    def _tell(self, step: str, number: int) -> None:
+        with self._lock:
+            self._done[step] += number
+            self._progress(step, self._done[step])
+
+    def _pauses(self) -> Iterator[None]:
+        """Yield at once, then after pauses that grow, and a last time when the time to wait is over."""
+        pause = FIRST_PAUSE_SECONDS
+        yield
+        while (left := self._seconds_left()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            yield
+
+    def _seconds_left(self) -> float:
+        return self._deadline - time.monotonic()
+
+
+def _stored(item: Any) -> Kept:
+    texts = " ".join(plain(item[name]["N"]) for name in MARKET_FIELDS)
+    return Kept(item["symbol"]["S"], item["timestamp"]["S"], texts, expired=False)
+
+
+def _rejected(line: str) -> Rejected:
+    record = json.loads(line)
+    return Rejected(record["shard_id"], record["sequence_number"], record["reason"])
