@@ -58,10 +58,10 @@ CREATE VIEW in_raw_zone_but_not_stored AS
         WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp AND s.figures = a.figures);
 
 CREATE VIEW newest AS
-    SELECT symbol, sequence_number FROM (
-        SELECT symbol, sequence_number, row_number() OVER (
+    SELECT symbol, timestamp FROM (
+        SELECT symbol, timestamp, row_number() OVER (
             PARTITION BY symbol ORDER BY length(sequence_number) DESC, sequence_number DESC) AS place
-        FROM accepted WHERE reason IS NULL)
+        FROM unrejected WHERE reason IS NULL AND NOT expired)
     WHERE place = 1;
 """
 
@@ -170,9 +170,9 @@ class Ledger:
         """Add records of `rejected/`."""
         self._insert("INSERT OR IGNORE INTO rejected VALUES (?, ?, ?)", records)
 
-    def newest_sequence_numbers(self) -> dict[str, int]:
-        """Return the sequence number of the last accepted quote of each symbol; 56 digits are beyond SQLite's own."""
-        return {symbol: int(number) for symbol, number in self._select("SELECT symbol, sequence_number FROM newest")}
+    def newest(self) -> dict[str, str]:
+        """Return the time of the last accepted quote of each symbol, in the stream's order."""
+        return dict(self._select("SELECT symbol, timestamp FROM newest"))
 
     def count(self) -> Counts:
         """Count each place."""

@@ -14,7 +14,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ LONGEST_PAUSE_SECONDS = 5.0
 RECHECKED_KEYS = 20_000
 EXAMPLES = 5
 SETTLE_SECONDS = 10.0
-"""How long a batch that is being stored while we count may take to appear everywhere."""
+"""How long to look again without finding anything more; a batch in flight appears sooner."""
 
 Part = TypeVar("Part")
 Progress = Callable[[str, int], None]
@@ -202,19 +202,23 @@ class _Count:
         return Accepted(*place, quote.symbol, quote.timestamp, figures(quote), None, expired)
 
     def wait_for_delivery(self) -> None:
-        """Wait until the processor remembers the last accepted quote of each symbol."""
-        newest = self._ledger.newest_sequence_numbers()
-        behind = newest
+        """Wait until the last accepted quote of each symbol is stored, rejected, or passed by a newer one."""
         for _ in self._pauses():
-            found = tables.read_items(
-                self._dynamodb, self._places.state_table, [items.state_key(symbol) for symbol in behind], self._patience
+            self.read_rejects()
+            newest = self._ledger.newest()
+            keys = [_key(symbol, timestamp) for symbol, timestamp in newest.items()]
+            stored = {item["symbol"]["S"] for item in self._read(self._places.table, keys)}
+            left = [symbol for symbol in newest if symbol not in stored]
+            states = self._read(self._places.state_table, [items.state_key(symbol) for symbol in left])
+            reached = {symbol: state.newest_timestamp for symbol, state in map(items.state_from_item, states)}
+            self.behind = sorted(
+                symbol
+                for symbol in left
+                if symbol not in reached or read_timestamp(reached[symbol]) < read_timestamp(newest[symbol])
             )
-            reached = {symbol: state.sequence_number for symbol, state in map(items.state_from_item, found)}
-            behind = {symbol: number for symbol, number in behind.items() if reached.get(symbol, -1) < number}
-            self._progress(f"waiting for delivery of {len(newest)} symbols", len(newest) - len(behind))
-            if not behind:
-                break
-        self.behind = sorted(behind)
+            self._progress(f"waiting for delivery of {len(newest)} symbols", len(newest) - len(self.behind))
+            if not self.behind:
+                return
 
     def read_table(self) -> None:
         """Scan the table in parallel segments, only the attributes that are compared."""
@@ -265,23 +269,21 @@ class _Count:
         )
 
     def look_again(self) -> None:
-        """Look again for what seemed missing: it may have been stored between one reading and the next."""
-        if not self.behind:
-            self._deadline = min(self._deadline, time.monotonic() + SETTLE_SECONDS)
+        """Look again for what seemed missing, as long as some of it turns up: it may be on its way."""
+        fewest, moved_at = None, time.monotonic()
         for _ in self._pauses():
-            differences = self._ledger.differences()
-            if not any(differences.values()):
+            missing = sum(self._ledger.differences().values())
+            if fewest is None or missing < fewest:
+                fewest, moved_at = missing, time.monotonic()
+            if not missing or time.monotonic() > moved_at + SETTLE_SECONDS:
                 return
-            self._progress("looking again for what is missing", sum(differences.values()))
+            self._progress("looking again for what is missing", missing)
             wanted = {
                 key
                 for name in ("accepted_but_not_stored", "in_raw_zone_but_not_stored")
                 for key in self._ledger.cases(name, RECHECKED_KEYS)
             }
-            keys = [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol, timestamp in sorted(wanted)]
-            self._ledger.add_stored(
-                map(_stored, tables.read_items(self._dynamodb, self._places.table, keys, self._patience))
-            )
+            self._ledger.add_stored(map(_stored, self._read(self._places.table, [_key(*key) for key in wanted])))
             self.read_raw_zone(recent=True)
             self.read_rejects()
 
@@ -291,6 +293,9 @@ class _Count:
             QueueUrl=self._places.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
         )["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"])
+
+    def _read(self, table: str, keys: Sequence[tables.Item]) -> list[tables.Item]:
+        return tables.read_items(self._dynamodb, table, keys, self._patience)
 
     def _in_parallel(self, task: Callable[[Part], None], parts: Iterable[Part]) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
@@ -313,6 +318,10 @@ class _Count:
 
     def _seconds_left(self) -> float:
         return self._deadline - time.monotonic()
+
+
+def _key(symbol: str, timestamp: str) -> tables.Item:
+    return {"symbol": {"S": symbol}, "timestamp": {"S": timestamp}}
 
 
 def _stored(item: Any) -> Kept:

@@ -1,0 +1,307 @@
+"""The processes of `tapeline up`: which there are, their supervisord, and what to do when it was killed itself."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes; a Unix socket's path must stay below 104 on macOS and 108 on Linux."""
+
+START_SECONDS = 2
+"""How long a program must live to count as started; one that dies sooner is tried again with growing pauses."""
+
+START_ATTEMPTS = 6
+"""After so many failed starts (about 20 s) supervisord gives a program up: it is FATAL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program of `tapeline up`.
+
+    Attributes
+    ----------
+    name : str
+        As `status` shows it; names its log too.
+    command : sequence of str
+        What to run.
+    environment : mapping of str to str
+        Variables of its own, beside those of `up`.
+    priority : int
+        The lower, the earlier it is started and the later it is stopped.
+    stop_seconds : int
+        How long it may take to end after SIGTERM before it is killed.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    priority: int = 500
+    stop_seconds: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A program as supervisord sees it.
+
+    Attributes
+    ----------
+    name : str
+        The program.
+    state : str
+        RUNNING, STARTING, BACKOFF, FATAL, EXITED, STOPPING or STOPPED.
+    pid : int
+        0 if it does not run.
+    seconds : int
+        How long it has been running, or down.
+    explanation : str
+        Why it is not running, in supervisord's words.
+    log : Path
+        What it printed.
+    """
+
+    name: str
+    state: str
+    pid: int
+    seconds: int
+    explanation: str
+    log: Path
+
+    @property
+    def running(self) -> bool:
+        """Whether it is up; one that is just being started again is not."""
+        return self.state == "RUNNING"
+
+
+class NotRunningError(RuntimeError):
+    """No supervisord answers in this state folder."""
+
+
+class Supervisor:
+    """The supervisord of one state folder.
+
+    Parameters
+    ----------
+    home : Path
+        The state folder; `run/` in it holds the configuration, the socket and the notes of processes, `logs/` the logs.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.run_folder = home / "run"
+        self.log_folder = home / "logs"
+        self.socket = self.run_folder / "supervisor.sock"
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
+            short = Path(tempfile.gettempdir()) / f"tapeline-{os.getuid()}"
+            self.socket = short / f"{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}.sock"
+
+    def start(self, programs: Iterable[Program], environment: Mapping[str, str]) -> None:
+        """Start supervisord with the programs known but none of them started.
+
+        Raises
+        ------
+        NotRunningError
+            If it does not come up.
+        """
+        self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.run_folder.chmod(0o700)
+        self.log_folder.mkdir(exist_ok=True)
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        for program in programs:
+            self.describe(program)
+        configuration = self.run_folder / "supervisord.conf"
+        configuration.write_text(self._configuration(programs))
+        output = self.log_folder / "supervisord.out"
+        with output.open("ab") as log:
+            daemon = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "--configuration", str(configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.run_folder.parent,
+                env=dict(environment),
+                start_new_session=True,  # the terminal's Ctrl-C is for `up`, which then stops things in order
+            )
+        deadline = time.monotonic() + 30
+        while not self.is_running():
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                raise NotRunningError(f"supervisord did not start; its last words are in {output}")
+            time.sleep(0.05)
+
+    def describe(self, program: Program) -> None:
+        """Write what a program runs, for its next start."""
+        path = self.run_folder / f"{program.name}.json"
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(program)))
+
+    def is_running(self) -> bool:
+        """Tell whether supervisord answers."""
+        try:
+            self._call("getState")
+        except NotRunningError:
+            return False
+        return True
+
+    def pid(self) -> int:
+        """Return supervisord's process id."""
+        return int(self._call("getPID"))
+
+    def start_program(self, name: str) -> None:
+        """Start a program unless it is running or being started; return before it is up."""
+        with suppress(Fault):  # ALREADY_STARTED
+            self._call("startProcess", name, False)
+
+    def states(self) -> list[ProcessState]:
+        """Return each program's state, in the order of their starts.
+
+        Raises
+        ------
+        NotRunningError
+            If supervisord does not answer.
+        """
+        found = [
+            ProcessState(
+                name=info["name"],
+                state=info["statename"],
+                pid=info["pid"],
+                seconds=info["now"] - (info["start"] if info["pid"] else info["stop"] or info["start"] or info["now"]),
+                explanation=info["spawnerr"] or ("" if info["pid"] else info["description"]),
+                log=self.log_folder / f"{info['name']}.log",
+            )
+            for info in self._call("getAllProcessInfo")
+        ]
+        order = {path.stem: json.loads(path.read_text())["priority"] for path in self.run_folder.glob("*.json")}
+        return sorted(found, key=lambda state: (order.get(state.name, 999), state.name))
+
+    def stop(self, progress: Callable[[str], None]) -> None:
+        """Stop all programs in reverse order, then supervisord, and whatever they leave behind.
+
+        Parameters
+        ----------
+        progress : callable
+            Told the names of what is still being stopped.
+        """
+        try:
+            daemon = psutil.Process(self.pid())
+            family = daemon.children(recursive=True)
+            self._call("shutdown")
+        except (NotRunningError, psutil.NoSuchProcess):
+            return
+        while daemon.is_running() and daemon.status() != psutil.STATUS_ZOMBIE:
+            with suppress(NotRunningError):
+                progress(", ".join(state.name for state in self.states() if state.pid))
+            time.sleep(0.2)
+        _end(family, seconds=2)
+
+    def kill(self) -> None:
+        """Kill everything at once, without saving anything."""
+        with suppress(NotRunningError, psutil.NoSuchProcess):
+            daemon = psutil.Process(self.pid())
+            family = [daemon, *daemon.children(recursive=True)]
+            _end(family, seconds=0)
+
+    def orphans(self) -> dict[str, psutil.Process]:
+        """Return the processes that a killed supervisord left running, by name, recognised by their notes.
+
+        A process counts only if its id, its start and its command are those noted: ids are used again.
+        """
+        if self.is_running():
+            return {}
+        found = {}
+        for path in self.run_folder.glob("*.pid"):
+            with suppress(psutil.Error, ValueError, KeyError, TypeError):
+                note = json.loads(path.read_text())
+                process = psutil.Process(note["pid"])
+                if abs(process.create_time() - note["started"]) < 2 and process.cmdline()[1:] == note["command"][1:]:
+                    found[path.stem] = process
+        return found
+
+    def end_orphans(self, orphans: Mapping[str, psutil.Process]) -> None:
+        """End what `orphans` found, the last started first, and their children; each may save what it holds."""
+        for name, process in sorted(orphans.items(), key=lambda pair: -self._described(pair[0]).get("priority", 0)):
+            with suppress(psutil.NoSuchProcess):
+                family = process.children(recursive=True)
+                process.terminate()
+                _, alive = psutil.wait_procs([process], timeout=self._described(name).get("stop_seconds", 10))
+                _end([*alive, *family], seconds=1)
+
+    def _described(self, name: str) -> dict[str, Any]:
+        try:
+            document: dict[str, Any] = json.loads((self.run_folder / f"{name}.json").read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return document
+
+    def _call(self, method: str, *arguments: object) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self.socket}")
+        proxy: Any = ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            return getattr(proxy.supervisor, method)(*arguments)
+        except (OSError, HTTPException) as error:
+            raise NotRunningError(f"nothing is running in {self.run_folder.parent}: {error}") from error
+        finally:
+            transport.close()
+
+    def _configuration(self, programs: Iterable[Program]) -> str:
+        # Paths are relative to the state folder: supervisord trips over a per cent sign in a log's path.
+        sections: dict[str, dict[str, object]] = {
+            "unix_http_server": {"file": self.socket, "chmod": "0700"},
+            "rpcinterface:supervisor": {
+                "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface"
+            },
+            "supervisord": {
+                "logfile": "logs/supervisord.log",
+                "logfile_maxbytes": "5MB",
+                "logfile_backups": 1,
+                "pidfile": "run/supervisord.lock",
+                "umask": "077",
+            },
+        }
+        for program in programs:
+            sections[f"program:{program.name}"] = {
+                "command": shlex.join([sys.executable, "-m", "tapeline.launch", "run", program.name]),
+                "priority": program.priority,
+                "autostart": "false",
+                "autorestart": "true",
+                "startsecs": START_SECONDS,
+                "startretries": START_ATTEMPTS,
+                "stopwaitsecs": program.stop_seconds,
+                "killasgroup": "true",
+                "redirect_stderr": "true",
+                "stdout_logfile": f"logs/{program.name}.log",
+                "stdout_logfile_maxbytes": "10MB",
+                "stdout_logfile_backups": 3,
+            }
+        return "\n\n".join(
+            "\n".join([f"[{name}]", *(f"{key} = {_escape(value)}" for key, value in settings.items())])
+            for name, settings in sections.items()
+        )
+
+
+def _escape(value: object) -> str:
+    """Keep supervisord from reading a per cent sign as an expression, or what follows ` ;` as a comment."""
+    return str(value).replace("%", "%%").replace(" ;", " \\;")
+
+
+def _end(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Wait until processes have gone, then kill what is left of them."""
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=5)
