@@ -1,0 +1,24 @@
+-- Create anomalies, the spells in which a symbol was far from its previous close. Told in full in table.yaml.
+-- Grain: one row per session, symbol and event; an event is one unbroken spell.
+-- Cost: nothing.
+CREATE TABLE IF NOT EXISTS anomalies (
+    session date,
+    symbol string,
+    started_at_utc timestamp,
+    ended_at_utc timestamp,
+    duration_seconds bigint,
+    lasted_to_the_end boolean,
+    rule_name string,
+    direction string,
+    phase string,
+    quotes bigint,
+    previous_close_usd double,
+    start_price_usd double,
+    start_change_pct double,
+    peak_at_utc timestamp,
+    peak_price_usd double,
+    peak_change_pct double
+)
+PARTITIONED BY (MONTH(session))
+LOCATION 's3://tapeline-000000000000-us-east-1/curated/anomalies/'
+TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

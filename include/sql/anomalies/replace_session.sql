@@ -1,0 +1,43 @@
+-- Publish the staged anomalies of one session: replace the session in anomalies at one stroke.
+-- Grain: one row per session, symbol and event.
+-- Source: anomalies_staging.
+-- Cost: curated, one session of both tables: kilobytes.
+-- Rerun: any number of times. A reader sees the session as it was or as it is, never half of it; when nothing is staged
+--   for the session, the session is emptied, so run the checks first.
+MERGE INTO anomalies AS published
+USING (
+    WITH
+
+    params AS (
+        SELECT DATE '2026-03-12' AS session  -- the session to publish
+    )
+
+    SELECT
+        'published' AS origin,
+        published_before.*
+    FROM anomalies AS published_before
+    CROSS JOIN params
+    WHERE published_before.session = params.session
+    UNION ALL
+    SELECT
+        'staged' AS origin,
+        staged.*
+    FROM anomalies_staging AS staged
+    CROSS JOIN params
+    WHERE staged.session = params.session
+) AS incoming
+    ON
+        incoming.origin = 'published'
+        AND published.session = incoming.session
+        AND published.symbol = incoming.symbol
+        AND published.started_at_utc = incoming.started_at_utc
+WHEN MATCHED THEN DELETE
+WHEN NOT MATCHED THEN INSERT (
+    session, symbol, started_at_utc, ended_at_utc, duration_seconds, lasted_to_the_end, rule_name, direction, phase,
+    quotes, previous_close_usd, start_price_usd, start_change_pct, peak_at_utc, peak_price_usd, peak_change_pct
+) VALUES (
+    incoming.session, incoming.symbol, incoming.started_at_utc, incoming.ended_at_utc, incoming.duration_seconds,
+    incoming.lasted_to_the_end, incoming.rule_name, incoming.direction, incoming.phase, incoming.quotes,
+    incoming.previous_close_usd, incoming.start_price_usd, incoming.start_change_pct, incoming.peak_at_utc,
+    incoming.peak_price_usd, incoming.peak_change_pct
+)

@@ -1,0 +1,43 @@
+-- Publish the staged minute bars of one session: replace the session in minute_bars at one stroke.
+-- Grain: one row per symbol and minute with at least one quote.
+-- Source: minute_bars_staging.
+-- Cost: curated, one session of both tables: megabytes.
+-- Rerun: any number of times. A reader sees the session as it was or as it is, never half of it; when nothing is staged
+--   for the session, the session is emptied, so run the checks first.
+MERGE INTO minute_bars AS published
+USING (
+    WITH
+
+    params AS (
+        SELECT DATE '2026-03-12' AS session  -- the session to publish
+    )
+
+    SELECT
+        'published' AS origin,
+        published_before.*
+    FROM minute_bars AS published_before
+    CROSS JOIN params
+    WHERE published_before.session = params.session
+    UNION ALL
+    SELECT
+        'staged' AS origin,
+        staged.*
+    FROM minute_bars_staging AS staged
+    CROSS JOIN params
+    WHERE staged.session = params.session
+) AS incoming
+    ON
+        incoming.origin = 'published'
+        AND published.session = incoming.session
+        AND published.symbol = incoming.symbol
+        AND published.minute_utc = incoming.minute_utc
+WHEN MATCHED THEN DELETE
+WHEN NOT MATCHED THEN INSERT (
+    session, symbol, minute_utc, phase, open_usd, high_usd, low_usd, close_usd, volume_shares, turnover_usd,
+    previous_close_usd, quotes, late_quotes, repeated_quotes, first_quote_utc, last_quote_utc
+) VALUES (
+    incoming.session, incoming.symbol, incoming.minute_utc, incoming.phase, incoming.open_usd, incoming.high_usd,
+    incoming.low_usd, incoming.close_usd, incoming.volume_shares, incoming.turnover_usd,
+    incoming.previous_close_usd, incoming.quotes, incoming.late_quotes, incoming.repeated_quotes,
+    incoming.first_quote_utc, incoming.last_quote_utc
+)

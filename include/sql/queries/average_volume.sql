@@ -1,0 +1,12 @@
+-- The mean of the volume field for each symbol, over everything ever stored.
+-- Grain: one row per symbol.
+-- Source: stock_data_table.
+-- Cost: raw, every partition.
+-- Note: volume is the day's total so far, so this is no trading volume per quote, minute or day; for volume by session:
+--   volume_against_average.sql.
+-- Plot: bar x=symbol y=avg_volume
+SELECT
+    symbol,
+    AVG(volume) AS avg_volume
+FROM stock_data_table
+GROUP BY symbol

@@ -1,0 +1,53 @@
+-- What is odd in one day of the raw zone: quotes stored more than once, and quotes that came after a newer one.
+-- Grain: one row per symbol, and one for all of them (symbol NULL).
+-- Source: stock_data_table.
+-- Cost: raw, one partition.
+-- Note: a repeated quote has the symbol and time of another; a retried batch leaves some, and they do no harm. A late
+--   quote reached the producer after a newer one of its symbol; longest_delay_seconds is by how much it was older.
+WITH
+
+params AS (
+    SELECT DATE '2026-03-12' AS session  -- the trading date
+),
+
+received AS (
+    SELECT
+        raw_quotes.symbol,
+        CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.timestamp) AT TIME ZONE 'UTC' AS timestamp) AS quoted_at,
+        CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.ingested_at) AT TIME ZONE 'UTC' AS timestamp) AS ingested_at
+    FROM stock_data_table AS raw_quotes
+    CROSS JOIN params
+    WHERE raw_quotes.dt = CAST(params.session AS varchar)
+),
+
+ordered AS (
+    SELECT
+        symbol,
+        quoted_at,
+        ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at) AS copy_number,
+        MAX(quoted_at) OVER (
+            PARTITION BY symbol ORDER BY ingested_at, quoted_at
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS newest_before
+    FROM received
+),
+
+judged AS (
+    SELECT
+        symbol,
+        copy_number > 1 AS is_repeated,
+        copy_number = 1 AND quoted_at < newest_before AS is_late,
+        DATE_DIFF('second', quoted_at, newest_before) AS delay_seconds
+    FROM ordered
+)
+
+SELECT
+    symbol,
+    COUNT(*) AS records,
+    COUNT_IF(NOT is_repeated) AS quotes,
+    COUNT_IF(is_repeated) AS repeated_quotes,
+    COUNT_IF(is_late) AS late_quotes,
+    MAX(IF(is_late, delay_seconds)) AS longest_delay_seconds
+FROM judged
+GROUP BY GROUPING SETS ((symbol), ())
+ORDER BY symbol NULLS FIRST

@@ -1,0 +1,57 @@
+-- Sessions after which the 5-session average of a symbol's close went over or under its 20-session average.
+-- Grain: one row per cross.
+-- Source: daily_summary.
+-- Cost: curated, kilobytes a session; every month up to last_session.
+-- Note: a cross needs 21 sessions: 20 for the averages and one before to have crossed from. A touch is no cross. The
+--   alerts of the stream use the same rule over quotes instead of sessions.
+WITH
+
+params AS (
+    SELECT
+        DATE '2026-01-01' AS first_session,  -- first session to list crosses of; earlier ones still feed the averages
+        DATE '2026-03-31' AS last_session  -- last session to list crosses of
+),
+
+averages AS (
+    SELECT
+        daily_summary.session,
+        daily_summary.symbol,
+        daily_summary.close_usd,
+        params.first_session,
+        AVG(daily_summary.close_usd) OVER (
+            PARTITION BY daily_summary.symbol ORDER BY daily_summary.session ROWS BETWEEN 4 PRECEDING AND CURRENT ROW
+        ) AS average_5_usd,
+        AVG(daily_summary.close_usd) OVER (
+            PARTITION BY daily_summary.symbol ORDER BY daily_summary.session ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
+        ) AS average_20_usd,
+        COUNT(*) OVER (
+            PARTITION BY daily_summary.symbol ORDER BY daily_summary.session ROWS BETWEEN 19 PRECEDING AND CURRENT ROW
+        ) AS sessions_averaged
+    FROM daily_summary
+    CROSS JOIN params
+    WHERE
+        daily_summary.session <= params.last_session
+        AND daily_summary.close_usd IS NOT NULL
+),
+
+sides AS (
+    SELECT
+        *,
+        SIGN(average_5_usd - average_20_usd) AS side,
+        LAG(SIGN(average_5_usd - average_20_usd)) OVER (PARTITION BY symbol ORDER BY session) AS side_before
+    FROM averages
+    WHERE sessions_averaged = 20
+)
+
+SELECT
+    session,
+    symbol,
+    IF(side > 0, 'up', 'down') AS trend,
+    close_usd,
+    average_5_usd,
+    average_20_usd
+FROM sides
+WHERE
+    side * side_before < 0
+    AND session >= first_session
+ORDER BY session, symbol

@@ -1,0 +1,180 @@
+"""Trading sessions: when an exchange opens and closes, holidays, half days and daylight saving included.
+
+The calendar is that of exchange_calendars (https://github.com/gerrymanoim/exchange_calendars), which is imported at the
+first question and not before: with pandas it costs a second or two, and DAG files that import this module are many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+NEW_YORK_STOCK_EXCHANGE = "XNYS"
+FIRST_DAY = date(2005, 1, 1)
+LAST_DAY = date(2032, 12, 31)
+"""Span of the calendar. By itself exchange_calendars covers 20 years back and one ahead of today, which would make
+answers depend on the clock; beyond the holidays published so far the exchange's own rules are carried on."""
+
+
+class NotASessionError(ValueError):
+    """A day on which the exchange does not trade, or which lies outside the calendar."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading day of one exchange.
+
+    Attributes
+    ----------
+    exchange : str
+        ISO 10383 market identifier code, such as ``XNYS``.
+    day : date
+        The session's date where the exchange is.
+    opens_at, closes_at : datetime
+        Regular trading, aware, UTC; the close is the first moment that no longer belongs to it.
+    expected_minutes : int
+        Minutes of regular trading: for New York 390, on half days 210.
+    is_half_day : bool
+        Whether it closes early.
+    """
+
+    exchange: str
+    day: date
+    opens_at: datetime
+    closes_at: datetime
+    expected_minutes: int
+    is_half_day: bool
+
+    @property
+    def key(self) -> str:
+        """The session as a partition key, ``YYYY-MM-DD``."""
+        return self.day.isoformat()
+
+    def phase(self, moment: datetime) -> str:
+        """Return ``pre``, ``regular`` or ``post``: where an aware moment of this day lies.
+
+        >>> thanksgiving_friday = session(date(2025, 11, 28))
+        >>> thanksgiving_friday.phase(datetime(2025, 11, 28, 17, 59, 59, tzinfo=UTC))
+        'regular'
+        >>> thanksgiving_friday.phase(datetime(2025, 11, 28, 18, 0, tzinfo=UTC))  # 13:00 in New York
+        'post'
+        """
+        if moment < self.opens_at:
+            return "pre"
+        return "regular" if moment < self.closes_at else "post"
+
+
+def session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the session of a day.
+
+    >>> session(date(2026, 3, 6)).opens_at.isoformat()  # the Friday before daylight saving
+    '2026-03-06T14:30:00+00:00'
+    >>> session(date(2026, 3, 9)).opens_at.isoformat()  # the Monday after
+    '2026-03-09T13:30:00+00:00'
+    >>> session(date(2025, 11, 28)).closes_at.isoformat(), session(date(2025, 11, 28)).expected_minutes
+    ('2025-11-28T18:00:00+00:00', 210)
+    >>> session(date(2025, 11, 27))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    tapeline.sessions.NotASessionError: XNYS does not trade on 2025-11-27 (Thursday); the sessions around it are ...
+
+    Raises
+    ------
+    NotASessionError
+        If the exchange does not trade that day.
+    """
+    calendar = _calendar(exchange)
+    if not is_session(day, exchange):
+        raise NotASessionError(
+            f"{exchange} does not trade on {day} ({day:%A}); the sessions around it are "
+            f"{previous_session(day, exchange).day} and {next_session(day, exchange).day}"
+        )
+    opens_at, closes_at = (
+        moment.to_pydatetime().astimezone(UTC) for moment in calendar.session_open_close(day.isoformat())
+    )
+    return Session(
+        exchange=exchange,
+        day=day,
+        opens_at=opens_at,
+        closes_at=closes_at,
+        expected_minutes=len(calendar.session_minutes(day.isoformat())),
+        is_half_day=day.isoformat() in _early_closes(exchange),
+    )
+
+
+def is_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> bool:
+    """Tell whether the exchange trades on a day.
+
+    >>> [is_session(date(2026, 7, day)) for day in (2, 3, 4, 5, 6)]  # Independence Day falls on the Saturday
+    [True, False, False, False, True]
+    """
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise NotASessionError(f"the calendar of {exchange} reaches from {FIRST_DAY} to {LAST_DAY}; asked for {day}")
+    calendar = _calendar(exchange)
+    inside = calendar.first_session.date() <= day <= calendar.last_session.date()
+    return inside and bool(calendar.is_session(day.isoformat()))
+
+
+def next_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the first session after a day, which itself need not be one.
+
+    >>> next_session(date(2025, 12, 24)).key  # Christmas
+    '2025-12-26'
+    """
+    return _nearest(day, timedelta(days=1), exchange)
+
+
+def previous_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the last session before a day, which itself need not be one.
+
+    >>> previous_session(date(2025, 12, 1)).key, previous_session(date(2025, 12, 1)).is_half_day
+    ('2025-11-28', True)
+    """
+    return _nearest(day, timedelta(days=-1), exchange)
+
+
+def sessions_between(first: date, last: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> list[Session]:
+    """Return the sessions of a range of days, both ends included.
+
+    >>> [one.key for one in sessions_between(date(2025, 11, 26), date(2025, 12, 1))]
+    ['2025-11-26', '2025-11-28', '2025-12-01']
+    """
+    days = (first + timedelta(days=number) for number in range((last - first).days + 1))
+    return [session(day, exchange) for day in days if is_session(day, exchange)]
+
+
+def latest_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the last session that had opened at an aware moment; it may still be open.
+
+    >>> latest_session(datetime(2026, 3, 12, 13, 29, tzinfo=UTC)).key  # a minute before the open
+    '2026-03-11'
+    """
+    day = moment.astimezone(UTC).date() + timedelta(days=1)
+    found = previous_session(day + timedelta(days=1), exchange)
+    while found.opens_at > moment:
+        found = previous_session(found.day, exchange)
+    return found
+
+
+def _nearest(day: date, step: timedelta, exchange: str) -> Session:
+    day += step
+    while not is_session(day, exchange):
+        day += step
+    return session(day, exchange)
+
+
+@cache
+def _calendar(exchange: str) -> Any:
+    import exchange_calendars
+
+    try:
+        return exchange_calendars.get_calendar(exchange, start=FIRST_DAY.isoformat(), end=LAST_DAY.isoformat())
+    except exchange_calendars.errors.InvalidCalendarName as error:
+        raise ValueError(f"expected the code of an exchange such as XNYS or XLON, found {exchange!r}") from error
+
+
+@cache
+def _early_closes(exchange: str) -> frozenset[str]:
+    return frozenset(f"{day:%Y-%m-%d}" for day in _calendar(exchange).early_closes)

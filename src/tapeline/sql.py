@@ -1,0 +1,248 @@
+"""The SQL files of include/sql: find one, read its header and parameters, put values in.
+
+Every file runs as it is when pasted into the Athena console. It opens with a comment: what it is for, then lines such
+as ``-- Grain: one row per symbol.``; a line that goes on is indented by two spaces more. Parameters are the constants
+of a one-row CTE named ``params``, one to a line with its meaning behind it::
+
+    params AS (
+        SELECT
+            DATE '2026-03-12' AS session,  -- the session
+            5 AS movers  -- how many to show at either end
+    )
+
+Rendering replaces those constants, and the laptop's bucket by another, and nothing else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2] / "include" / "sql"
+LAPTOP_BUCKET = "tapeline-000000000000-us-east-1"
+"""The bucket as the files name it, in the LOCATION of a CREATE TABLE: what the stack is given on the laptop."""
+
+Value = date | int | Decimal | str
+
+_HEADER_LINE = re.compile(r"-- (?P<name>[A-Z][a-z]+): (?P<text>.+)")
+_PARAMETERS = re.compile(r"^ *params AS \(\n *SELECT\b(?P<body>.*?)^ *\)", re.MULTILINE | re.DOTALL)
+_PARAMETER = re.compile(
+    r"(?P<literal>DATE '\d{4}-\d\d-\d\d'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?) "
+    r"AS (?P<name>[a-z][a-z0-9_]*),?  -- (?P<meaning>.+)"
+)
+
+
+class SqlFileError(ValueError):
+    """A SQL file that cannot be found or read, or a value that its parameter does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One constant of the ``params`` CTE.
+
+    Attributes
+    ----------
+    name : str
+        Column of the CTE.
+    default : date, int, Decimal or str
+        The value in the file; its type is the parameter's type.
+    meaning : str
+        The comment behind it.
+    """
+
+    name: str
+    default: Value
+    meaning: str
+
+    @property
+    def kind(self) -> str:
+        """The type as a person calls it: ``date``, ``integer``, ``decimal`` or ``text``."""
+        return {date: "date", int: "integer", Decimal: "decimal", str: "text"}[type(self.default)]
+
+    def read(self, text: str) -> Value:
+        """Read a value of the parameter's type.
+
+        Raises
+        ------
+        SqlFileError
+            If the text is no such value.
+        """
+        try:
+            match self.default:
+                case date():
+                    return date.fromisoformat(text)
+                case int():
+                    return int(text)
+                case Decimal():
+                    return _finite(text)
+                case str():
+                    return text
+        except (ValueError, InvalidOperation):
+            raise SqlFileError(
+                f"{self.name} takes a value such as {self.default} ({self.kind}: {self.meaning}), found {text!r}"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFile:
+    """One statement with what its header says.
+
+    Attributes
+    ----------
+    name : str
+        Path under include/sql without the ending, such as ``queries/top_movers``.
+    purpose : str
+        The first sentence of the header.
+    header : mapping of str to str
+        The named lines: ``Grain``, ``Source``, ``Cost``, ``Note``, ``Plot``, ``Rerun``, ``Severity``.
+    parameters : tuple of Parameter
+        In the order of the file.
+    text : str
+        The file.
+    """
+
+    name: str
+    purpose: str
+    header: Mapping[str, str]
+    parameters: tuple[Parameter, ...]
+    text: str
+
+    def render(self, values: Mapping[str, object] | None = None, *, bucket: str = LAPTOP_BUCKET) -> str:
+        """Return the statement with values in place of the defaults.
+
+        Parameters
+        ----------
+        values : mapping of str to object, optional
+            By parameter; text is read as the parameter's type, and so are values through their `str`.
+        bucket : str, optional
+            The stack's bucket, for the LOCATION of a table.
+
+        Raises
+        ------
+        SqlFileError
+            If a value is of no parameter of the file, or of the wrong type.
+        """
+        known = {parameter.name: parameter for parameter in self.parameters}
+        given: dict[str, str] = {}
+        for name, value in (values or {}).items():
+            if name not in known:
+                takes = ", ".join(known) or "none"
+                raise SqlFileError(f"{self.name} has no parameter {name!r}; it takes {takes}")
+            given[name] = _literal(known[name].read(str(value)))
+
+        def replace(match: re.Match[str]) -> str:
+            literal = given.get(match["name"], match["literal"])
+            return literal + match[0][len(match["literal"]) :]
+
+        block = _PARAMETERS.search(self.text)
+        text = self.text
+        if block is not None:
+            text = text[: block.start()] + _PARAMETER.sub(replace, block[0]) + text[block.end() :]
+        return text.replace(f"s3://{LAPTOP_BUCKET}/", f"s3://{bucket}/")
+
+
+def load(name: str, root: Path = ROOT) -> SqlFile:
+    """Find a file by its path, its path under include/sql, or its bare name if that is unique, and read it.
+
+    Raises
+    ------
+    SqlFileError
+        If there is no such file, with the nearest names, or several, with all of them.
+    """
+    as_path = Path(name)
+    if as_path.suffix == ".sql" and as_path.is_file():
+        path = as_path.resolve()
+        inside = path.is_relative_to(root.resolve())
+        return parse(path.relative_to(root.resolve()).with_suffix("").as_posix() if inside else path.stem, _read(path))
+    wanted = as_path.with_suffix("").as_posix() if as_path.suffix == ".sql" else name
+    names = _names(root)
+    matches = [wanted] if wanted in names else [known for known in names if known.endswith("/" + wanted)]
+    if len(matches) > 1:
+        raise SqlFileError(f"{name!r} is the name of several files; choose among {', '.join(matches)}")
+    if not matches:
+        near = difflib.get_close_matches(wanted, [*names, *(known.rpartition("/")[2] for known in names)], n=3)
+        hint = f"; did you mean {' or '.join(dict.fromkeys(near))}?" if near else ""
+        raise SqlFileError(f"there is no SQL file {name!r} under {root}{hint}")
+    return parse(matches[0], _read(root / f"{matches[0]}.sql"))
+
+
+def catalogue(folder: str = "", root: Path = ROOT) -> list[SqlFile]:
+    """Read all files, or those of one folder such as ``queries`` or ``minute_bars/checks``, in alphabetical order."""
+    return [parse(name, _read(root / f"{name}.sql")) for name in _names(root) if name.startswith(folder)]
+
+
+def parse(name: str, text: str) -> SqlFile:
+    """Read the header and the parameters of a statement.
+
+    Raises
+    ------
+    SqlFileError
+        If the ``params`` CTE has a line of another form, which rendering would silently pass over.
+    """
+    purpose: list[str] = []
+    header: dict[str, str] = {}
+    current = ""
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        if match := _HEADER_LINE.fullmatch(line):
+            current = match["name"]
+            header[current] = match["text"]
+        elif current and line.startswith("--   "):
+            header[current] += " " + line[5:].strip()
+        else:
+            purpose.append(line[2:].strip())
+    return SqlFile(name, " ".join(purpose), header, _parameters(name, text), text)
+
+
+def _parameters(name: str, text: str) -> tuple[Parameter, ...]:
+    block = _PARAMETERS.search(text)
+    if block is None:
+        return ()
+    found = []
+    for line in filter(None, map(str.strip, block["body"].splitlines())):
+        match = _PARAMETER.fullmatch(line)
+        if match is None:
+            raise SqlFileError(f'{name}: expected a line like "5 AS movers,  -- its meaning" in params, found {line!r}')
+        found.append(Parameter(match["name"], _value(match["literal"]), match["meaning"]))
+    return tuple(found)
+
+
+def _value(literal: str) -> Value:
+    if literal.startswith("DATE"):
+        return date.fromisoformat(literal[6:-1])
+    if literal.startswith("'"):
+        return literal[1:-1].replace("''", "'")
+    return Decimal(literal) if "." in literal else int(literal)
+
+
+def _finite(text: str) -> Decimal:
+    number = Decimal(text)
+    if not number.is_finite():
+        raise ValueError(f"expected a finite number, found {text}")
+    return number
+
+
+def _literal(value: Value) -> str:
+    match value:
+        case date():
+            return f"DATE '{value.isoformat()}'"
+        case int():
+            return str(value)
+        case Decimal():
+            return f"{value:f}" if "." in f"{value:f}" else f"{value:f}.0"
+        case str():
+            return "'" + value.replace("'", "''") + "'"
+
+
+def _names(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.sql"))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
