@@ -1,0 +1,1 @@
+"""The producer: gets quotes from a source and puts them on the stream."""

@@ -1,0 +1,138 @@
+"""`python -m producer`: quotes from a source onto the stream.
+
+Exit codes: 0 the source ended or a signal came and everything read was sent; 1 quotes could not be sent; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from producer.kinesis_writer import KinesisWriter, StreamRefusedError
+from producer.run import run, stop_on_signals
+from producer.source import DEFAULT_SYMBOLS, Counters, Source
+from tapeline.aws.session import session
+
+log = logging.getLogger("producer")
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Put quotes on the Kinesis stream, from one source, until it ends or Ctrl-C (SIGTERM) comes.
+
+    Quotes of a symbol arrive in order; a quote seen before is not sent again; only what Kinesis did not take is sent
+    again. The log counts what was read, sent, retried, rejected and repeated.
+
+    Examples: `python -m producer simulated`, `python -m producer yahoo --symbols AAPL,MSFT`,
+    `python -m producer replay bars.parquet --speed 60`""",
+)
+
+StreamOption = Annotated[
+    str, typer.Option("--stream", envvar="TAPELINE_STREAM", help="Name of the Kinesis stream.", show_default=True)
+]
+TargetOption = Annotated[
+    str,
+    typer.Option(
+        "--target",
+        envvar="TAPELINE_TARGET",
+        help="`local`: this machine's AWS, as its owner. `aws`: whatever the AWS_ variables, profile or role say. "
+        "Default: `aws` if AWS_ACCESS_KEY_ID is set, else `local`.",
+    ),
+]
+SymbolsOption = Annotated[str, typer.Option("--symbols", help="Tickers as Yahoo spells them, with commas between.")]
+STREAM_NAME = "stock-market-stream"
+DEFAULT = ",".join(DEFAULT_SYMBOLS)
+
+
+@app.command()
+def simulated(
+    symbols: SymbolsOption = DEFAULT,
+    every: Annotated[float, typer.Option(help="Seconds between two quotes of a symbol.", min=0.001)] = 5.0,
+    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
+    stream: StreamOption = STREAM_NAME,
+    target: TargetOption = "",
+) -> None:
+    """Invent trading, day and night, with a jump of over 5 % now and then."""
+    from producer.simulated import SimulatedMarket, SimulatedSource
+
+    _produce(SimulatedSource(SimulatedMarket(_symbols(symbols), seed), every), stream, target)
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet: symbol, timestamp (UTC), open, high, low, close, volume.")
+    ],
+    speed: Annotated[str, typer.Option(help="Times as fast as it happened, such as 60, or max.")] = "60",
+    stream: StreamOption = STREAM_NAME,
+    target: TargetOption = "",
+) -> None:
+    """Replay the bars of a file, in time order; pauses of over an hour are skipped."""
+    from producer.bar_file import BarFileError
+    from producer.replay import ReplaySource
+
+    try:
+        source = ReplaySource(file, read_speed(speed))
+    except (BarFileError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    _produce(source, stream, target)
+
+
+def read_speed(text: str) -> float | None:
+    """Read ``max`` (None) or a factor such as ``60``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if text == "max":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"speed must be a number such as 60, or max, found {text!r}") from None
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    symbols = tuple(symbol.strip().upper() for symbol in text.split(",") if symbol.strip())
+    if not symbols:
+        raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")
+    return symbols
+
+
+def _produce(source: Source, stream_name: str, target: str) -> None:
+    target = target or ("aws" if os.environ.get("AWS_ACCESS_KEY_ID") else "local")
+    stop = threading.Event()
+    with stop_on_signals(stop):
+        try:
+            writer = KinesisWriter(session(target).client("kinesis"), stream_name, Counters())
+            counts = run(source, writer, stop=stop)
+        except StreamRefusedError as error:
+            log.critical("%s", error)
+            sys.exit(1)
+    if counts.waiting:
+        sys.exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(
+        level=os.environ.get("LOG_LEVEL", "INFO").upper(),
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S%z",
+        stream=sys.stderr,
+    )
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,411 @@
+"""Quotes into Kinesis: in full batches, in order per symbol, losing none.
+
+The order guarantee: of one symbol, a quote is sent only after Kinesis accepted the one before it. PutRecords answers
+for each record alone and does not guarantee their order (API Reference, PutRecords): when the third of five quotes of a
+symbol fails, the fourth and fifth are already in, and nothing takes them back. So a call carries at most one quote of a
+symbol, the oldest, and only one call is under way. The price: a symbol alone gets one quote per round trip, n symbols
+get n. Delivery is at least once: a call whose answer is lost is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+
+from producer.source import Counters, Stop
+from tapeline.quotes import Quote
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+# API Reference, PutRecords: 500 records and 5 MiB a call, 1 MiB a record, keys included; keys of 1 to 256 characters.
+MAX_CALL_RECORDS = 500
+MAX_CALL_BYTES = 5 * 1024**2
+MAX_RECORD_BYTES = 1024**2
+MAX_KEY_CHARACTERS = 256
+
+_STREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
+_REFUSED_RECORD = {"ValidationException", "InvalidArgumentException", "SerializationException"}
+_MISSING_STREAM = {"ResourceNotFoundException"}
+_NO_ACCESS = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+    "KMSOptInRequired",
+    "MissingAuthenticationTokenException",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+log = logging.getLogger("producer.kinesis")
+
+
+class StreamRefusedError(RuntimeError):
+    """Kinesis refuses everything, and waiting will not help: no such stream, no right to write to it."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record waiting to be accepted."""
+
+    symbol: str
+    data: bytes
+    added_at: float
+    attempts: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that count against the limits."""
+        return len(self.data) + len(self.symbol.encode())
+
+
+class Outbox:
+    """Records waiting per symbol, oldest first, and when each symbol may be tried.
+
+    Not safe for threads; time is passed in.
+
+    Parameters
+    ----------
+    linger_seconds : float
+        How long the first record waits for others to share its call.
+    first_pause_seconds, longest_pause_seconds : float
+        Back-off after a failure: doubled each time, with jitter between half and all of it.
+    """
+
+    def __init__(
+        self,
+        linger_seconds: float,
+        first_pause_seconds: float,
+        longest_pause_seconds: float,
+        randomness: random.Random,
+    ) -> None:
+        self._linger_seconds = linger_seconds
+        self._first_pause_seconds = first_pause_seconds
+        self._longest_pause_seconds = longest_pause_seconds
+        self._random = randomness
+        self._queues: dict[str, deque[Entry]] = {}
+        self._not_before: dict[str, float] = {}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def add(self, symbol: str, data: bytes, now: float) -> None:
+        """Put a record behind the others of its symbol."""
+        self._queues.setdefault(symbol, deque()).append(Entry(symbol, data, now))
+        self._length += 1
+
+    def due(self, now: float, *, hurry: bool) -> float:
+        """Return when `take` is next worth calling; `now` or earlier if at once. There must be something waiting."""
+        rested = [queue[0] for symbol, queue in self._queues.items() if self._not_before.get(symbol, now) <= now]
+        if not rested:
+            return min(self._not_before.values())
+        full = len(rested) >= MAX_CALL_RECORDS or self._length > len(self._queues)
+        if hurry or full or any(entry.attempts for entry in rested):
+            return now
+        linger_ends = min(entry.added_at for entry in rested) + self._linger_seconds
+        return min(linger_ends, *self._not_before.values()) if self._not_before else linger_ends
+
+    def take(self, now: float) -> list[Entry]:
+        """Return the next call's records: the oldest of each symbol that may be tried, within the limits of a call."""
+        batch: list[Entry] = []
+        size = 0
+        for symbol, queue in self._queues.items():
+            if self._not_before.get(symbol, now) > now:
+                continue
+            if len(batch) == MAX_CALL_RECORDS or size + queue[0].size > MAX_CALL_BYTES:
+                break
+            batch.append(queue[0])
+            size += queue[0].size
+        return batch
+
+    def done(self, entry: Entry) -> None:
+        """Forget a record that was accepted or rejected; its symbol goes behind the others."""
+        queue = self._queues.pop(entry.symbol)
+        if queue.popleft() is not entry:
+            raise AssertionError(f"{entry.symbol}: a record left before an older one")
+        self._length -= 1
+        self._not_before.pop(entry.symbol, None)
+        if queue:
+            self._queues[entry.symbol] = queue
+
+    def failed(self, entry: Entry, now: float) -> None:
+        """Keep a record to be tried again, and let its symbol rest."""
+        pause = min(self._first_pause_seconds * 2**entry.attempts, self._longest_pause_seconds)
+        entry.attempts = min(entry.attempts + 1, 30)  # the pause stopped growing long before
+        self._not_before[entry.symbol] = now + pause * self._random.uniform(0.5, 1)
+
+
+class KinesisWriter:
+    """Takes quotes from one thread and sends them to Kinesis from another.
+
+    Parameters
+    ----------
+    client : KinesisClient
+        Boto3's.
+    stream_name : str
+        Where to.
+    counters : Counters
+        Shared with the source.
+    capacity : int
+        Quotes held at most; beyond, `put` waits.
+    linger_seconds : float
+        How long a quote may wait for others to share its call.
+    patience_seconds : float
+        Once something has been accepted: how long a missing stream or a missing right is borne before giving up. The
+        laptop's AWS needs a moment after a crash to put the stack back.
+    """
+
+    def __init__(
+        self,
+        client: KinesisClient,
+        stream_name: str,
+        counters: Counters,
+        *,
+        capacity: int = 10_000,
+        linger_seconds: float = 0.2,
+        first_pause_seconds: float = 0.1,
+        longest_pause_seconds: float = 10.0,
+        patience_seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        randomness: random.Random | None = None,
+    ) -> None:
+        if not _STREAM_NAME.fullmatch(stream_name):
+            raise ValueError(f"a stream's name has up to 128 letters, digits, _ . and -; found {stream_name!r}")
+        self.counters = counters
+        self.stream_name = stream_name
+        self._client = client
+        self._capacity = capacity
+        self._patience_seconds = patience_seconds
+        self._clock = clock
+        self._random = randomness or random.Random()  # noqa: S311 - jitter needs no secrecy
+        self._outbox = Outbox(linger_seconds, first_pause_seconds, longest_pause_seconds, self._random)
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failure: StreamRefusedError | None = None
+        self._accepted_any = False
+        self._refused_since: float | None = None
+        self._said_at: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name="kinesis-writer", daemon=True)
+        self._thread.start()
+
+    def put(self, quote: Quote, stop: Stop) -> None:
+        """Hand over a quote; wait while the writer holds all it may, but no longer once `stop` is set.
+
+        Raises
+        ------
+        StreamRefusedError
+            If the writer has given up.
+        """
+        data = quote.to_json().encode()
+        problem = _problem(quote.symbol, data)
+        if problem:
+            self._reject(quote.symbol, data, problem)
+            return
+        with self._changed:
+            while len(self._outbox) >= self._capacity and self._failure is None and not stop.is_set():
+                self._changed.wait(0.1)
+            if self._failure is not None:
+                raise self._failure
+            self._outbox.add(quote.symbol, data, self._clock())
+            self._changed.notify_all()
+
+    def close(self, timeout_seconds: float = 20.0) -> int:
+        """Send what is waiting, then stop.
+
+        Returns
+        -------
+        int
+            Quotes that could not be sent in time. They are lost unless the source gives them again.
+        """
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_seconds)
+        with self._changed:
+            unsent = len(self._outbox)
+            if unsent and self._failure is None:
+                log.error("Could not send %s quotes within %.0f s of the stop", f"{unsent:,}", timeout_seconds)
+            return unsent
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything handed over is accepted; True if so, False after the time.
+
+        Raises
+        ------
+        StreamRefusedError
+            If the writer has given up.
+        """
+        with self._changed:
+            empty = self._changed.wait_for(lambda: not len(self._outbox) or self._failure is not None, timeout_seconds)
+            if self._failure is not None:
+                raise self._failure
+            return empty
+
+    @property
+    def failure(self) -> StreamRefusedError | None:
+        """Why the writer has given up, if it has."""
+        return self._failure
+
+    def _run(self) -> None:
+        try:
+            while batch := self._next_batch():
+                self._send(batch)
+        except StreamRefusedError as failure:
+            self._give_up(failure)
+        except BaseException as error:
+            self._give_up(StreamRefusedError(f"The Kinesis writer broke: {error!r}. Please report this."))
+            raise
+
+    def _give_up(self, failure: StreamRefusedError) -> None:
+        with self._changed:
+            self._failure = failure
+            self._changed.notify_all()
+
+    def _next_batch(self) -> list[Entry]:
+        with self._changed:
+            while True:
+                if not len(self._outbox):
+                    if self._closing:
+                        return []
+                    self._changed.wait()
+                    continue
+                now = self._clock()
+                due = self._outbox.due(now, hurry=self._closing)
+                if due <= now:
+                    return self._outbox.take(now)
+                self._changed.wait(due - now)
+
+    def _send(self, batch: Sequence[Entry]) -> None:
+        try:
+            answer: Any = self._client.put_records(
+                StreamName=self.stream_name,
+                Records=[{"Data": entry.data, "PartitionKey": entry.symbol} for entry in batch],
+            )
+        except (ClientError, BotoCoreError) as error:
+            self._call_failed(batch, error)
+            return
+        failures: dict[str, int] = {}
+        with self._changed:
+            now = self._clock()
+            for entry, result in zip(batch, answer["Records"], strict=True):
+                code = result.get("ErrorCode")
+                if code:
+                    failures[code] = failures.get(code, 0) + 1
+                    self._outbox.failed(entry, now)
+                else:
+                    self._outbox.done(entry)
+            self._changed.notify_all()
+        refused = sum(failures.values())
+        self.counters.add(sent=len(batch) - refused, retried=refused)
+        if refused < len(batch):
+            self._accepted_any, self._refused_since = True, None
+        for code, count in failures.items():
+            self._say(code, f"Kinesis did not take {count} of {len(batch)} records ({_in_words(code)})")
+
+    def _call_failed(self, batch: Sequence[Entry], error: ClientError | BotoCoreError) -> None:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        if code in _REFUSED_RECORD or isinstance(error, ParamValidationError):
+            self._find_refused(batch, str(error))
+            return
+        hint = self._hint(code, error)
+        if hint:
+            now = self._clock()
+            self._refused_since = now if self._refused_since is None else self._refused_since
+            if not self._accepted_any or now - self._refused_since >= self._patience_seconds:
+                raise StreamRefusedError(f"{error} {hint}") from error
+        self.counters.add(retried=len(batch))
+        with self._changed:
+            now = self._clock()
+            for entry in batch:
+                self._outbox.failed(entry, now)
+            waiting = len(self._outbox)
+        self._say(code, f"Kinesis took nothing ({_in_words(code)}: {error}); {waiting:,} quotes wait")
+
+    def _find_refused(self, batch: Sequence[Entry], reason: str) -> None:
+        """Send halves until the record that spoils the call stands alone."""
+        if len(batch) > 1:
+            self._send(batch[: len(batch) // 2])
+            self._send(batch[len(batch) // 2 :])
+            return
+        [entry] = batch
+        with self._changed:
+            self._outbox.done(entry)
+            self._changed.notify_all()
+        self._reject(entry.symbol, entry.data, reason)
+
+    def _reject(self, symbol: str, data: bytes, reason: str) -> None:
+        self.counters.add(rejected=1)
+        log.error("Rejected a quote of %s: %s: %s", symbol[:40], reason, data[:400].decode(errors="replace"))
+
+    def _hint(self, code: str, error: ClientError | BotoCoreError) -> str:
+        region = self._client.meta.region_name
+        if code in _MISSING_STREAM:
+            return (
+                f"There is no stream {self.stream_name} in {region}: deploy the stack (tapeline deploy) or name the "
+                "stream with --stream."
+            )
+        if code in _NO_ACCESS or isinstance(error, (NoCredentialsError, PartialCredentialsError, NoRegionError)):
+            return (
+                f"These credentials may not write to {self.stream_name} in {region}: attach the policy that the "
+                "stack's output ProducerPolicyArn names, or check AWS_PROFILE and AWS_REGION."
+            )
+        return ""
+
+    def _say(self, code: str, message: str) -> None:
+        """Warn, but of one kind of trouble only every half minute."""
+        now = self._clock()
+        if now - self._said_at.get(code, float("-inf")) >= 30:
+            self._said_at[code] = now
+            log.warning("%s. Trying again.", message)
+
+
+def _problem(symbol: str, data: bytes) -> str:
+    """Say why Kinesis would refuse a record, or nothing."""
+    if not 1 <= len(symbol) <= MAX_KEY_CHARACTERS:
+        return f"a partition key has 1 to {MAX_KEY_CHARACTERS} characters, this has {len(symbol)}"
+    size = len(data) + len(symbol.encode())
+    if size > MAX_RECORD_BYTES:
+        return f"a record has at most {MAX_RECORD_BYTES:,} bytes, this has {size:,}"
+    return ""
+
+
+def _in_words(code: str) -> str:
+    if code in _THROTTLED:
+        return f"it is throttling, {code}"
+    if code in _MISSING_STREAM:
+        return "the stream is missing"
+    if code in _NO_ACCESS:
+        return f"access is refused, {code}"
+    return code

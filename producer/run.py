@@ -1,0 +1,140 @@
+"""The producer's loop: from a source to the stream, until the source ends or a signal comes."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from producer.kinesis_writer import KinesisWriter
+from producer.source import Counts, Source, Stop
+from tapeline.quotes import Quote
+
+REPORT_SECONDS = 30.0
+PROGRESS_SECONDS = 0.1
+REMEMBERED_TIMES = 256
+
+log = logging.getLogger("producer")
+
+Progress = Callable[[Counts], None]
+
+
+class Seen:
+    """Remembers the last quote times of each symbol; a few hundred, so memory follows the symbols, not the day."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, dict[str, None]] = {}
+
+    def again(self, quote: Quote) -> bool:
+        """Tell whether this symbol and time came before, and remember them."""
+        times = self._times.setdefault(quote.symbol, {})
+        if quote.timestamp in times:
+            return True
+        times[quote.timestamp] = None
+        if len(times) > REMEMBERED_TIMES:
+            del times[next(iter(times))]
+        return False
+
+
+def run(
+    source: Source,
+    writer: KinesisWriter,
+    *,
+    stop: Stop,
+    on_progress: Progress | None = None,
+    flush_seconds: float = 20.0,
+) -> Counts:
+    """Send a source's quotes until it ends or `stop` is set, then send what is still held.
+
+    Parameters
+    ----------
+    source : Source
+        For a progress bar: ``counts.read`` reaches its `total`, and ``counts.waiting`` falls to 0.
+    writer : KinesisWriter
+        Closed at the end.
+    stop : Stop
+        A `threading.Event`, as a rule.
+    on_progress : callable, optional
+        Called with the counts ten times a second (from another thread) and once at the end.
+    flush_seconds : float
+        After a stop, how long what is held may take to be sent. A source that ends by itself is waited for.
+
+    Returns
+    -------
+    Counts
+        ``waiting`` is above 0 if quotes could not be sent before the time was over.
+
+    Raises
+    ------
+    StreamRefusedError
+        If Kinesis refuses everything.
+    """
+    counters = writer.counters
+    seen = Seen()
+    with _reports(writer, on_progress):
+        try:
+            for quote in source.quotes(counters, stop):
+                if seen.again(quote):
+                    counters.add(repeated=1)
+                else:
+                    writer.put(quote, stop)
+                if stop.is_set():
+                    break
+            while not stop.is_set() and not writer.flush(timeout_seconds=0.2):
+                pass
+        finally:
+            writer.close(flush_seconds)
+            log.info("Stopped: %s", counters.now())
+    if on_progress:
+        on_progress(counters.now())
+    if writer.failure is not None:
+        raise writer.failure
+    return counters.now()
+
+
+@contextmanager
+def stop_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Set `stop` at SIGTERM or SIGINT; a second one ends the process at once."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise SystemExit(128 + number)
+        log.info("Stopping: sending what is held (%s)", signal.Signals(number).name)
+        stop.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _reports(writer: KinesisWriter, on_progress: Progress | None) -> Iterator[None]:
+    """Log the counts every half minute when they changed, and tell the progress."""
+    done = threading.Event()
+
+    def report() -> None:
+        said, next_log = Counts(), time.monotonic() + REPORT_SECONDS
+        while not done.wait(PROGRESS_SECONDS if on_progress else 1.0):
+            counts = writer.counters.now()
+            if on_progress:
+                on_progress(counts)
+            if time.monotonic() >= next_log:
+                next_log += REPORT_SECONDS
+                if counts != said:
+                    said = counts
+                    log.info("So far: %s", counts)
+
+    thread = threading.Thread(target=report, name="producer-reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
