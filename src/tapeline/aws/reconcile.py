@@ -14,7 +14,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
 from tapeline.batch import MARKET_FIELDS
 from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
 from tapeline.quotes import QuoteRejectedError, parse_quote, read_timestamp
@@ -62,16 +63,16 @@ class Places:
     quote_retention: timedelta
 
     @classmethod
-    def of(cls, session: Session, outputs: Mapping[str, str]) -> Places:
+    def of(cls, session: Session, outputs: StackOutputs) -> Places:
         """Read them from the stack's outputs, and the retention from the deployed function."""
-        function = session.client("lambda").get_function_configuration(FunctionName=outputs["StreamProcessorName"])
+        function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
         days = function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or "30"
         return cls(
-            stream=outputs["StreamName"],
-            table=outputs["TableName"],
-            state_table=outputs["StateTableName"],
-            bucket=outputs["BucketName"],
-            dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+            stream=outputs.stream_name,
+            table=outputs.table_name,
+            state_table=outputs.state_table_name,
+            bucket=outputs.bucket_name,
+            dead_letter_queue_url=outputs.dead_letter_queue_url,
             quote_retention=timedelta(days=float(days)),
         )
 
