@@ -1,0 +1,58 @@
+"""Indicators, anomaly rules and trend sides; answers by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from tapeline import anomalies, indicators, trends
+from tests.lambdas.deployment import make_quote
+
+
+def decimals(*numbers: object) -> list[Decimal]:
+    return [Decimal(str(number)) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("price", "previous_close", "percent"),
+    [("105", "100", "5.00"), ("99.995", "100", "-0.01"), ("100.005", "100", "0.01"), ("1", "3", "-66.67")],
+)
+def test_change_percent_has_two_decimals_and_rounds_halves_away_from_zero(
+    price: str, previous_close: str, percent: str
+) -> None:
+    assert indicators.change_percent(Decimal(price), Decimal(previous_close)) == Decimal(percent)
+
+
+def test_the_moving_average_is_that_of_as_many_prices_as_there_are() -> None:
+    assert indicators.moving_average(decimals(1, 2, 2), 20) == Decimal("1.666667")
+    assert indicators.moving_average(decimals(9, 1, 2, 3, 4, 5), 5) == Decimal(3)
+
+
+def test_there_is_no_side_before_twenty_prices() -> None:
+    assert trends.side(decimals(*range(19))) is None
+    assert trends.side(decimals(*range(20))) == "up"
+    assert trends.side(decimals(*range(20, 0, -1))) == "down"
+
+
+def test_equal_averages_take_no_side_and_a_touch_is_no_cross() -> None:
+    assert trends.side(decimals(*[7] * 20)) is None
+    assert not trends.crossed("up", None)
+    assert not trends.crossed(None, "up")
+    assert not trends.crossed("up", "up")
+    assert trends.crossed("up", "down")
+
+
+def test_the_band_breaks_beyond_so_many_deviations_of_the_twenty_prices_before() -> None:
+    earlier = decimals(*[99, 101] * 10)  # mean 100, standard deviation 1
+    thresholds = {"price_move": Decimal(0), "band_break": Decimal(3)}
+    assert anomalies.reasons(make_quote(price="103"), earlier, thresholds) == ()
+    assert anomalies.reasons(make_quote(price="103.01"), earlier, thresholds) == ("band_break",)
+    assert anomalies.reasons(make_quote(price="96.9"), earlier, thresholds) == ("band_break",)
+    assert anomalies.reasons(make_quote(price="200"), earlier[1:], thresholds) == ()
+    assert anomalies.reasons(make_quote(price="200"), decimals(*[100] * 20), thresholds) == ()
+
+
+def test_a_rule_with_threshold_zero_is_off() -> None:
+    thresholds = {"price_move": Decimal(0), "band_break": Decimal(0)}
+    assert anomalies.reasons(make_quote(price="200"), (), thresholds) == ()
