@@ -135,8 +135,8 @@ def test_a_change_of_exactly_five_per_cent_is_no_anomaly(deploy: Deploy) -> None
 
 def test_a_trend_crosses_once_and_never_in_warm_up(deploy: Deploy) -> None:
     deployment = deploy()
-    # Falling for 24 minutes, then rising by 1 a minute. Four times the sum of the last five against the sum of the last
-    # twenty: minute 31 has 79..83 (1620) and 88..76, 77..83 (1626), minute 32 has 80..84 (1640) and 87..76, 77..84 (1622).
+    # Falling for 24 minutes, then rising by 1 a minute. Four times the sum of the last five against that of the last
+    # twenty: minute 31 has 79..83 (1620) and 88..76, 77..83 (1626); minute 32 80..84 (1640) and 87..76, 77..84 (1622).
     prices = [100 - minute for minute in range(25)] + [77 + minute for minute in range(15)]
     previous = {"previous_close": Decimal(90)}
     quotes = [make_quote(minute=m, price=str(price), **previous) for m, price in enumerate(prices)]
