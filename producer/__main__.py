@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from botocore.exceptions import BotoCoreError, NoRegionError
 
 from producer.kinesis_writer import KinesisWriter, StreamRefusedError
 from producer.run import run, stop_on_signals
@@ -112,9 +113,15 @@ def _symbols(text: str) -> tuple[str, ...]:
 def _produce(source: Source, stream_name: str, target: str) -> None:
     target = target or ("aws" if os.environ.get("AWS_ACCESS_KEY_ID") else "local")
     stop = threading.Event()
+    try:
+        client = session(target).client("kinesis")
+        writer = KinesisWriter(client, stream_name, Counters())
+    except NoRegionError as error:
+        raise typer.BadParameter("no AWS region: set AWS_DEFAULT_REGION, or a region in the profile") from error
+    except (BotoCoreError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
     with stop_on_signals(stop):
         try:
-            writer = KinesisWriter(session(target).client("kinesis"), stream_name, Counters())
             counts = run(source, writer, stop=stop)
         except StreamRefusedError as error:
             log.critical("%s", error)
@@ -131,6 +138,7 @@ def main() -> None:
         datefmt="%Y-%m-%dT%H:%M:%S%z",
         stream=sys.stderr,
     )
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     app()
 
 

@@ -213,6 +213,7 @@ class KinesisWriter:
         self._outbox = Outbox(linger_seconds, first_pause_seconds, longest_pause_seconds, self._random)
         self._changed = threading.Condition()
         self._closing = False
+        self._flushing = False
         self._failure: StreamRefusedError | None = None
         self._accepted_any = False
         self._refused_since: float | None = None
@@ -238,6 +239,7 @@ class KinesisWriter:
                 self._changed.wait(0.1)
             if self._failure is not None:
                 raise self._failure
+            self._flushing = False
             self._outbox.add(quote.symbol, data, self._clock())
             self._changed.notify_all()
 
@@ -268,6 +270,8 @@ class KinesisWriter:
             If the writer has given up.
         """
         with self._changed:
+            self._flushing = True
+            self._changed.notify_all()
             empty = self._changed.wait_for(lambda: not len(self._outbox) or self._failure is not None, timeout_seconds)
             if self._failure is not None:
                 raise self._failure
@@ -302,7 +306,7 @@ class KinesisWriter:
                     self._changed.wait()
                     continue
                 now = self._clock()
-                due = self._outbox.due(now, hurry=self._closing)
+                due = self._outbox.due(now, hurry=self._closing or self._flushing)
                 if due <= now:
                     return self._outbox.take(now)
                 self._changed.wait(due - now)
@@ -379,7 +383,7 @@ class KinesisWriter:
         if code in _NO_ACCESS or isinstance(error, (NoCredentialsError, PartialCredentialsError, NoRegionError)):
             return (
                 f"These credentials may not write to {self.stream_name} in {region}: attach the policy that the "
-                "stack's output ProducerPolicyArn names, or check AWS_PROFILE and AWS_REGION."
+                "stack's output ProducerPolicyArn names, or check AWS_PROFILE and AWS_DEFAULT_REGION."
             )
         return ""
 
