@@ -118,6 +118,8 @@ class Readings:
         When, UTC.
     parts : sequence of Part
         What must be up.
+    measured : bool
+        Whether there was a deployment to read the rest from.
     market_open : bool
         Whether the New York Stock Exchange is in regular session.
     quotes_per_second : float or None
@@ -142,6 +144,7 @@ class Readings:
 
     at: datetime
     parts: Sequence[Part]
+    measured: bool = True
     market_open: bool = False
     quotes_per_second: float | None = None
     latency_seconds: float | None = None
@@ -164,8 +167,11 @@ def is_green(lights: Iterable[Light]) -> bool:
 
 def judge(readings: Readings) -> list[Light]:
     """Return every light of the page, the parts first."""
+    parts = [_part(part) for part in readings.parts]
+    if not readings.measured:
+        return parts
     return [
-        *map(_part, readings.parts),
+        *parts,
         _flow(readings),
         _slowness("latency", readings.latency_seconds, "from the producer to the store"),
         *(
@@ -221,7 +227,7 @@ def _is_silent(quote: NewestQuote, readings: Readings) -> bool:
 
 def _flow(readings: Readings) -> Light:
     rate = readings.quotes_per_second
-    text = "no quote in the last minute" if not rate else f"{rate:,.1f} quotes/s in the last minute"
+    text = "no quote counted in the last minute" if not rate else f"{rate:,.1f} quotes/s in the last minute"
     followed = [
         quote
         for quote in readings.newest

@@ -155,6 +155,8 @@ class Supervisor:
             self._call("getState")
         except NotRunningError:
             return False
+        except Fault:  # it is shutting down
+            return True
         return True
 
     def pid(self) -> int:
@@ -194,18 +196,20 @@ class Supervisor:
         Parameters
         ----------
         progress : callable
-            Told the names of what is still being stopped.
+            Told the name of what is being stopped.
         """
         try:
             daemon = psutil.Process(self.pid())
             family = daemon.children(recursive=True)
+            for state in reversed(self.states()):
+                progress(state.name)
+                with suppress(Fault):  # NOT_RUNNING
+                    self._call("stopProcess", state.name)
             self._call("shutdown")
-        except (NotRunningError, psutil.NoSuchProcess):
+        except (NotRunningError, Fault, psutil.NoSuchProcess):
             return
         while daemon.is_running() and daemon.status() != psutil.STATUS_ZOMBIE:
-            with suppress(NotRunningError):
-                progress(", ".join(state.name for state in self.states() if state.pid))
-            time.sleep(0.2)
+            time.sleep(0.05)
         _end(family, seconds=2)
 
     def kill(self) -> None:

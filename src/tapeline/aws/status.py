@@ -74,6 +74,12 @@ def read(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: da
         )
 
 
+def newest_since(session: Session, outputs: StackOutputs, moment: datetime) -> NewestQuote | None:
+    """Return a quote that came in after a moment and is stored, if there is one."""
+    newest, _ = _Reader(session, outputs, moment).memory()
+    return next((quote for quote in newest if read_timestamp(quote.ingested_at) >= moment), None)
+
+
 class _Reader:
     def __init__(self, session: Session, outputs: StackOutputs, now: datetime) -> None:
         self._session = session
@@ -96,12 +102,11 @@ class _Reader:
         state = client.get_function_configuration(FunctionName=name).get("State", "Active")
         mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         states = sorted({mapping["State"] for mapping in mappings}) or ["missing"]
-        result = ", ".join(sorted({m["LastProcessingResult"] for m in mappings if m.get("LastProcessingResult")}))
         up = state == "Active" and states == ["Enabled"]
         return Part(
             f"function {name}",
             up,
-            f"{state.lower()}, event source mapping {', '.join(states).lower()}" + (f" ({result})" if result else ""),
+            f"{state.lower()}, event source mapping {', '.join(states).lower()}",
             f"Enable its event source mapping in the Lambda console or with `aws lambda update-event-source-mapping "
             f"--enabled`; if it is missing, `tapeline deploy --target {self._session.target}` puts it back.",
             passing=bool({"Creating", "Enabling", "Updating"} & set(states)),

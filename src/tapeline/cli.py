@@ -1,0 +1,349 @@
+"""The `tapeline` command. Thin: each command reads its options, calls the package and shows what came of it.
+
+Exit codes: 0 done or green; 1 not; 2 wrong usage. An error is one line that says what to do next.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from rich.console import Console
+from rich.markup import escape
+
+from tapeline import local, show, up
+from tapeline.aws import reconcile as reconciling
+from tapeline.aws import stack
+from tapeline.aws import status as reading
+from tapeline.aws.session import Session, session
+from tapeline.aws.stack import StackError, StackOutputs
+from tapeline.aws.tail import follow
+from tapeline.health import Part, Readings, is_green, judge
+from tapeline.supervisor import NotRunningError
+
+console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+cli = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="""Tapeline, a real-time stock-market pipeline: on this machine with `tapeline up`, on AWS with
+    `tapeline deploy --target aws`.
+
+    Exit codes: 0 done, or all green; 1 failed, or not green; 2 wrong usage.""",
+)
+
+Target = Annotated[
+    str,
+    typer.Option(
+        envvar="TAPELINE_TARGET", help="`local`: what runs on this machine. `aws`: your account, by boto3's own chain."
+    ),
+]
+StackName = Annotated[str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the template; repeatable.")
+]
+
+
+class CommandError(RuntimeError):
+    """A command cannot be done; the message is all the user needs."""
+
+
+@cli.callback()
+def _common() -> None:
+    up.adopt_port()
+
+
+@cli.command("up")
+def start(
+    source: Annotated[str, typer.Option(help="`simulated`, `yahoo` (polls) or `yahoo-stream`.")] = "simulated",
+    symbols: Annotated[str, typer.Option(help="Tickers with commas between, such as AAPL,MSFT.")] = "",
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between quotes of a symbol, or between polls.", min=0.001)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(envvar="TAPELINE_PORT", help="Port of the local AWS (4566).", min=1, max=65535)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running and return.")] = False,
+    subscribe: Annotated[str, typer.Option(metavar="EMAIL", help="An address that gets alerts.")] = "",
+    settings: Settings = None,
+) -> None:
+    """Run everything on this machine: local AWS, stack, stream, producer. Ctrl-C stops it and keeps the data.
+
+    Example: `tapeline up --source yahoo --symbols AAPL,MSFT`
+    """
+    if source not in up.SOURCES:
+        raise typer.BadParameter(f"expected one of {', '.join(up.SOURCES)}, found {source!r}", param_hint="--source")
+    up.choose_port(port)
+    options = up.Options(source, symbols, every, subscribe, _parameters(settings))
+    up.Laptop(console).up(options, detach=detach)
+
+
+@cli.command()
+def down() -> None:
+    """Stop what `tapeline up` runs, also what a killed one left behind. The data is kept.
+
+    Example: `tapeline down`
+    """
+    stopped = up.Laptop(console).down()
+    console.print("Stopped. The data is kept." if stopped else "Nothing was running.")
+
+
+@cli.command()
+def status(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME, as_json: AsJson = False) -> None:
+    """Show how everything is, and what to do about what is not well. Exits 0 if all is green, 1 if not.
+
+    Example: `tapeline status --json | jq '.lights[] | select(.colour == "red")'`
+    """
+    readings = _readings(target, stack_name)
+    lights = judge(readings)
+    if as_json:
+        _print_json({"green": is_green(lights), "lights": [asdict(light) for light in lights], **asdict(readings)})
+    else:
+        show.status(console, readings, lights)
+    if not is_green(lights):
+        raise typer.Exit(1)
+
+
+@cli.command()
+def deploy(
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+    settings: Settings = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the stack or bring it up to date. Parameters that are not given keep their values.
+
+    Example: `tapeline deploy --target aws --set AlertEmails=you@example.com --set PriceMovePercent=3`
+    """
+    aws = _session(target)
+    with show.steps(console, "Deploying", quiet=as_json) as tell:
+        outputs = stack.deploy(aws, _parameters(settings), tell, stack_name=stack_name)
+    if as_json:
+        _print_json(asdict(outputs))
+    else:
+        show.outputs(console, stack_name, outputs)
+
+
+@cli.command()
+def destroy(
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+    delete_data: Annotated[bool, typer.Option("--delete-data", help="Remove bucket and tables too, for ever.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove the stack. Bucket and tables stay, and the next deploy takes them over, unless --delete-data is given.
+
+    Example: `tapeline destroy --target aws --delete-data`
+    """
+    aws = _session(target)
+    what = "and all its data, for ever" if delete_data else "but keep its data"
+    where = "on this machine" if target == "local" else f"in {aws.region} of your AWS account"
+    if not yes:
+        typer.confirm(f"Remove stack {stack_name} {where} {what}?", abort=True)
+    if target == "local":
+        up.forget_producer(aws)
+    with show.steps(console, "Removing") as tell:
+        kept = stack.destroy(aws, tell, delete_data=delete_data, stack_name=stack_name)
+    console.print("Removed." + (f" Kept: {', '.join(kept)}." if kept else ""))
+
+
+@cli.command()
+def subscribe(
+    email: Annotated[str, typer.Argument(help="Who gets mail.")],
+    topic: Annotated[
+        str, typer.Option(help="`alerts` on trends and anomalies, or `operations` on failures.")
+    ] = "alerts",
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+) -> None:
+    """Send alerts to an address, once it has confirmed.
+
+    Example: `tapeline subscribe you@example.com`
+    """
+    if "@" not in email.strip("@"):
+        raise typer.BadParameter(f"expected an e-mail address such as you@example.com, found {email!r}")
+    aws, outputs = _deployment(target, stack_name)
+    topics = {"alerts": outputs.alert_topic_arn, "operations": outputs.operations_topic_arn}
+    if topic not in topics:
+        raise typer.BadParameter(f"expected alerts or operations, found {topic!r}", param_hint="--topic")
+    answer = aws.client("sns").subscribe(TopicArn=topics[topic], Protocol="email", Endpoint=email)
+    if answer["SubscriptionArn"].startswith("arn:"):
+        console.print(f"{escape(email)} gets {topic} already.")
+    elif target == "local":
+        console.print(f"Confirm once: open the link in the mail to {escape(email)} at {up.mailbox_address()}")
+    else:
+        console.print(f"AWS has mailed {escape(email)} a link; {topic} come once it is opened (look in spam too).")
+
+
+@cli.command()
+def tail(
+    symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL]…", help="All if none is given.")] = None,
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    """Show quotes as they are stored, alerts marked, until Ctrl-C.
+
+    Example: `tapeline tail AAPL MSFT`
+    """
+    aws, outputs = _deployment(target, stack_name)
+    wanted = {symbol.upper() for symbol in symbols or []}
+    try:
+        for item in follow(aws, outputs, wanted):
+            if as_json:
+                sys.stdout.write(json.dumps(show.plain_item(item)) + "\n")
+                sys.stdout.flush()
+            else:
+                console.print(show.quote_line(item))
+    except KeyboardInterrupt:
+        pass
+
+
+@cli.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="CSV or Parquet of bars: symbol, timestamp (UTC), open, high, low, close, volume.")
+    ],
+    speed: Annotated[str, typer.Option(help="Times as fast as it happened, such as 60, or `max`.")] = "60",
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    """Put a file of bars on the stream as quotes. Ctrl-C sends what is held and stops.
+
+    Example: `tapeline replay bars.parquet --speed max && tapeline reconcile`
+    """
+    from producer.bar_file import BarFileError
+    from producer.kinesis_writer import KinesisWriter, StreamRefusedError
+    from producer.replay import ReplaySource
+    from producer.run import run, stop_on_signals
+    from producer.source import Counters
+
+    try:
+        source = ReplaySource(file, _speed(speed))
+    except (BarFileError, OSError) as error:
+        raise CommandError(str(error)) from error
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    aws, outputs = _deployment(target, stack_name)
+    stop = threading.Event()
+    writer = KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters())
+    try:
+        with stop_on_signals(stop), show.replaying(console, source.total, quiet=as_json) as tell:
+            counts = run(source, writer, stop=stop, on_progress=tell)
+    except StreamRefusedError as error:
+        raise CommandError(str(error)) from error
+    if as_json:
+        _print_json({**asdict(counts), "waiting": counts.waiting})
+    else:
+        console.print(f"Done: {counts}" if not stop.is_set() else f"Stopped: {counts}")
+    if counts.waiting:
+        raise CommandError(
+            f"{counts.waiting:,} quotes were read but not sent; replay the file again, repeats do no harm"
+        )
+
+
+@cli.command()
+def reconcile(
+    wait: Annotated[float, typer.Option(help="Seconds to wait for records that are not delivered yet.", min=0)] = 300.0,
+    target: Target = "local",
+    stack_name: StackName = stack.DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what the stream accepted with DynamoDB, raw zone and rejects. Exits 1 and names what is missing where.
+
+    It reads the whole stream, table and raw zone: on AWS that costs what reading them costs.
+
+    Example: `tapeline reconcile --wait 60`
+    """
+    aws, outputs = _deployment(target, stack_name)
+    with show.counting(errors if as_json else console, quiet=as_json) as tell:
+        result = reconciling.reconcile(aws, reconciling.Places.of(aws, outputs), wait, tell)
+    if as_json:
+        _print_json({"agrees": result.agrees, **asdict(result)})
+    else:
+        show.reconciliation(console, result)
+    if not result.agrees:
+        raise typer.Exit(1)
+
+
+def _session(target: str) -> Session:
+    if target == "local" and not up.answers():
+        raise CommandError(
+            f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or mean your "
+            "account with `--target aws`"
+        )
+    return session(target)
+
+
+def _deployment(target: str, stack_name: str) -> tuple[Session, StackOutputs]:
+    aws = _session(target)
+    return aws, stack.outputs(aws, stack_name)
+
+
+def _readings(target: str, stack_name: str) -> Readings:
+    now = datetime.now(UTC)
+    if target != "local":
+        return reading.read(*_deployment(target, stack_name), parts=[], now=now)
+    parts = up.parts()
+    if not up.answers():
+        return Readings(at=now, parts=parts, measured=False)
+    try:
+        return reading.read(*_deployment(target, stack_name), parts=parts, now=now)
+    except StackError as error:
+        missing = Part("stack", up=False, detail=str(error), next_step="Make it: `tapeline deploy`.")
+        return Readings(at=now, parts=[*parts, missing], measured=False)
+
+
+def _parameters(settings: list[str] | None) -> dict[str, str]:
+    pairs = [setting.partition("=") for setting in settings or []]
+    wrong = [name for name, equals, _ in pairs if not (name and equals)]
+    if wrong:
+        raise typer.BadParameter(f"expected NAME=VALUE, found {wrong[0]!r}", param_hint="--set")
+    return {name: value for name, _, value in pairs}
+
+
+def _speed(text: str) -> float | None:
+    from producer.__main__ import read_speed
+
+    try:
+        return read_speed(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--speed") from error
+
+
+def _print_json(document: Any) -> None:
+    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+
+
+def app() -> None:
+    """Run the command line; what a user can mend is one red line, anything else a traceback worth a report."""
+    try:
+        cli()
+    except EndpointConnectionError as error:
+        _fail(f"{error}. Is it running, and is the network there?")
+    except ClientError as error:
+        details = error.response["Error"]
+        _fail(f"AWS refused {error.operation_name}: {details.get('Code')}: {details.get('Message')}")
+    except (BotoCoreError, CommandError, NotRunningError, StackError, up.UpError, ValueError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> None:
+    errors.print(f"[red]Error:[/] {escape(message)}")
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    app()

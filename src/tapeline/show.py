@@ -1,0 +1,212 @@
+"""How the `tapeline` command shows things on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from tapeline.aws.ledger import DIFFERENCES
+from tapeline.aws.reconcile import Reconciliation
+from tapeline.aws.stack import Progress as StackProgress
+from tapeline.aws.stack import StackOutputs
+from tapeline.aws.tables import Item
+from tapeline.health import Colour, Light, Readings, age, is_green, silent, words
+from tapeline.quotes import read_timestamp
+
+if TYPE_CHECKING:
+    from producer.source import Counts
+
+_MARKS = {Colour.GREEN: "[green]●[/]", Colour.YELLOW: "[yellow]▲[/]", Colour.RED: "[red]✗[/]", Colour.GREY: "[dim]○[/]"}
+_SHOWN_SYMBOLS = 60
+_ARROWS = {"up": "[green]↗[/]", "down": "[red]↘[/]"}
+
+_MEANINGS = {
+    "accepted_but_not_stored": "accepted by Kinesis, but not in DynamoDB (nor rejected)",
+    "accepted_but_not_in_raw_zone": "accepted by Kinesis, but not in the raw zone (nor rejected)",
+    "refused_but_not_in_rejected": "no quotes, and not under rejected/ either",
+    "stored_but_not_in_raw_zone": "in DynamoDB, but not in the raw zone",
+    "in_raw_zone_but_not_stored": "in the raw zone, but not in DynamoDB",
+}
+assert set(_MEANINGS) == set(DIFFERENCES)  # noqa: S101 - a difference without words would show nothing
+
+
+def status(console: Console, readings: Readings, lights: list[Light]) -> None:
+    """Show the page: every light, what to do about those that are not green, the newest quotes."""
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column()
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for light in lights:
+        table.add_row(_MARKS[light.colour], light.name, escape(light.reading))
+    console.print(table)
+    for light in lights:
+        if light.next_step and light.colour in (Colour.YELLOW, Colour.RED):
+            console.print(f"\n{_MARKS[light.colour]} [bold]{light.name}[/]: {escape(light.next_step)}")
+            for line in light.log:
+                console.print(f"    [dim]{escape(line)}[/]")
+    if readings.newest:
+        console.print()
+        console.print(_newest(readings))
+    console.print()
+    console.print("[green]All green.[/]" if is_green(lights) else "Not green. More on each light: docs/runbook.md")
+
+
+def _newest(readings: Readings) -> Table:
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 1))
+    for name, justify in (("symbol", "left"), ("price USD", "right"), ("change", "right"), ("newest quote", "left")):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("came in", justify="right")
+    table.add_column("source")
+    quiet = {quote.symbol for quote in silent(readings)}
+    for quote in sorted(readings.newest, key=lambda quote: (quote.symbol not in quiet, quote.symbol))[:_SHOWN_SYMBOLS]:
+        change = Decimal(quote.change_percent)
+        table.add_row(
+            Text(quote.symbol, style="red" if quote.symbol in quiet else ""),
+            f"{Decimal(quote.price):,.2f}",
+            Text(f"{change:+.2f} %", style="green" if change > 0 else "red" if change < 0 else ""),
+            quote.timestamp,
+            f"{words(age(quote, readings.at).total_seconds())} ago",
+            quote.source,
+        )
+    if len(readings.newest) > _SHOWN_SYMBOLS:
+        table.add_row(f"… and {len(readings.newest) - _SHOWN_SYMBOLS} more (--json has all)")
+    return table
+
+
+def outputs(console: Console, stack_name: str, made: StackOutputs) -> None:
+    """Show a stack's outputs."""
+    console.print(f"\n[green]✓[/] Stack {stack_name} is up to date.")
+    for field in fields(made):
+        console.print(f"  {field.name.replace('_', ' '):<22} {getattr(made, field.name)}")
+
+
+@contextmanager
+def steps(console: Console, what: str, *, quiet: bool = False) -> Iterator[Callable[[StackProgress], None]]:
+    """Show each resource as CloudFormation gets to it."""
+    if quiet:
+        yield lambda _: None
+        return
+    with console.status(what) as line:
+
+        def tell(step: StackProgress) -> None:
+            reason = f": {escape(step.reason)}" if step.reason else ""
+            text = f"{step.kind} {step.resource} {step.status}"
+            if step.status in ("making", "changing", "removing", "waiting"):
+                line.update(f"{what}: {text}{reason}")
+            else:
+                mark = "[red]✗[/]" if step.status == "failed" else "[green]✓[/]"
+                console.print(f"{mark} {text}{reason}")
+
+        yield tell
+
+
+@contextmanager
+def replaying(console: Console, total: int | None, *, quiet: bool) -> Iterator[Callable[[Counts], None]]:
+    """Show how far a replay is, how fast, and how long it will take."""
+    columns = (
+        TextColumn("Replaying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=quiet) as progress:
+        task = progress.add_task("", total=total, rate="")
+
+        def tell(counts: Counts) -> None:
+            done = counts.read - counts.waiting
+            speed = progress.tasks[0].speed
+            progress.update(task, completed=done, rate=f"{speed:,.0f} quotes/s" if speed else "")
+
+        yield tell
+
+
+@contextmanager
+def counting(console: Console, *, quiet: bool) -> Iterator[Callable[[str, int], None]]:
+    """Show what `reconcile` is reading."""
+    if quiet:
+        yield lambda _step, _number: None
+        return
+    with console.status("Reconciling") as line:
+        yield lambda step, number: line.update(f"Reconciling: {step}, {number:,}")
+
+
+def reconciliation(console: Console, result: Reconciliation) -> None:
+    """Show the counts, and what disagrees."""
+    counts = result.counts
+    rejected = ", ".join(f"{reason} {count:,}" for reason, count in counts.rejected.items())
+    rows = (
+        ("accepted by Kinesis", counts.accepted_records, "records that the stream still holds"),
+        ("  quotes", counts.accepted_quotes, f"{counts.accepted_keys:,} distinct"),
+        ("  no quotes", counts.refused_records, ""),
+        ("in DynamoDB", counts.stored_quotes, ""),
+        ("in the raw zone", counts.raw_quotes, f"{counts.expired_quotes:,} of them past their time in DynamoDB"),
+        ("rejected", sum(counts.rejected.values()), rejected),
+        ("dead letters", result.dead_letters, "batches given up" if result.dead_letters else ""),
+    )
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim", overflow="fold")
+    for name, number, note in rows:
+        table.add_row(name, f"{number:,}", note)
+    console.print(table)
+    for difference in result.differences:
+        console.print(f"[red]✗ {difference.count:,} {_MEANINGS[difference.name]}[/]")
+        for example in difference.examples:
+            console.print(f"    {escape(example)}")
+        if difference.count > len(difference.examples):
+            console.print(f"    … and {difference.count - len(difference.examples):,} more")
+    if result.waiting_for:
+        names = ", ".join(result.waiting_for[:8]) + (" …" if len(result.waiting_for) > 8 else "")
+        console.print(
+            f"[yellow]▲[/] Delivery has not caught up for {names}: see `tapeline status`, or `--wait` longer."
+        )
+    took = f"[dim]({words(result.seconds)})[/]"
+    if result.agrees:
+        console.print(f"[green]✓ All agree.[/] {took}")
+    else:
+        console.print(f'They disagree. What to do: docs/runbook.md, "Reconcile disagrees". {took}')
+
+
+def quote_line(item: Item) -> str:
+    """Return a stored quote as one line."""
+    moment = read_timestamp(item["timestamp"]["S"])
+    change = Decimal(item["change_percent"]["N"])
+    colour = "green" if change > 0 else "red" if change < 0 else "dim"
+    averages = [item[name].get("N") for name in ("moving_average_5", "moving_average")]
+    means = " ".join(f"{Decimal(value):>11,.2f}" if value else f"{'-':>11}" for value in averages)
+    marks = [f"[bold yellow]▲ {kind.replace('_', ' ')}[/]" for kind in sorted(item.get("alerts", {}).get("SS", ()))]
+    if "late" in item:
+        marks.append("[dim]late[/]")
+    trend = _ARROWS.get(item.get("trend", {}).get("S", ""), " ")
+    return (
+        f"[dim]{moment:%Y-%m-%d %H:%M:%S}[/] {item['symbol']['S']:<8}{Decimal(item['price']['N']):>12,.2f} "
+        f"[{colour}]{change:>+8.2f} %[/] [dim]averages[/] {means} {trend} {' '.join(marks)}"
+    ).rstrip()
+
+
+def plain_item(item: Item) -> dict[str, Any]:
+    """Return an item as plain values, numbers as JSON has them."""
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(value: Item) -> Any:
+    ((kind, content),) = value.items()
+    if kind == "N":
+        number = Decimal(content)
+        return int(number) if number == number.to_integral_value() and "." not in content else float(number)
+    if kind == "L":
+        return [_plain(entry) for entry in content]
+    if kind == "SS":
+        return sorted(content)
+    return None if kind == "NULL" else content

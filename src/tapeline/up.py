@@ -1,0 +1,460 @@
+"""`tapeline up` and `down`: everything on this machine, started in order, watched, and stopped without a trace."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+
+from tapeline import local
+from tapeline.aws import stack, status
+from tapeline.aws.session import Session, session
+from tapeline.aws.stack import StackOutputs
+from tapeline.health import Part, words
+from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
+
+PRODUCER_USER = "tapeline-producer"
+"""The laptop's producer signs as this user, who has the stack's producer policy and nothing else."""
+
+LOCAL_AWS = "localaws"
+READY_SECONDS = 90.0
+FIRST_QUOTE_SECONDS = 45.0
+WATCH_SECONDS = 1.0
+
+_INHERITED_AWS = ("AWS_CA_BUNDLE",)
+"""Every other AWS_ variable of the shell is about another AWS and must not reach what runs here."""
+
+
+class UpError(RuntimeError):
+    """Something keeps the laptop's programs from running; the message says what to do."""
+
+
+class _StopRequestedError(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `up` was asked for.
+
+    Attributes
+    ----------
+    source : str
+        `simulated`, `yahoo` or `yahoo-stream`.
+    symbols : str
+        Tickers with commas between; empty for the producer's own choice.
+    every : float or None
+        Seconds between two quotes of a symbol, or between two polls; None for the source's own.
+    subscribe : str
+        An address that gets alerts; empty for none.
+    parameters : dict of str to str
+        Parameters of the template.
+    """
+
+    source: str = "simulated"
+    symbols: str = ""
+    every: float | None = None
+    subscribe: str = ""
+    parameters: dict[str, str] | None = None
+
+
+def programs(options: Options) -> list[Program]:
+    """Return what runs, the first started first; another program is another row."""
+    producer = [sys.executable, "-m", "producer", options.source]
+    if options.symbols:
+        producer += ["--symbols", options.symbols]
+    if options.every is not None:
+        producer += ["--every", f"{options.every:g}"]
+    return [
+        Program(LOCAL_AWS, [sys.executable, "-m", "localaws"], priority=100, stop_seconds=90),  # it saves its state
+        Program("delivery", [sys.executable, "-m", "localaws.delivery"], priority=200, stop_seconds=45),
+        Program("producer", producer, priority=300, stop_seconds=30),  # it sends what it holds
+    ]
+
+
+class Laptop:
+    """Everything that `up` runs on this machine, in one state folder.
+
+    Parameters
+    ----------
+    console : Console
+        Where to say what happens.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.home = local.home()
+        self.supervisor = Supervisor(self.home)
+        self._console = console
+
+    def up(self, options: Options, *, detach: bool) -> None:
+        """Start everything, wait for the first quote, then watch until Ctrl-C, or leave it running if detached.
+
+        Raises
+        ------
+        UpError
+            If it cannot start; what was started is stopped again.
+        """
+        with self._only_one(), _signals_raise(self._console):
+            self._clear_the_way()
+            try:
+                self._start(options)
+                if not detach:
+                    self._watch()
+            except _StopRequestedError:
+                self._stop_by_request()
+            except BaseException:
+                self.down()
+                raise
+
+    def down(self) -> bool:
+        """Stop everything, saving what it holds; tell whether anything ran."""
+        orphans = self.supervisor.orphans()
+        running = self.supervisor.is_running()
+        if running or orphans:
+            with self._console.status("Stopping") as line:
+                self.supervisor.stop(lambda name: line.update(f"Stopping {name}"))
+                self.supervisor.end_orphans(orphans)
+        return running or bool(orphans)
+
+    # Starting
+
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        """Hold the state folder's lock, so that two `up` at once do not both start."""
+        if self.supervisor.is_running():
+            states = ", ".join(f"{state.name} {state.state.lower()}" for state in self.supervisor.states())
+            raise UpError(
+                f"Tapeline is already running here ({states}). See `tapeline status`; stop it with `tapeline down`."
+            )
+        self.supervisor.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.supervisor.run_folder / "up.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UpError("another `tapeline up` is just starting here; wait for it, or stop it first") from None
+            yield
+
+    def _clear_the_way(self) -> None:
+        if orphans := self.supervisor.orphans():
+            with self._console.status("Ending what a killed run left behind"):
+                self.supervisor.end_orphans(orphans)
+            self._say(f"Ended what a killed run had left: {', '.join(orphans)}")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", local.port()))
+            except OSError as error:
+                raise UpError(
+                    f"port {local.port()} on 127.0.0.1 cannot be used ({error.strerror}). If another program has it, "
+                    f"stop that, or choose another port: `tapeline up --port {_free_port()}`"
+                ) from None
+
+    def _start(self, options: Options) -> None:
+        started = time.monotonic()
+        table = programs(options)
+        self._note_port()
+        self.supervisor.start(table, _environment())
+        with self._console.status("Starting the local AWS") as line:
+            self.supervisor.start_program(LOCAL_AWS)
+            self._await_local_aws()
+            self._say(f"Local AWS answers at {local.endpoint()}", started)
+            aws = session("local")
+            began = time.monotonic()
+            outputs = self._deploy(aws, options, line)
+            self._say(f"Stack `{stack.DEFAULT_NAME}` is in place", began)
+            self._tell_earlier_data(aws, outputs)
+            began, since = time.monotonic(), datetime.now(UTC)
+            line.update("Starting delivery and producer")
+            signer = _producer_signer(aws, outputs, self.home)
+            for program in table:
+                if program.name == "producer":
+                    self.supervisor.describe(_signed(program, signer, outputs))
+                self.supervisor.start_program(program.name)
+            if options.subscribe:
+                aws.client("sns").subscribe(
+                    TopicArn=outputs.alert_topic_arn, Protocol="email", Endpoint=options.subscribe
+                )
+            line.update("Waiting for the first quote")
+            self._await_quote(aws, outputs, since, began)
+        self._tell_addresses(options, outputs)
+
+    def _await_local_aws(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if answers():
+                return
+            self._raise_if_given_up()
+            time.sleep(0.1)
+        raise UpError(f"the local AWS does not answer after {READY_SECONDS:.0f} s{self._last_words(LOCAL_AWS)}")
+
+    def _deploy(self, aws: Session, options: Options, line: Status) -> StackOutputs:
+        done = 0
+
+        def tell(step: stack.Progress) -> None:
+            nonlocal done
+            done += step.status in ("made", "changed", "taken over")
+            line.update(f"Deploying the stack: {done} resources, {step.resource} {step.status}")
+
+        line.update("Deploying the stack")
+        return stack.deploy(aws, options.parameters or {}, tell)
+
+    def _tell_earlier_data(self, aws: Session, outputs: StackOutputs) -> None:
+        items = aws.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
+        pages = aws.client("s3").get_paginator("list_objects_v2")
+        days = [
+            prefix["Prefix"]
+            for page in pages.paginate(Bucket=outputs.bucket_name, Prefix="raw-data/", Delimiter="/")
+            for prefix in page.get("CommonPrefixes", [])
+        ]
+        if days:
+            span = sorted(day.removeprefix("raw-data/dt=").rstrip("/") for day in days)
+            dates = span[0] if len(span) == 1 else f"{len(span)} trading dates from {span[0]} to {span[-1]}"
+            self._say(f"Found earlier data: {items:,} quotes in DynamoDB, the raw zone of {dates}")
+
+    def _await_quote(self, aws: Session, outputs: StackOutputs, since: datetime, began: float) -> None:
+        deadline = time.monotonic() + FIRST_QUOTE_SECONDS
+        while time.monotonic() < deadline:
+            self._raise_if_given_up()
+            if quote := status.newest_since(aws, outputs, since):
+                self._say(f"Quotes flow: {quote.symbol} at {float(quote.price):,.2f} USD", began)
+                return
+            time.sleep(0.3)
+        self._console.print(
+            "[yellow]![/] No quote yet. If the market is closed, the producer waits for it; else its log says why:"
+            f"{self._last_words('producer')}"
+        )
+
+    def _tell_addresses(self, options: Options, outputs: StackOutputs) -> None:
+        rows = (
+            ("Local AWS", f"{local.endpoint()}   bucket {outputs.bucket_name}, table {outputs.table_name}"),
+            ("Mailbox", f"{mailbox_address()}   alerts for you: tapeline subscribe you@example.com"),
+            ("Watch", "tapeline status   tapeline tail   tapeline reconcile"),
+            ("Logs", str(self.supervisor.log_folder)),
+            ("Stop", "tapeline down"),
+        )
+        print_ = partial(self._console.print, highlight=False, soft_wrap=True)
+        print_(f"\n[bold]Tapeline runs[/]: {SOURCES[options.source]}, Kinesis, DynamoDB and S3, alerts by SNS")
+        for name, text in rows:
+            print_(f"  {name:<10} {text}")
+
+    # Watching
+
+    def _watch(self) -> None:
+        self._console.print("\nCtrl-C stops everything and keeps the data.\n")
+        known = {state.name: state.pid for state in self.supervisor.states()}
+        told: set[str] = set()
+        while True:
+            time.sleep(WATCH_SECONDS)
+            try:
+                states = self.supervisor.states()
+            except NotRunningError:
+                raise UpError(
+                    "supervisord was killed; its programs are ended now. Start again with `tapeline up`"
+                ) from None
+            for state in states:
+                if state.running and state.pid != known.get(state.name):
+                    if known.get(state.name):
+                        self._console.print(f"[yellow]![/] {state.name} had died and runs again (pid {state.pid})")
+                    known[state.name] = state.pid
+                    told.discard(state.name)
+                if state.state == "FATAL" and state.name not in told:
+                    told.add(state.name)
+                    self._console.print(
+                        f"[red]✗ {state.name} keeps dying and was given up[/]{self._last_words(state.name)}\n"
+                        "  Mend the cause, then restart: Ctrl-C and `tapeline up`."
+                    )
+
+    def _stop_by_request(self) -> None:
+        self._console.print("Stopping; the local AWS saves its state. Ctrl-C again kills everything at once.")
+        try:
+            self.down()
+        except _StopRequestedError:
+            self.supervisor.kill()
+            self._console.print("[red]Killed.[/] What the local AWS had not saved in its last minute is lost.")
+            return
+        self._console.print("Stopped. The data is kept; `tapeline up` goes on with it.")
+
+    # Words
+
+    def _raise_if_given_up(self) -> None:
+        given_up = [state for state in self.supervisor.states() if state.state == "FATAL"]
+        if given_up:
+            name = given_up[0].name
+            raise UpError(f"{name} keeps dying and was given up{self._last_words(name)}")
+
+    def _last_words(self, name: str) -> str:
+        lines = last_lines(self.supervisor.log_folder / f"{name}.log", 8)
+        return "".join(f"\n    {line}" for line in lines) if lines else " (its log is empty)"
+
+    def _say(self, text: str, since: float | None = None) -> None:
+        took = "" if since is None else f" [dim]({words(time.monotonic() - since)})[/]"
+        self._console.print(f"[green]✓[/] {text}{took}", highlight=False)
+
+    def _note_port(self) -> None:
+        (self.supervisor.run_folder / "port").write_text(str(local.port()))
+
+
+SOURCES = {
+    "simulated": "the simulated market",
+    "yahoo": "Yahoo quotes",
+    "yahoo-stream": "Yahoo's live stream",
+}
+
+
+def adopt_port() -> None:
+    """Let commands reach the `up` of this state folder on the port it took, unless TAPELINE_PORT says otherwise."""
+    noted = local.home() / "run" / "port"
+    if not os.environ.get("TAPELINE_PORT") and noted.exists() and Supervisor(local.home()).is_running():
+        os.environ["TAPELINE_PORT"] = noted.read_text()
+
+
+def choose_port(port: int | None) -> None:
+    """Let this process and all it starts use a port for the local AWS."""
+    if port is not None:
+        os.environ["TAPELINE_PORT"] = str(port)
+
+
+def mailbox_address() -> str:
+    """Return where a person reads the mail that the local AWS sends."""
+    return f"{local.endpoint()}/mail"
+
+
+def parts() -> list[Part]:
+    """Return each program of `up` as `status` shows it; all of them down if nothing runs."""
+    supervisor = Supervisor(local.home())
+    try:
+        states = supervisor.states()
+    except NotRunningError:
+        left = supervisor.orphans()
+        detail = f"killed, and left {', '.join(left)} running unwatched" if left else "not running"
+        return [
+            Part("tapeline", up=False, detail=detail, next_step="Start everything with `make run` (`tapeline up`).")
+        ]
+    return [_part(state) for state in states]
+
+
+def _part(state: ProcessState) -> Part:
+    if state.running:
+        return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
+    is_given_up = state.state in ("FATAL", "EXITED", "STOPPED")
+    return Part(
+        state.name,
+        up=False,
+        detail=f"{state.state.lower()}: {state.explanation}" if state.explanation else state.state.lower(),
+        next_step=f"Read {state.log}, mend the cause, then restart: `tapeline down`, `tapeline up`."
+        if is_given_up
+        else "It is being started again; look once more in half a minute.",
+        log=tuple(last_lines(state.log, 8)),
+        passing=not is_given_up,
+    )
+
+
+def answers() -> bool:
+    """Tell whether the local AWS answers."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(f"{local.endpoint()}/_ministack/health", timeout=2):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """Return the last lines of a log, long ones cut."""
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - 16_384))
+            lines = log.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line[:300] for line in lines if line.strip()][-count:]
+
+
+def _environment() -> dict[str, str]:
+    """Return this process's environment for the programs, without what would mislead or slow them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name in _INHERITED_AWS}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)  # without it each start compiles everything anew
+    return {
+        **kept,
+        "TAPELINE_HOME": str(local.home()),
+        "TAPELINE_PORT": str(local.port()),
+        "TAPELINE_TARGET": "local",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) -> Program:
+    environment = {**local.environment(signer), "TAPELINE_TARGET": "aws", "TAPELINE_STREAM": outputs.stream_name}
+    return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
+
+
+def _producer_signer(aws: Session, outputs: StackOutputs, home: Path) -> local.Credentials:
+    """Return a key of the producer's user, who is made first if need be; the key in the state folder is used again."""
+    iam = aws.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_user(UserName=PRODUCER_USER)
+    attached = iam.list_attached_user_policies(UserName=PRODUCER_USER)["AttachedPolicies"]
+    for policy in attached:
+        if policy["PolicyArn"] != outputs.producer_policy_arn:
+            iam.detach_user_policy(UserName=PRODUCER_USER, PolicyArn=policy["PolicyArn"])
+    iam.attach_user_policy(UserName=PRODUCER_USER, PolicyArn=outputs.producer_policy_arn)
+
+    path = home / "producer.json"
+    keys = {key["AccessKeyId"] for key in iam.list_access_keys(UserName=PRODUCER_USER)["AccessKeyMetadata"]}
+    if path.exists():
+        signer = local.Credentials(**json.loads(path.read_text()))
+        if signer.access_key_id in keys:
+            return signer
+    for key in keys:
+        iam.delete_access_key(UserName=PRODUCER_USER, AccessKeyId=key)
+    made = iam.create_access_key(UserName=PRODUCER_USER)["AccessKey"]
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"access_key_id": made["AccessKeyId"], "secret_access_key": made["SecretAccessKey"]}))
+    return local.Credentials(made["AccessKeyId"], made["SecretAccessKey"])
+
+
+def forget_producer(aws: Session) -> None:
+    """Take the stack's policy from the producer's user: a policy in use cannot be removed."""
+    iam = aws.client("iam")
+    with suppress(iam.exceptions.NoSuchEntityException):
+        for policy in iam.list_attached_user_policies(UserName=PRODUCER_USER)["AttachedPolicies"]:
+            iam.detach_user_policy(UserName=PRODUCER_USER, PolicyArn=policy["PolicyArn"])
+
+
+@contextmanager
+def _signals_raise(console: Console) -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and a closed terminal into one exception."""
+
+    def stop(number: int, _frame: Any) -> None:
+        if number == signal.SIGHUP:  # nobody listens any more
+            console.file = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+        raise _StopRequestedError
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
