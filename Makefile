@@ -38,6 +38,7 @@ check: $(READY)  ## Lint, types, SQL, template and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
 

@@ -30,7 +30,7 @@ LAPTOP_BUCKET = "tapeline-000000000000-us-east-1"
 Value = date | int | Decimal | str
 
 _HEADER_LINE = re.compile(r"-- (?P<name>[A-Z][a-z]+): (?P<text>.+)")
-_PARAMETERS = re.compile(r"^ *params AS \(\n *SELECT\b(?P<body>.*?)^ *\)", re.MULTILINE | re.DOTALL)
+_PARAMETERS = re.compile(r"\bparams AS \(\n *SELECT\b(?P<body>.*?)^ *\)", re.MULTILINE | re.DOTALL)
 _PARAMETER = re.compile(
     r"(?P<literal>DATE '\d{4}-\d\d-\d\d'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?) "
     r"AS (?P<name>[a-z][a-z0-9_]*),?  -- (?P<meaning>.+)"
@@ -203,6 +203,10 @@ def parse(name: str, text: str) -> SqlFile:
 def _parameters(name: str, text: str) -> tuple[Parameter, ...]:
     block = _PARAMETERS.search(text)
     if block is None:
+        if "params AS (" in text:
+            raise SqlFileError(
+                f"{name}: expected params AS ( with SELECT on the next line and its end on a line of its own"
+            )
         return ()
     found = []
     for line in filter(None, map(str.strip, block["body"].splitlines())):

@@ -2,8 +2,8 @@
 -- Grain: one row per cross.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session; every month up to last_session.
--- Note: a cross needs 21 sessions: 20 for the averages and one before to have crossed from. A touch is no cross. The
---   alerts of the stream use the same rule over quotes instead of sessions.
+-- Note: a cross needs 21 sessions: 20 for the averages and one before to have crossed from. A touch is no cross,
+--   leaving it on the other side is. The alerts of the stream use the same rule over quotes instead of sessions.
 WITH
 
 params AS (
@@ -34,13 +34,20 @@ averages AS (
         AND daily_summary.close_usd IS NOT NULL
 ),
 
+-- 1 above, -1 below, NULL where the averages touch, to a millionth of a dollar.
 sides AS (
     SELECT
         *,
-        SIGN(average_5_usd - average_20_usd) AS side,
-        LAG(SIGN(average_5_usd - average_20_usd)) OVER (PARTITION BY symbol ORDER BY session) AS side_before
+        NULLIF(SIGN(ROUND(average_5_usd - average_20_usd, 6)), 0) AS side
     FROM averages
     WHERE sessions_averaged = 20
+),
+
+changes AS (
+    SELECT
+        *,
+        LAG(side) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY session) AS side_before
+    FROM sides
 )
 
 SELECT
@@ -50,7 +57,7 @@ SELECT
     close_usd,
     average_5_usd,
     average_20_usd
-FROM sides
+FROM changes
 WHERE
     side * side_before < 0
     AND session >= first_session
