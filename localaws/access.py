@@ -8,9 +8,18 @@ Here only the installation's own key pair is root and its signature counts like 
 from __future__ import annotations
 
 import os
+from typing import Any
 
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import sts
+
+_AUTHORIZED_AS = {
+    "sns:PublishBatch": "sns:Publish",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+}
+"""Operations that IAM knows under another's name (Service Authorization Reference, Amazon SNS and Amazon SQS)."""
 
 _OPEN_PATHS = ("/_ministack/health", "/_ministack/ready", "/_ministack/lambda-code/")
 
@@ -23,6 +32,17 @@ def enforce_root_signature() -> None:
     """
     iam_evaluator.is_root_access_key = sts.is_root_access_key = _is_root
     iam_evaluator._is_root_key = lambda _key: False
+
+
+def authorize_batches() -> None:
+    """Let the base ask for the permission that AWS asks for; there is none of a batch operation's own name."""
+    name_of = iam_actions.extract_iam_action
+
+    def extract(*request: Any) -> str | None:
+        name = name_of(*request)
+        return _AUTHORIZED_AS.get(name, name) if name else None
+
+    iam_actions.extract_iam_action = extract
 
 
 def _is_root(access_key_id: str) -> bool:
