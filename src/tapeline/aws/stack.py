@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "tapeline"
 TEMPLATE = local.PROJECT / "infra" / "template.yaml"
-LOCAL_PARAMETERS = {"RequireTls": "false", "BatchWindowSeconds": "1"}
-"""What differs on the laptop: its endpoint is plain HTTP on the loopback, and nobody pays for smaller batches."""
+LOCAL_PARAMETERS = {"RequireTls": "false", "KeepOldVersions": "false", "BatchWindowSeconds": "1"}
+"""What differs on the laptop: its endpoint is plain HTTP on the loopback, its S3 holds old versions in memory, and
+nobody pays for smaller batches."""
 
 _RETAINED_NAMES = re.compile(r"^(\s+(?:TableName|BucketName)): !Sub (.+)$", re.MULTILINE)
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
@@ -156,6 +157,8 @@ def deploy(
             f"to {prefix!r}; deploy under another stack name instead"
         )
     names = _Names(prefix, session.client("sts").get_caller_identity()["Account"], session.region)
+    template = _with_literal_names(TEMPLATE.read_text(), names)
+    _check_known(cloudformation, template, wanted)
     wanted |= _upload_code(session, names, on_progress)
 
     values: list[Any] = [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()]
@@ -168,7 +171,7 @@ def deploy(
             StackName=stack_name,
             ChangeSetName=f"deploy-{uuid.uuid4()}",
             ChangeSetType="UPDATE" if stack else "CREATE",
-            TemplateBody=_with_literal_names(TEMPLATE.read_text(), names),
+            TemplateBody=template,
             Parameters=values,
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             ImportExistingResources=True,
@@ -283,6 +286,14 @@ def _with_literal_names(template: str, names: _Names) -> str:
         return f"{match[1]}: {name}"
 
     return _RETAINED_NAMES.sub(write_out, template)
+
+
+def _check_known(cloudformation: CloudFormationClient, template: str, parameters: Mapping[str, str]) -> None:
+    known = [
+        parameter["ParameterKey"] for parameter in cloudformation.validate_template(TemplateBody=template)["Parameters"]
+    ]
+    if unknown := sorted(set(parameters) - set(known)):
+        raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
 def _snake_case(name: str) -> str:

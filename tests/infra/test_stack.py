@@ -1,0 +1,276 @@
+"""Deploying for real, on the local AWS with enforced IAM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapeline.aws import lambda_zip, stack
+from tapeline.aws.session import Session
+from tapeline.aws.stack import Progress, StackError, StackOutputs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def zips_are_built_once() -> Iterator[None]:
+    built = lambda_zip.build_all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lambda_zip, "build_all", lambda: built)
+        yield
+
+
+class Told(list[Progress]):
+    """Collects the progress of a deployment."""
+
+    def of(self, resource: str) -> list[str]:
+        return [step.status for step in self if step.resource == resource]
+
+
+def deploy(aws: Session, name: str, **parameters: str) -> tuple[StackOutputs, Told]:
+    told = Told()
+    made = stack.deploy(aws, {"NamePrefix": f"{name}-", **parameters}, told.append, stack_name=name)
+    return made, told
+
+
+def destroy(aws: Session, name: str, *, delete_data: bool = False) -> tuple[tuple[str, ...], Told]:
+    told = Told()
+    return stack.destroy(aws, told.append, stack_name=name, delete_data=delete_data), told
+
+
+def status(aws: Session, name: str) -> str | None:
+    found = stack._find(aws.client("cloudformation"), name)
+    return found["StackStatus"] if found else None
+
+
+def template_with(resource: str, folder: Path) -> Path:
+    path = folder / "template.yaml"
+    path.write_text(stack.TEMPLATE.read_text().replace("\nResources:\n", f"\nResources:\n{resource}\n", 1))
+    return path
+
+
+CLASH = """
+  Clash:
+    Type: AWS::Glue::Database
+    Properties: { CatalogId: !Ref AWS::AccountId, DatabaseInput: { Name: clash } }
+"""
+
+
+def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Session) -> None:
+    made, told = deploy(aws, "first")
+    assert made.stream_name == "first-stock-market-stream"
+    assert made.table_name == "first-stock-market-data"
+    assert made.bucket_name == "first-tapeline-000000000000-us-east-1"
+    assert made.database_name == "first_stock_market"
+    assert made.raw_table_name == "stock_data_table"
+    assert made.alert_topic_arn == "arn:aws:sns:us-east-1:000000000000:first-Stock_TrendAlerts"
+    assert made.region == "us-east-1"
+    assert stack.outputs(aws, "first") == made
+    for resource in ("Stream", "DataTable", "Bucket", "StreamProcessor", "WorkGroup", "AnalystPolicy"):
+        assert told.of(resource) == ["making", "made"]
+    assert Progress("DataTable", "DynamoDB table", "made") in told
+
+    dynamodb = aws.client("dynamodb")
+    for table in (made.table_name, made.state_table_name):
+        expiry = dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]
+        assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    described = dynamodb.describe_table(TableName=made.table_name)["Table"]
+    assert described["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Session) -> None:
+    made, _ = deploy(aws, "settings", BatchSize="123", AlertEmails="ann@example.org,bob@example.org")
+    functions = aws.client("lambda")
+    (mapping,) = functions.list_event_source_mappings(FunctionName=made.stream_processor_name)["EventSourceMappings"]
+    assert mapping["BatchSize"] == 123
+    assert mapping["MaximumBatchingWindowInSeconds"] == 1
+    assert mapping["MaximumRetryAttempts"] == 10
+    assert mapping["MaximumRecordAgeInSeconds"] == 21600
+    assert mapping["BisectBatchOnFunctionError"] is True
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": made.dead_letter_queue_arn}}
+    (mapping,) = functions.list_event_source_mappings(FunctionName=made.trend_alerts_name)["EventSourceMappings"]
+    assert "alerts" in mapping["FilterCriteria"]["Filters"][0]["Pattern"]
+
+    workgroup = aws.client("athena").get_work_group(WorkGroup=made.work_group_name)["WorkGroup"]["Configuration"]
+    assert workgroup["EnforceWorkGroupConfiguration"] is True
+    assert int(workgroup["BytesScannedCutoffPerQuery"]) == 10 * 2**30
+    assert workgroup["ResultConfiguration"]["OutputLocation"] == f"s3://{made.bucket_name}/athena-results/"
+
+    crawler = aws.client("glue").get_crawler(Name=made.crawler_name)["Crawler"]
+    assert crawler["Targets"]["CatalogTargets"] == [
+        {"DatabaseName": made.database_name, "Tables": ["stock_data_table"]}
+    ]
+
+    subscriptions = aws.client("sns").list_subscriptions_by_topic(TopicArn=made.alert_topic_arn)["Subscriptions"]
+    assert {one["Endpoint"] for one in subscriptions} == {"ann@example.org", "bob@example.org"}
+    operations = aws.client("sns").list_subscriptions_by_topic(TopicArn=made.operations_topic_arn)["Subscriptions"]
+    assert operations == []
+
+
+def test_deploying_again_without_a_change_touches_nothing(aws: Session) -> None:
+    made, _ = deploy(aws, "same", AlertCooldownMinutes="20")
+    again, told = deploy(aws, "same")
+    assert again == made
+    assert told == []
+
+
+def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters(aws: Session) -> None:
+    made, _ = deploy(aws, "update", AlertCooldownMinutes="20", AlertEmails="ann@example.org")
+    aws.client("dynamodb").put_item(
+        TableName=made.table_name, Item={"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
+    )
+    aws.client("s3").put_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz", Body=b"x")
+    kinesis = aws.client("kinesis")
+    put = kinesis.put_record(StreamName=made.stream_name, Data=b"quote", PartitionKey="AAPL")
+
+    _, told = deploy(aws, "update", PriceMovePercent="7.5", AlertEmails="bob@example.org")
+    assert {step.resource for step in told if step.status == "changed"} == {
+        "StreamProcessor",
+        "AlertSubscriptionbobexampleorg",
+    }
+    function = aws.client("lambda").get_function_configuration(FunctionName=made.stream_processor_name)
+    variables = function["Environment"]["Variables"]
+    assert variables["PRICE_MOVE_PERCENT"] == "7.5"
+    assert variables["ALERT_COOLDOWN_MINUTES"] == "20"
+    subscriptions = aws.client("sns").list_subscriptions_by_topic(TopicArn=made.alert_topic_arn)["Subscriptions"]
+    assert {one["Endpoint"] for one in subscriptions} == {"bob@example.org"}
+
+    assert aws.client("dynamodb").scan(TableName=made.table_name)["Count"] == 1
+    assert aws.client("s3").list_objects_v2(Bucket=made.bucket_name, Prefix="raw-data/")["KeyCount"] == 1
+    iterator = kinesis.get_shard_iterator(
+        StreamName=made.stream_name, ShardId=put["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    assert [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]] == [b"quote"]
+
+
+def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_nothing(aws: Session) -> None:
+    glue = aws.client("glue")
+    glue.create_database(DatabaseInput={"Name": "broken_stock_market"})
+    with pytest.raises(StackError) as failure:
+        deploy(aws, "broken")
+    assert "Database (Glue database)" in str(failure.value)
+    assert "already exists" in str(failure.value).lower()
+    assert "removed again" in str(failure.value)
+    assert status(aws, "broken") is None
+    with pytest.raises(ClientError, match="404"):
+        aws.client("s3").head_bucket(Bucket="broken-tapeline-000000000000-us-east-1")
+
+    glue.delete_database(Name="broken_stock_market")
+    made, _ = deploy(aws, "broken")
+    assert made.database_name == "broken_stock_market"
+
+
+def test_an_update_that_fails_names_resource_and_reason_and_is_rolled_back(
+    aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = deploy(aws, "rollback")
+    aws.client("glue").create_database(DatabaseInput={"Name": "clash"})
+    monkeypatch.setattr(stack, "TEMPLATE", template_with(CLASH, tmp_path))
+    with pytest.raises(StackError, match=r"Clash \(Glue database\): .*; the former state is restored"):
+        deploy(aws, "rollback", PriceMovePercent="9")
+    assert status(aws, "rollback") == "UPDATE_ROLLBACK_COMPLETE"
+    function = aws.client("lambda").get_function_configuration(FunctionName=made.stream_processor_name)
+    assert function["Environment"]["Variables"]["PRICE_MOVE_PERCENT"] == "5"
+
+    monkeypatch.undo()
+    deploy(aws, "rollback", PriceMovePercent="9")
+    assert status(aws, "rollback") == "UPDATE_COMPLETE"
+
+
+def test_a_stack_whose_first_creation_was_rolled_back_by_another_tool_is_cleared_away(aws: Session) -> None:
+    cloudformation = aws.client("cloudformation")
+    aws.client("glue").create_database(DatabaseInput={"Name": "taken"})
+    cloudformation.create_stack(
+        StackName="leftover",
+        TemplateBody="Resources:\n  D:\n    Type: AWS::Glue::Database\n    Properties:\n"
+        '      CatalogId: "000000000000"\n      DatabaseInput: {Name: taken}\n',
+    )
+    with pytest.raises(Exception, match="Waiter StackCreateComplete failed"):
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="leftover", WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+    assert status(aws, "leftover") == "ROLLBACK_COMPLETE"
+    made, _ = deploy(aws, "leftover")
+    assert stack.outputs(aws, "leftover") == made
+
+
+def test_a_resource_type_that_the_laptop_would_ignore_is_refused(
+    aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = "  Board:\n    Type: AWS::QuickSight::Dashboard\n    Properties: { DashboardId: d, Name: n }\n"
+    monkeypatch.setattr(stack, "TEMPLATE", template_with(unknown, tmp_path))
+    with pytest.raises(StackError, match="AWS::QuickSight::Dashboard"):
+        deploy(aws, "unknown")
+    assert status(aws, "unknown") is None
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "said"),
+    [
+        ("PriceMovePercent", "-1", "PriceMovePercent"),
+        ("AlertEmails", "no address", "e-mail addresses separated by commas"),
+        ("BatchSize", "10001", "BatchSize"),
+        ("NoSuchParameter", "1", "there is no NoSuchParameter; there are AlertCooldownMinutes, "),
+    ],
+)
+def test_a_value_outside_its_range_is_refused_before_anything_is_made(
+    aws: Session, parameter: str, value: str, said: str
+) -> None:
+    with pytest.raises(StackError, match=said):
+        deploy(aws, "refused", **{parameter: value})
+    assert status(aws, "refused") is None
+
+
+def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Session) -> None:
+    made, _ = deploy(aws, "again")
+    aws.client("s3").put_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz", Body=b"x")
+    aws.client("dynamodb").put_item(TableName=made.state_table_name, Item={"key": {"S": "symbol#AAPL"}})
+
+    kept, told = destroy(aws, "again")
+    assert told.of("Bucket") == told.of("DataTable") == told.of("StateTable") == ["kept"]
+    assert kept == (
+        f"bucket {made.bucket_name}",
+        "bucket again-tapeline-artifacts-000000000000-us-east-1",
+        f"table {made.table_name}",
+        f"table {made.state_table_name}",
+    )
+    with pytest.raises(StackError, match=r"no stack named again in us-east-1 .*; make it with `tapeline deploy`"):
+        stack.outputs(aws, "again")
+    assert aws.client("kinesis").list_streams()["StreamNames"].count(made.stream_name) == 0
+
+    restored, told = deploy(aws, "again")
+    assert restored == made
+    assert all("taken over" in told.of(resource) for resource in ("Bucket", "DataTable", "StateTable"))
+    assert aws.client("s3").list_objects_v2(Bucket=made.bucket_name)["KeyCount"] == 1
+    assert aws.client("dynamodb").scan(TableName=made.state_table_name)["Count"] == 1
+
+
+def test_destroying_with_the_data_leaves_nothing_not_even_old_versions(aws: Session) -> None:
+    made, _ = deploy(aws, "gone", KeepOldVersions="true")
+    s3 = aws.client("s3")
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz", Body=body)
+    s3.delete_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz")
+
+    kept, _ = destroy(aws, "gone", delete_data=True)
+    assert kept == ()
+    assert not [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("gone-")]
+    assert not [name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith("gone-")]
+    kept, told = destroy(aws, "gone", delete_data=True)
+    assert (kept, told) == ((), [])
+
+
+def test_data_that_an_earlier_stack_left_can_be_removed_by_its_prefix(aws: Session) -> None:
+    deploy(aws, "left")
+    destroy(aws, "left")
+    kept = stack.destroy(aws, Told().append, stack_name="left", name_prefix="left-", delete_data=True)
+    assert kept == ()
+    assert not [name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith("left-")]
+
+
+def test_a_deployment_cannot_be_renamed(aws: Session) -> None:
+    deploy(aws, "name")
+    with pytest.raises(StackError, match=r"has the name prefix 'name-'.*deploy under another stack name instead"):
+        stack.deploy(aws, {"NamePrefix": "other-"}, Told().append, stack_name="name")

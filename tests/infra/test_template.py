@@ -1,0 +1,200 @@
+"""What cfn-lint does not check."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import pytest
+import yaml
+
+from tapeline import quotes
+from tapeline.aws import stack
+from tapeline.settings import StreamProcessorSettings, TrendAlertsSettings
+
+MAX_TEMPLATE_BYTES = 51_200
+"""Longest template that a request may carry itself (CloudFormation User Guide, quotas)."""
+
+ALLOWED_ON_ALL_RESOURCES = {
+    "ListTableStreams": {"dynamodb:ListStreams"},
+    "MeasureCrawl": {"glue:GetCrawlerMetrics"},
+    "OpenConsole": {"athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"},
+    "WatchMetrics": {"cloudwatch:GetMetricData"},
+}
+"""Actions for which the Service Authorization Reference names no resource type."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads `!Ref Bucket` as {"Ref": "Bucket"} and `!Sub x` as {"Fn::Sub": "x"}."""
+
+
+def _function(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        value: Any = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if tag == "GetAtt":
+        value = value.split(".", 1)
+    return {tag if tag == "Ref" else f"Fn::{tag}": value}
+
+
+_Loader.add_multi_constructor("!", _function)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    return yaml.load(stack.TEMPLATE.read_text(), _Loader)  # noqa: S506 (our own file, a safe loader)
+
+
+def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:
+    return {
+        name: resource["Properties"]
+        for name, resource in template["Resources"].items()
+        if isinstance(resource, dict) and resource["Type"] == kind
+    }
+
+
+def statements(template: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, role in resources(template, "AWS::IAM::Role").items():
+        for policy in role["Policies"]:
+            yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+    for name, policy in resources(template, "AWS::IAM::ManagedPolicy").items():
+        yield from ((name, statement) for statement in policy["PolicyDocument"]["Statement"])
+
+
+def actions(statement: dict[str, Any]) -> set[str]:
+    listed = statement["Action"]
+    return {listed} if isinstance(listed, str) else set(listed)
+
+
+def test_no_role_or_policy_allows_an_action_by_a_wildcard(template: dict[str, Any]) -> None:
+    found = list(statements(template))
+    assert len(found) > 20
+    assert not [(name, action) for name, one in found for action in actions(one) if "*" in action]
+
+
+def test_only_actions_that_know_no_resource_are_allowed_on_all(template: dict[str, Any]) -> None:
+    on_all = [one for _, one in statements(template) if one["Resource"] == "*"]
+    assert {one["Sid"] for one in on_all} == set(ALLOWED_ON_ALL_RESOURCES)
+    assert all(actions(one) <= ALLOWED_ON_ALL_RESOURCES[one["Sid"]] for one in on_all)
+
+
+def test_roles_use_no_managed_policies_and_no_functions_share_one(template: dict[str, Any]) -> None:
+    assert not [name for name, role in resources(template, "AWS::IAM::Role").items() if "ManagedPolicyArns" in role]
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in resources(template, "AWS::Lambda::Function").values()]
+    assert len(set(roles)) == len(roles) == 2
+
+
+def test_every_function_logs_to_a_group_of_its_own_that_forgets(template: dict[str, Any]) -> None:
+    groups = resources(template, "AWS::Logs::LogGroup")
+    used = [
+        function["LoggingConfig"]["LogGroup"]["Ref"]
+        for function in resources(template, "AWS::Lambda::Function").values()
+    ]
+    assert sorted(used) == sorted(groups)
+    assert all(group["RetentionInDays"] == {"Ref": "LogRetentionDays"} for group in groups.values())
+
+
+def test_no_mapping_retries_for_ever_or_drops_what_it_gives_up(template: dict[str, Any]) -> None:
+    mappings = resources(template, "AWS::Lambda::EventSourceMapping")
+    assert set(mappings) == {"StreamProcessorMapping", "TrendAlertsMapping"}
+    for mapping in mappings.values():
+        assert mapping["MaximumRetryAttempts"] == {"Ref": "MaximumRetryAttempts"}
+        assert mapping["MaximumRecordAgeInSeconds"] == {"Ref": "MaximumRecordAgeSeconds"}
+        assert mapping["BisectBatchOnFunctionError"] is True
+        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+        assert mapping["ParallelizationFactor"] == 1
+        assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    assert all(template["Parameters"][name]["MinValue"] >= 0 for name in ("MaximumRetryAttempts",))
+
+
+def test_every_alarm_reaches_operations_and_says_what_to_do(template: dict[str, Any]) -> None:
+    alarms = resources(template, "AWS::CloudWatch::Alarm")
+    assert {alarm["MetricName"] for alarm in alarms.values()} == {
+        "ApproximateNumberOfMessagesVisible",
+        "DestinationDeliveryFailures",
+        "Errors",
+        "IteratorAge",
+        "Throttles",
+        "WriteProvisionedThroughputExceeded",
+    }
+    for alarm in alarms.values():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert len(alarm["AlarmDescription"]) > 40
+
+
+def test_only_bucket_and_tables_outlive_the_stack_and_their_names_can_be_written_out(template: dict[str, Any]) -> None:
+    kept = {
+        name
+        for name, resource in template["Resources"].items()
+        if isinstance(resource, dict) and resource.get("DeletionPolicy") == "RetainExceptOnCreate"
+    }
+    assert kept == {"Bucket", "DataTable", "StateTable"}
+    names = stack._Names("dev-", "123456789012", "eu-west-1")
+    sent = stack._with_literal_names(stack.TEMPLATE.read_text(), names)
+    written = re.findall(r"^ +(?:BucketName|TableName): (\S+)$", sent, re.MULTILINE)
+    assert written == ["dev-stock-market-data", "dev-stock-market-state", "dev-tapeline-123456789012-eu-west-1"]
+    assert sorted(written) == sorted([names.bucket, *names.tables])
+
+
+def test_outputs_are_those_that_the_commands_read(template: dict[str, Any]) -> None:
+    outputs = template["Outputs"]
+    assert {stack._snake_case(name) for name in outputs} == {field.name for field in fields(stack.StackOutputs)}
+    assert all(output["Description"] for output in outputs.values())
+
+
+def test_every_parameter_is_described_and_grouped(template: dict[str, Any]) -> None:
+    groups = template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    grouped = [name for group in groups for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(template["Parameters"])
+    for parameter in template["Parameters"].values():
+        assert parameter["Description"]
+        if parameter["Type"] == "Number":
+            assert {"MinValue", "AllowedValues"} & parameter.keys()
+
+
+def environment(template: dict[str, Any], function: str) -> dict[str, str]:
+    """The function's environment with every parameter at its default, and any other reference as its name."""
+    variables = resources(template, "AWS::Lambda::Function")[function]["Environment"]["Variables"]
+    return {
+        name: str(template["Parameters"].get(value["Ref"], {}).get("Default", value["Ref"]))
+        if isinstance(value, dict)
+        else value
+        for name, value in variables.items()
+    }
+
+
+def test_the_functions_settings_can_be_read_from_their_environments(template: dict[str, Any]) -> None:
+    processor = StreamProcessorSettings.from_environment(environment(template, "StreamProcessor"))
+    assert (processor.table_name, processor.state_table_name, processor.bucket_name) == (
+        "DataTable",
+        "StateTable",
+        "Bucket",
+    )
+    assert processor.quote_retention.days == 30
+    assert str(processor.rules.thresholds["price_move"]) == "5"
+    assert processor.rules.alert_cooldown.total_seconds() == 900
+    alerts = TrendAlertsSettings.from_environment(environment(template, "TrendAlerts"))
+    assert (alerts.alert_topic_arn, alerts.state_table_name) == ("AlertTopic", "StateTable")
+
+
+def test_the_raw_table_has_the_fields_of_a_quote_in_their_types(template: dict[str, Any]) -> None:
+    table = resources(template, "AWS::Glue::Table")["RawTable"]["TableInput"]
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    texts = ("symbol", "timestamp", "source", "ingested_at")
+    dollars = ("open", "high", "low", "price", "previous_close")
+    assert columns == dict.fromkeys(texts, "string") | dict.fromkeys(dollars, "double") | {"volume": "bigint"}
+    assert tuple(columns) == quotes.FIELD_NAMES
+    paths = table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["paths"]
+    assert paths.split(",") == sorted(columns)
+    assert [key["Name"] for key in table["PartitionKeys"]] == ["dt"]
+
+
+def test_the_template_fits_into_a_request() -> None:
+    assert len(stack.TEMPLATE.read_bytes()) <= MAX_TEMPLATE_BYTES
