@@ -40,12 +40,17 @@ class LocalAws:
         """Environment for a process of the project that should use this local AWS."""
         return {**os.environ, "TAPELINE_HOME": str(self.folder), "TAPELINE_PORT": str(self.port)}
 
+    @property
+    def root(self) -> dict[str, str]:
+        """The key pair of the account's root."""
+        pair: dict[str, str] = json.loads((self.folder / "credentials.json").read_text())
+        return pair
+
     def client(self, service: str, access_key_id: str = "", secret_access_key: str = "", token: str = "") -> Any:
         """Return a boto3 client, of the root user unless another key is given."""
-        root = json.loads((self.folder / "credentials.json").read_text())
         session: Any = boto3.Session(
-            access_key_id or root["access_key_id"],
-            secret_access_key or root["secret_access_key"],
+            access_key_id or self.root["access_key_id"],
+            secret_access_key or self.root["secret_access_key"],
             token or None,
             REGION,
         )

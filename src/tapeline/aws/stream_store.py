@@ -15,8 +15,6 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.tables import Patience, UnfinishedWriteError
 from tapeline.batch import Key, Plan, Reject, StreamRecord
@@ -78,7 +76,7 @@ class StreamStore:
 
         Raises
         ------
-        BotoCoreError, ClientError
+        BotoCoreError, ClientError, UnfinishedWriteError
             If a dependency fails in a way that leaves the whole batch to be delivered again.
         """
         self._put_raw(plan.observations)
@@ -114,9 +112,8 @@ class StreamStore:
         rows = [items.observation_to_item(observation, self.quote_retention) for _, observation in observations]
         try:
             tables.write_items(self.dynamodb, self.table_name, rows, self.patience)
-        except (UnfinishedWriteError, BotoCoreError, ClientError) as error:
-            written = error.written if isinstance(error, UnfinishedWriteError) else 0
-            failed = observations[written][0].sequence_number
+        except UnfinishedWriteError as error:
+            failed = observations[error.written][0].sequence_number
             logger.warning("items from sequence number %s on are not stored and will be retried: %s", failed, error)
             return failed
         return None

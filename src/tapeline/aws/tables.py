@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,6 +21,9 @@ READ_KEYS = 100
 WRITE_ITEMS = 25
 """Most a BatchGetItem and a BatchWriteItem take (API Reference)."""
 
+WRITERS = 4
+"""Calls under way at once: one waits for DynamoDB while the next is made ready."""
+
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 
@@ -25,7 +31,7 @@ T = TypeVar("T")
 
 
 class UnfinishedWriteError(RuntimeError):
-    """DynamoDB left items unwritten until time ran out.
+    """DynamoDB failed, or left items unprocessed until time ran out.
 
     Attributes
     ----------
@@ -33,8 +39,8 @@ class UnfinishedWriteError(RuntimeError):
         How many of the items, counted from the first, are surely written.
     """
 
-    def __init__(self, written: int, total: int, cause: str) -> None:
-        super().__init__(f"{written} of {total} items written, then DynamoDB {cause}")
+    def __init__(self, written: int, total: int, cause: Exception) -> None:
+        super().__init__(f"{written} of {total} items written, then: {cause}")
         self.written = written
 
 
@@ -86,26 +92,32 @@ def read_items(client: DynamoDBClient, table: str, keys: Sequence[Item], patienc
 
 
 def write_items(client: DynamoDBClient, table: str, items: Sequence[Item], patience: Patience) -> None:
-    """Write items in order, 25 a call, each chunk whole before the next.
+    """Write items of different keys, 25 a call, a few calls at a time.
 
     Raises
     ------
     UnfinishedWriteError
-        If a chunk could not be written; what came before it is.
+        If a chunk could not be written; all chunks before it are, those behind it may be.
     """
     written = 0
-    for chunk in _chunks(items, WRITE_ITEMS):
-        unwritten: Any = {table: [{"PutRequest": {"Item": item}} for item in chunk]}
+    with ThreadPoolExecutor(WRITERS) as pool:
+        chunks = list(_chunks(items, WRITE_ITEMS))
         try:
-            for _ in patience.pauses():
-                unwritten = client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems")
-                if not unwritten:
-                    break
-            else:
-                raise UnfinishedWriteError(written, len(items), "left items unprocessed until time ran out")
-        except client.exceptions.ClientError as error:
-            raise UnfinishedWriteError(written, len(items), f"answered {error}") from error
-        written += len(chunk)
+            for chunk, _ in zip(
+                chunks, pool.map(lambda c: _write_chunk(client, table, c, patience), chunks), strict=True
+            ):
+                written += len(chunk)
+        except (TimeoutError, BotoCoreError, ClientError) as error:
+            raise UnfinishedWriteError(written, len(items), error) from error
+
+
+def _write_chunk(client: DynamoDBClient, table: str, chunk: Sequence[Item], patience: Patience) -> None:
+    unwritten: Any = {table: [{"PutRequest": {"Item": item}} for item in chunk]}
+    for _ in patience.pauses():
+        unwritten = client.batch_write_item(RequestItems=unwritten).get("UnprocessedItems")
+        if not unwritten:
+            return
+    raise TimeoutError(f"DynamoDB left items of {table} unprocessed until time ran out")
 
 
 def _chunks(things: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -1,0 +1,25 @@
+"""Run the benchmarks: `python -m benchmarks` runs all, `python -m benchmarks stream` one."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+BENCHMARKS = {"stream": "calls and quotes per second of the stream processor against a plain per-record one"}
+
+
+def main() -> None:
+    """Run those named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="; ".join(f"{name}: {what}" for name, what in BENCHMARKS.items())
+    )
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"expected some of {', '.join(BENCHMARKS)}; found {', '.join(sorted(unknown))}")
+    for name in names:
+        importlib.import_module(f"benchmarks.{name}").main()
+
+
+if __name__ == "__main__":
+    main()
