@@ -1,0 +1,158 @@
+"""One statement on Athena: start it, wait for it, read its rows in Python's types, say what it cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+
+USD_PER_TERABYTE = 5.0
+MEGABYTE = 1_000_000
+MINIMUM_MEGABYTES = 10
+"""Athena's list price in us-east-1 (aws.amazon.com/athena/pricing): scanned bytes rounded up to the megabyte, at least
+10; DDL is free. A terabyte is taken as 10^12 bytes, the dearer reading."""
+
+_FINISHED = {"SUCCEEDED", "FAILED", "CANCELLED"}
+_FIRST_WAITS = (0.05, 0.1, 0.2, 0.4)
+_LATER_WAIT = 0.8
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "boolean": lambda text: text == "true",
+    **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), int),
+    **dict.fromkeys(("float", "real", "double"), float),
+    "decimal": Decimal,
+    "date": date.fromisoformat,
+    "timestamp": datetime.fromisoformat,
+}
+
+
+class StatementFailedError(RuntimeError):
+    """Athena ended a statement without a result.
+
+    Attributes
+    ----------
+    state : str
+        ``FAILED`` or ``CANCELLED``.
+    reason : str
+        In Athena's words.
+    query_id : str
+        To look it up by.
+    """
+
+    def __init__(self, state: str, reason: str, query_id: str) -> None:
+        super().__init__(f"Athena says {state} to query {query_id}: {reason}")
+        self.state = state
+        self.reason = reason
+        self.query_id = query_id
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a result with Athena's name for its type: ``bigint``, ``varchar``, ``double`` and so on."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A statement that succeeded.
+
+    Attributes
+    ----------
+    query_id : str
+        Athena's name for this execution.
+    kind : str
+        ``DML``, ``DDL`` or ``UTILITY``.
+    scanned_bytes : int
+        What it read from S3.
+    seconds : float
+        From its start to its end, the time in the queue included.
+    """
+
+    query_id: str
+    kind: str
+    scanned_bytes: int
+    seconds: float
+
+    @property
+    def price_usd(self) -> float:
+        """What Athena charges for it at list price."""
+        if self.kind == "DDL":
+            return 0.0
+        megabytes = max(MINIMUM_MEGABYTES, -(-self.scanned_bytes // MEGABYTE))
+        return megabytes * USD_PER_TERABYTE / 1_000_000
+
+
+def run(
+    athena: AthenaClient,
+    statement: str,
+    *,
+    database: str,
+    work_group: str,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Finished:
+    """Run one statement to its end.
+
+    Interrupted while it waits, it asks Athena to stop, for a query that nobody reads still costs.
+
+    Raises
+    ------
+    StatementFailedError
+        If Athena does not succeed.
+    """
+    query_id = athena.start_query_execution(
+        QueryString=statement, QueryExecutionContext={"Database": database}, WorkGroup=work_group
+    )["QueryExecutionId"]
+    try:
+        for wait in chain(_FIRST_WAITS, repeat(_LATER_WAIT)):
+            execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
+            if execution["Status"]["State"] in _FINISHED:
+                break
+            sleep(wait)
+    except KeyboardInterrupt:
+        athena.stop_query_execution(QueryExecutionId=query_id)
+        raise
+    status = execution["Status"]
+    if status["State"] != "SUCCEEDED":
+        raise StatementFailedError(status["State"], status.get("StateChangeReason", "no reason given"), query_id)
+    statistics = execution.get("Statistics", {})
+    return Finished(
+        query_id=query_id,
+        kind=execution.get("StatementType", "DML"),
+        scanned_bytes=statistics.get("DataScannedInBytes", 0),
+        seconds=statistics.get("TotalExecutionTimeInMillis", 0) / 1000,
+    )
+
+
+def results(athena: AthenaClient, finished: Finished) -> tuple[tuple[Column, ...], Iterator[tuple[Any, ...]]]:
+    """Return the columns of a result and its rows, which are fetched a thousand at a time as they are read.
+
+    Values are bool, int, float, Decimal, date, datetime (without a zone, as Athena's timestamp) or None; those of any
+    other type are the text that Athena gives.
+    """
+    pages = iter(athena.get_paginator("get_query_results").paginate(QueryExecutionId=finished.query_id))
+    first = next(pages)
+    described = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    columns = tuple(Column(column["Name"], column["Type"]) for column in described)
+    readers = [_READERS.get(column.type, str) for column in columns]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        header: list[str | None] | None = [column.name for column in columns]
+        for page in chain([first], pages):
+            for row in page["ResultSet"]["Rows"]:
+                cells = [cell.get("VarCharValue") for cell in row["Data"]]
+                if cells == header:  # the first row of a SELECT repeats the names
+                    header = None
+                    continue
+                header = None
+                yield tuple(None if cell is None else read(cell) for cell, read in zip(cells, readers, strict=True))
+
+    return columns, rows()

@@ -1,0 +1,219 @@
+"""`tapeline query`: run one file of include/sql on the laptop or on AWS and show what came of it."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+from rich.table import Table
+
+from tapeline import local, sessions, sql
+from tapeline.aws import athena, stack
+from tapeline.aws.athena import Finished, StatementFailedError
+from tapeline.aws.session import session as aws_session
+from tapeline.query_output import Format, QueryError, draw, print_table, write
+
+if TYPE_CHECKING:
+    from tapeline.aws.session import Session
+
+LATEST = "latest"
+QUIET_SECONDS = 2
+
+
+def query(
+    file: Annotated[
+        str, typer.Argument(help="Name or path, such as `top_movers`; without one, all of them are listed.")
+    ] = "",
+    values: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter's value; repeatable. A date may be `latest`."),
+    ] = None,
+    target: Annotated[
+        str, typer.Option(envvar="TAPELINE_TARGET", help="`local`: this machine. `aws`: your account.")
+    ] = "local",
+    stack_name: Annotated[
+        str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
+    ] = stack.DEFAULT_NAME,
+    output_format: Annotated[Format, typer.Option("--format", help="How to give the rows.")] = Format.TABLE,
+    output: Annotated[Path | None, typer.Option(help="A file for the rows, instead of standard output.")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the result as a page and print where it is.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statement and do not run it.")] = False,
+) -> None:
+    """Run one SQL file of include/sql and show its rows, the bytes it scanned, its time and its price."""
+    console = Console(highlight=False)
+    notes = Console(stderr=True, highlight=False)
+    if not file:
+        _list_files(console)
+        return
+    statement = sql.load(file)
+    given = _read_settings(values or [])
+    if dry_run and LATEST not in given.values():
+        _print_statement(console, statement.render(given))
+        return
+
+    session = aws_session(target)
+    outputs = stack.outputs(session, stack_name)
+    given = _with_latest(given, statement, lambda: _latest_session(session, outputs))
+    text = statement.render(given, bucket=outputs.bucket_name)
+    if dry_run:
+        _print_statement(console, text)
+        return
+    try:
+        with _Patience(notes, f"running {statement.name}"):
+            finished = athena.run(
+                session.client("athena"), text, database=outputs.database_name, work_group=outputs.work_group_name
+            )
+            columns, rows = athena.results(session.client("athena"), finished)
+            found = list(rows)
+    except StatementFailedError as error:
+        raise QueryError(explain(statement.name, error)) from error
+
+    if output_format is Format.TABLE and output is None:
+        print_table(console, columns, found)
+    else:
+        write(output_format, output, columns, found)
+    notes.print(f"[dim]{escape(summary(finished, len(found), target))}[/]")
+    if not found and columns:
+        notes.print(_hint_for_no_rows(statement, given))
+    if plot:
+        notes.print(f"Picture: {draw(statement, columns, found, local.home() / 'pictures')}")
+
+
+def _read_settings(settings: Iterable[str]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise QueryError(f"--set takes NAME=VALUE, such as session=2026-03-12; found {setting!r}")
+        if name in given:
+            raise QueryError(f"--set gives {name} twice: {given[name]} and {value}")
+        given[name] = value
+    return given
+
+
+def _with_latest(given: Mapping[str, str], statement: sql.SqlFile, latest: Callable[[], str]) -> dict[str, str]:
+    dates = {parameter.name for parameter in statement.parameters if parameter.kind == "date"}
+    return {name: latest() if value == LATEST and name in dates else value for name, value in given.items()}
+
+
+def _latest_session(session: Session, outputs: stack.StackOutputs) -> str:
+    pages = (
+        session.client("glue")
+        .get_paginator("get_partitions")
+        .paginate(DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True)
+    )
+    days = sorted((partition["Values"][0] for page in pages for partition in page["Partitions"]), reverse=True)
+    for day in days:
+        if sessions.is_session(date.fromisoformat(day)):
+            return str(day)
+    raise QueryError(
+        f"{outputs.raw_table_name} has no partition of a session yet, so there is no latest one; "
+        f"let quotes flow and run the crawler {outputs.crawler_name} (the DAG crawl_raw_data does)"
+    )
+
+
+def explain(name: str, error: StatementFailedError) -> str:
+    """Say in plain words why a statement failed and what to do next.
+
+    Parameters
+    ----------
+    name : str
+        The file's, for the hint.
+    error : StatementFailedError
+        With Athena's reason.
+    """
+    reason = error.reason
+    lowered = reason.lower()
+    missing = "does not exist" in lowered or "not found" in lowered or "not_found" in lowered
+    if missing and "stock_data_table" in lowered:
+        hint = "the crawler has not seen the raw zone yet: start the DAG crawl_raw_data, or the Glue crawler itself"
+    elif missing and "trading_sessions" in lowered:
+        hint = "make the view first: tapeline query trading_sessions/view"
+    elif missing and (table := next((one for one in _CURATED if one in lowered), "")):
+        staging = f"{table}_staging" in lowered
+        hint = f"make the table first: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
+        hint += ", then let the DAG daily_rollup fill it"
+    elif "bytes scanned limit" in lowered:
+        hint = (
+            "the work group's scan limit stopped it: ask for fewer sessions, or ask a curated table instead"
+        )
+    elif error.state == "CANCELLED":
+        hint = "somebody or the work group stopped it; run it again"
+    else:
+        hint = f"look at the statement with tapeline query {name} --dry-run"
+    return f"{name} failed: {reason} What to do: {hint}."
+
+
+_CURATED = ("minute_bars", "daily_summary", "anomalies")
+
+
+def summary(finished: Finished, rows: int, target: str) -> str:
+    """Return the line below a result: rows, bytes scanned, time and price.
+
+    >>> summary(Finished("q", "DML", 1_234_567, 0.42), 7, "local")
+    '7 rows, 1.2 MB scanned, 0.42 s, $0.000050 on AWS'
+    """
+    where = " on AWS" if target == "local" else ""
+    return (
+        f"{rows:,} row{'' if rows == 1 else 's'}, {_size(finished.scanned_bytes)} scanned, {finished.seconds:.2f} s, "
+        + (f"${finished.price_usd:.6f}{where}")
+    )
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def _hint_for_no_rows(statement: sql.SqlFile, given: Mapping[str, str]) -> str:
+    days = [parameter for parameter in statement.parameters if parameter.kind == "date"]
+    if not days:
+        return "No rows."
+    asked = ", ".join(f"{day.name} {given.get(day.name, day.default)}" for day in days)
+    name = days[0].name
+    return f"No rows for {asked}. Choose another day with --set {name}=YYYY-MM-DD, or --set {name}={LATEST}."
+
+
+def _list_files(console: Console) -> None:
+    table = Table(box=None, padding=(0, 1))
+    for heading in ("file", "what for", "parameters"):
+        table.add_column(heading, overflow="fold")
+    for file in sql.catalogue():
+        if "/checks/" not in file.name:
+            parameters = ", ".join(f"{parameter.name}={parameter.default}" for parameter in file.parameters)
+            table.add_row(file.name, escape(file.purpose), escape(parameters))
+    console.print(table)
+
+
+def _print_statement(console: Console, text: str) -> None:
+    if console.is_terminal:
+        console.print(Syntax(text, "sql", background_color="default"))
+    else:
+        sys.stdout.write(text)
+
+
+class _Patience:
+    """A spinner that shows only when something takes over two seconds."""
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._status = console.status(f"{text} …")
+        self._timer = threading.Timer(QUIET_SECONDS, self._status.start)
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+        self._status.stop()
