@@ -191,7 +191,9 @@ class Functions:
 
     def start(self, function: Function) -> LambdaProcess:
         """Start a process for a function under its own role."""
-        answer = self._aws.client("sts").assume_role(RoleArn=function.role, RoleSessionName=f"lambda-{function.name}"[:64])
+        answer = self._aws.client("sts").assume_role(
+            RoleArn=function.role, RoleSessionName=f"lambda-{function.name}"[:64]
+        )
         keys = answer["Credentials"]
         return LambdaProcess(
             function,

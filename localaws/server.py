@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from ministack.services import lambda_svc
 
 from localaws import access
 from localaws.extensions import Extension, install
+from localaws.journal import Keeper
 
 logger = logging.getLogger("localaws")
 
@@ -27,7 +29,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 def extensions(folder: Path, port: int) -> list[Extension]:
     """List what this layer adds, in the order in which it starts."""
-    return []
+    return [Keeper(folder / "aws")]
 
 
 class Layer:
@@ -36,6 +38,7 @@ class Layer:
     def __init__(self, parts: Sequence[Extension]) -> None:
         self._parts = parts
         access.enforce_root_signature()
+        access.authorize_batches()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True
         install(parts)
@@ -63,7 +66,12 @@ class Layer:
                 await self._each("start", self._parts)
             await send(message)
 
-        await base.app(scope, received, sent)
+        try:
+            await base.app(scope, received, sent)
+        except Exception as error:
+            # The server would go on without: with no state loaded, or none saved.
+            logger.critical("the local AWS cannot go on", exc_info=error)
+            os._exit(1)
 
     async def _each(self, step: str, parts: Any) -> None:
         for part in parts:
