@@ -11,6 +11,7 @@ import yaml
 
 from tapeline import sql
 from tapeline.sql import SqlFile, SqlFileError
+from tests.sql import data_model
 from tests.sql.answers.compute import CASES
 from tests.sql.conftest import CURATED
 
@@ -150,3 +151,7 @@ def test_a_name_of_several_files_is_refused_with_all_of_them() -> None:
 def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(SqlFileError, match="did you mean top_movers"):
         sql.load("top_mover")
+
+
+def test_the_data_model_document_tells_of_the_tables_what_table_yaml_says() -> None:
+    assert data_model.current() == data_model.passage(), "run python -m tests.sql.data_model"
