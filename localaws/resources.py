@@ -1,0 +1,90 @@
+"""Which resource a request is about, where the base cannot tell when it asks IAM.
+
+It takes the resource from the request's own words. A request that names a shard iterator, a query or a crawler is then
+about everything or about something else, and a policy that names its resources, as the template's do, would be refused
+what AWS grants.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.services import athena, dynamodb_streams, kinesis
+
+MAX_BODY_BYTES = 16 * 1024
+"""Requests that name something indirectly are short; a PutRecords is not read twice."""
+
+
+def name_resources() -> None:
+    """Let the base check the resource that AWS would check."""
+    base_answer = iam_actions.extract_resource_arn
+
+    def extract(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
+    ) -> str:
+        find = _FINDERS.get(service)
+        if find is not None and len(body) <= MAX_BODY_BYTES and body.startswith(b"{"):
+            operation = headers.get("x-amz-target", "").rpartition(".")[2]
+            if resource := find(operation, json.loads(body)):
+                return resource if resource.startswith("arn:") else f"arn:aws:{service}:{region}:{account}:{resource}"
+        answer: str = base_answer(service, method, path, headers, body, query, region, account)
+        return answer
+
+    iam_actions.extract_resource_arn = extract
+
+
+def workgroup_of_query(query_id: str) -> str | None:
+    """Return the workgroup that a query ran in."""
+    execution = athena._executions.get(query_id)
+    return str(execution["WorkGroup"]) if execution else None
+
+
+def _kinesis(_operation: str, asked: dict[str, Any]) -> str | None:
+    iterator = kinesis._shard_iterators.get(asked.get("ShardIterator"))
+    return str(iterator["stream_arn"]) if iterator else None
+
+
+def _dynamodb(_operation: str, asked: dict[str, Any]) -> str | None:
+    if "ShardIterator" in asked:
+        return (dynamodb_streams._decode_iterator(asked["ShardIterator"]) or {}).get("arn")
+    return asked.get("StreamArn")
+
+
+def _logs(operation: str, asked: dict[str, Any]) -> str | None:
+    if operation in ("CreateLogStream", "PutLogEvents", "GetLogEvents"):
+        return f"log-group:{asked.get('logGroupName')}:log-stream:{asked.get('logStreamName')}"
+    return None
+
+
+def _athena(operation: str, asked: dict[str, Any]) -> str | None:
+    if query_id := asked.get("QueryExecutionId") or next(iter(asked.get("QueryExecutionIds") or ()), None):
+        workgroup = workgroup_of_query(query_id)
+        return workgroup and f"workgroup/{workgroup}"
+    if catalog := asked.get("CatalogName"):
+        return f"datacatalog/{catalog}"
+    if operation == "GetDataCatalog":
+        return f"datacatalog/{asked.get('Name')}"
+    return None
+
+
+def _glue(operation: str, asked: dict[str, Any]) -> str | None:
+    if operation.endswith("Crawler"):
+        return f"crawler/{asked.get('Name')}"
+    if operation in ("GetDatabase", "UpdateDatabase", "DeleteDatabase"):
+        return f"database/{asked.get('Name')}"
+    # AWS asks for catalog, database and table; the table is the narrowest of them.
+    table = asked.get("TableName") or asked.get("Name") or (asked.get("TableInput") or {}).get("Name")
+    return f"table/{asked['DatabaseName']}/{table}" if table and "DatabaseName" in asked else None
+
+
+_FINDERS: dict[str, Callable[[str, dict[str, Any]], str | None]] = {
+    "athena": _athena,
+    "dynamodb": _dynamodb,
+    "dynamodbstreams": _dynamodb,
+    "glue": _glue,
+    "kinesis": _kinesis,
+    "logs": _logs,
+}
