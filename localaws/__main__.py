@@ -9,10 +9,11 @@ from tapeline import local
 def main() -> None:
     """Set the environment that the base reads as it is imported, then import and serve it."""
     folder, port = local.home(), local.port()
-    prepare(folder, port, local.credentials())
+    credentials = local.credentials()
+    prepare(folder, port, credentials)
     from localaws.server import run
 
-    run(folder, port)
+    run(folder, port, credentials.secret_access_key)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ and IAM policies for it, and either answers or returns None to let the base answ
 `handle` runs on the event loop that serves everything: work of more than a few milliseconds belongs into
 `asyncio.to_thread`. A thread may call the local AWS back through boto3, the event loop must not. An extension with an
 `async def start()` or `async def stop()` has them awaited when the server starts and before it stops.
-Add an extension to the list in `localaws/server.py`.
+Add an extension to the list in `build` of `localaws/server.py`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -16,9 +15,12 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.services import lambda_svc
 
-from localaws import access
-from localaws.extensions import Extension, install
+from localaws import access, resources
+from localaws.extensions import Extension, Response, install
 from localaws.journal import Keeper
+from localaws.mail import Mailbox
+from localaws.pages import Pages
+from localaws.sns_mail import SnsMail
 
 logger = logging.getLogger("localaws")
 
@@ -27,18 +29,22 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-def extensions(folder: Path, port: int) -> list[Extension]:
-    """List what this layer adds, in the order in which it starts."""
-    return [Keeper(folder / "aws")]
+def build(folder: Path, endpoint: str, secret: str) -> Layer:
+    """Return the application: what this layer adds, in the order in which it starts, and its pages."""
+    mailbox = Mailbox(folder / "mail")
+    mail = SnsMail(mailbox, endpoint, secret)
+    return Layer([Keeper(folder / "aws"), mail], Pages(mailbox, mail, endpoint, secret))
 
 
 class Layer:
     """The ASGI application: refuses the base's unauthenticated pages, starts and stops the extensions, and hands on."""
 
-    def __init__(self, parts: Sequence[Extension]) -> None:
+    def __init__(self, parts: Sequence[Extension], pages: Pages) -> None:
         self._parts = parts
+        self._pages = pages
         access.enforce_root_signature()
         access.authorize_batches()
+        resources.name_resources()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True
         install(parts)
@@ -48,7 +54,15 @@ class Layer:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif scope["type"] == "http" and access.is_refused(scope["path"]):
-            await _refuse(send)
+            await _send(
+                send, Response(403, b"closed: it would act without credentials", {"Content-Type": "text/plain"})
+            )
+        elif scope["type"] == "http" and scope["path"].startswith("/_localaws/"):
+            headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+            await _send(
+                send,
+                self._pages.answer(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers),
+            )
         else:
             await base.app(scope, receive, send)
 
@@ -79,18 +93,18 @@ class Layer:
                 await method()
 
 
-async def _refuse(send: Send) -> None:
-    body = json.dumps({"message": "This page of the emulator is closed: it would act without credentials."}).encode()
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": body})
+async def _send(send: Send, response: Response) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
-def run(folder: Path, port: int) -> None:
+def run(folder: Path, port: int, secret: str) -> None:
     """Serve until SIGTERM or SIGINT, then save the state and return."""
-    asyncio.run(_run(folder, port))
+    asyncio.run(_run(folder, port, secret))
 
 
-async def _run(folder: Path, port: int) -> None:
+async def _run(folder: Path, port: int, secret: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -105,4 +119,4 @@ async def _run(folder: Path, port: int) -> None:
     async def stopped() -> None:
         await stop.wait()
 
-    await serve(Layer(extensions(folder, port)), config, shutdown_trigger=stopped)  # type: ignore[arg-type]
+    await serve(build(folder, f"http://127.0.0.1:{port}", secret), config, shutdown_trigger=stopped)  # type: ignore[arg-type]
