@@ -30,6 +30,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.event_filter import EventFilter, FilterError
@@ -207,6 +208,23 @@ class Functions:
             region=self._aws.region,
         )
 
+    def are_known(self, process: LambdaProcess) -> bool:
+        """Say whether the target still knows the credentials of a process's role."""
+        keys = process.credentials
+        sts: Any = boto3.client(
+            "sts",
+            region_name=self._aws.region,
+            endpoint_url=self._aws.endpoint_url,
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
+            aws_session_token=keys.session_token,
+        )
+        try:
+            sts.get_caller_identity()  # needs no permission
+        except ClientError as error:
+            return error.response["Error"]["Code"] not in ("InvalidClientTokenId", "ExpiredToken")
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -368,6 +386,10 @@ class ShardPoller(threading.Thread):
                 entries, failures, pause = entries[done:], 0, BACKOFF_SECONDS[0]
             if not entries:
                 continue
+            if self._has_lost_its_credentials():
+                todo.append((entries, failures))  # no failure of the function's: another process gets new ones
+                self._wait(pause)
+                continue
             failures += 1
             if 0 <= self.mapping.retry_attempts < failures:
                 self._give_up(entries, "RetryAttemptsExhausted", failures, outcome)
@@ -400,6 +422,15 @@ class ShardPoller(threading.Thread):
             kind, message = outcome.error.get("errorType"), outcome.error.get("errorMessage")
             logger.warning("%s failed on %d records: %s: %s", function.name, len(entries), kind, message)
         return outcome
+
+    def _has_lost_its_credentials(self) -> bool:
+        """End the process if its credentials are no longer known: a local AWS that was killed forgets the newest."""
+        process = self._process
+        if process is None or self._retry(lambda: self._functions.are_known(process)):
+            return False
+        process.close()
+        self._process = None
+        return True
 
     def _done(self, entries: Sequence[_Entry], outcome: Outcome) -> int:
         """Count the records that are done: up to the lowest reported failure, all without one, none after an error."""
