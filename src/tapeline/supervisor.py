@@ -190,6 +190,10 @@ class Supervisor:
         order = {path.stem: json.loads(path.read_text())["priority"] for path in self.run_folder.glob("*.json")}
         return sorted(found, key=lambda state: (order.get(state.name, 999), state.name))
 
+    def state(self, name: str) -> ProcessState:
+        """Return one program's state."""
+        return next(state for state in self.states() if state.name == name)
+
     def stop(self, progress: Callable[[str], None]) -> None:
         """Stop all programs in reverse order, then supervisord, and whatever they leave behind.
 

@@ -179,9 +179,12 @@ class Laptop:
             outputs = self._deploy(aws, options, line)
             self._say(f"Stack `{stack.DEFAULT_NAME}` is in place", began)
             self._tell_earlier_data(aws, outputs)
+            signer = _producer_signer(aws, outputs, self.home)
+            os.kill(
+                self.supervisor.state(LOCAL_AWS).pid, signal.SIGUSR1
+            )  # it saves stack and user now, not in a minute
             began, since = time.monotonic(), datetime.now(UTC)
             line.update("Starting delivery and producer")
-            signer = _producer_signer(aws, outputs, self.home)
             for program in table:
                 if program.name == "producer":
                     self.supervisor.describe(_signed(program, signer, outputs))
@@ -198,6 +201,7 @@ class Laptop:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if answers():
+                self._tell_last_end()
                 return
             self._raise_if_given_up()
             time.sleep(0.1)
@@ -213,6 +217,12 @@ class Laptop:
 
         line.update("Deploying the stack")
         return stack.deploy(aws, options.parameters or {}, tell)
+
+    def _tell_last_end(self) -> None:
+        """Repeat what the local AWS says about how it ended, if it was killed."""
+        report = self.home / "aws" / "last-start.txt"
+        if report.exists() and "killed" in (text := report.read_text().strip()):
+            self._console.print(f"[yellow]![/] {text}", highlight=False)
 
     def _tell_earlier_data(self, aws: Session, outputs: StackOutputs) -> None:
         items = aws.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
@@ -271,6 +281,8 @@ class Laptop:
                 if state.running and state.pid != known.get(state.name):
                     if known.get(state.name):
                         self._console.print(f"[yellow]![/] {state.name} had died and runs again (pid {state.pid})")
+                        if state.name == LOCAL_AWS:
+                            self._tell_last_end()
                     known[state.name] = state.pid
                     told.discard(state.name)
                 if state.state == "FATAL" and state.name not in told:
@@ -332,7 +344,7 @@ def choose_port(port: int | None) -> None:
 
 def mailbox_address() -> str:
     """Return where a person reads the mail that the local AWS sends."""
-    return f"{local.endpoint()}/mail"
+    return f"{local.endpoint()}/_localaws/mail"
 
 
 def parts() -> list[Part]:
