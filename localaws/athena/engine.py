@@ -1,0 +1,171 @@
+"""Runs a statement: says what kind it is, hands it to the module that does it, and puts failures into Athena's words."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from localaws.athena import ddl, prepared, writes
+from localaws.athena.catalog import Catalog
+from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.query import Outcome, Statement, Work, bind, run_explain, run_select
+from localaws.athena.storage import Lake
+from localaws.athena.translate import parse_statement
+from tapeline.aws.session import Session
+
+logger = logging.getLogger(__name__)
+logging.getLogger("sqlglot").setLevel(logging.ERROR)
+
+
+class Engine:
+    """Runs statements, one at a time.
+
+    Parameters
+    ----------
+    session : Session
+        Whose catalog and lake they are about.
+    files : Path
+        Folder in which the local AWS keeps the buckets.
+    scratch : Path
+        Folder for what does not fit into memory; it is emptied after each statement.
+    """
+
+    def __init__(self, session: Session, files: Path, scratch: Path) -> None:
+        self._session = session
+        self._files = files
+        self._scratch = scratch
+
+    def execute(self, statement: Statement) -> Outcome:
+        """Run a statement and store its result.
+
+        Raises
+        ------
+        QueryError
+            If it fails for a reason that its author can mend.
+        ScanLimitError
+            If it would read more than its workgroup allows.
+        """
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        lake = Lake(self._session.client("s3"), self._files, self._scratch)
+        work = Work(
+            statement, Catalog(self._session.client("glue")), lake, self._session.client("athena"), self._scratch
+        )
+        try:
+            outcome = run(work, statement.sql)
+            outcome.scanned = work.scanned
+        except duckdb.Error as error:
+            logger.debug("DuckDB refused %s", statement.sql, exc_info=True)
+            raise explain(error) from error
+        else:
+            return outcome
+        finally:
+            work.close()
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def run(work: Work, sql: str) -> Outcome:
+    """Run a statement by its first words, then by what it parses to."""
+    text = strip_comments(sql)
+    if not re.match(r"(?i)(execute|prepare)\s", text):
+        text = bind(text, work.statement.parameters)
+    for pattern, runner in _BY_WORDS:
+        if re.match(pattern, text, re.IGNORECASE):
+            return runner(work, text)
+    tree = parse_statement(text)
+    for kind, run_tree in _BY_TREE:
+        if isinstance(tree, kind):
+            return run_tree(work, tree)
+    raise unsupported(text.split("\n")[0][:80])
+
+
+def strip_comments(sql: str) -> str:
+    """Return the statement without leading comments and closing semicolon."""
+    text = re.sub(r"\A(\s+|--[^\n]*(\n|\Z)|/\*.*?\*/)+", "", sql, flags=re.DOTALL)
+    return re.sub(r"(\s|;)+\Z", "", text)
+
+
+def _execute(work: Work, text: str) -> Outcome:
+    inner = prepared.bound(work, text)
+    work.statement = replace(work.statement, parameters=())
+    return run(work, inner)
+
+
+def _explain(work: Work, text: str) -> Outcome:
+    query = re.sub(r"(?i)^explain\s+", "", text)
+    if re.match(r"(?i)(analyze|\()", query):
+        raise unsupported("EXPLAIN ANALYZE and EXPLAIN options")
+    return run_explain(work, parse_statement(query))
+
+
+_BY_WORDS: tuple[tuple[str, Callable[[Work, str], Outcome]], ...] = (
+    (r"execute\s", _execute),
+    (r"prepare\s", prepared.prepare),
+    (r"deallocate\s+prepare\s", prepared.deallocate),
+    (r"explain\s", _explain),
+    (r"unload\s*\(", writes.unload),
+    (r"(optimize|vacuum)\s", writes.maintain),
+    (r"msck\s+repair\s+table\s", ddl.repair_table),
+    (r"show\s", ddl.show),
+    (r"desc(ribe)?\s", ddl.describe),
+    (r"create\s+(or\s+replace\s+)?view\s", ddl.create_view),
+    (r"create\s+(database|schema)\s", ddl.create_database),
+    (r"create\s+external\s+table\s", ddl.create_table),
+    (r"create\s+table\s.*?\sas\s*(\(\s*)*(select|with|values)\s", writes.create_table_as),
+    (r"create\s+table\s", ddl.create_table),
+    (r"alter\s+table\s", ddl.alter_table),
+    (r"drop\s", ddl.drop),
+)
+_BY_TREE: tuple[tuple[Any, Callable[[Work, exp.Expr], Outcome]], ...] = (
+    (exp.Query, run_select),
+    (exp.Values, run_select),
+    (exp.Insert, writes.insert),
+    (exp.Merge, writes.merge),
+    (exp.Delete, writes.delete),
+    (exp.Update, writes.update),
+)
+
+
+def explain(error: duckdb.Error) -> QueryError:
+    """Put an error of DuckDB into Athena's words."""
+    message = str(error)
+    if marked := re.search(r"!!(.*?)!!", message, re.DOTALL):
+        code, _, rest = marked[1].partition(": ")
+        return QueryError(code, rest)
+    first = message.splitlines()[0]
+    for pattern, code, words in _ERRORS:
+        if found := re.search(pattern, message):
+            return QueryError(code, words.format(*found.groups(), first=first))
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryError("EXCEEDED_LOCAL_MEMORY_LIMIT", first)
+    return QueryError("SYNTAX_ERROR", first)
+
+
+_ERRORS = (
+    (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
+    (r"more than one row|multiple rows", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    (
+        r"Malformed JSON in file \"(.+?)\".* line (\d+)",
+        "HIVE_CURSOR_ERROR",
+        "Row is not a valid JSON Object: {0}, line {1}",
+    ),
+    (
+        r"JSON transform error in file \"(.+?)\", in line (\d+): (.*)",
+        "HIVE_BAD_DATA",
+        "Error parsing a field: {2} in {0}, line {1}",
+    ),
+    (r"must appear in the GROUP BY clause", "EXPRESSION_NOT_AGGREGATE", "{first}"),
+    (r"Overflow|out of range|Out of Range", "NUMERIC_VALUE_OUT_OF_RANGE", "{first}"),
+    (r"Conversion Error: (.*)", "INVALID_CAST_ARGUMENT", "{0}"),
+    (r"Could not parse string \"(.*?)\" according to format", "INVALID_FUNCTION_ARGUMENT", 'Invalid format: "{0}"'),
+    (r"Map keys must be unique", "NOT_SUPPORTED", "not supported on the laptop: map_agg of a key that comes twice"),
+    (r"TRY", "NOT_SUPPORTED", "not supported on the laptop: TRY around an aggregate or subquery; {first}"),
+    (r"INTERRUPT", "USER_CANCELED", "Query was cancelled"),
+)

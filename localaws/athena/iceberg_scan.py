@@ -1,0 +1,192 @@
+"""Reading an Iceberg table: which files a query needs of which snapshot, and what Iceberg knows of itself."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from pyiceberg import expressions as ice_expressions
+from pyiceberg.manifest import DataFile
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table.snapshots import Snapshot
+from sqlglot import exp
+
+from localaws.athena import iceberg
+from localaws.athena.casts import coerce
+from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.expressions import Expressions
+from localaws.athena.query import Work
+from localaws.athena.scans import DataFile as File
+from localaws.athena.scans import Scans
+from localaws.athena.translate import Reference
+from localaws.athena.types import zoned
+
+ice: Any = ice_expressions  # whose constructors take names and values, which its type hints do not know
+Condition = ice_expressions.BooleanExpression
+
+_OPERATORS: dict[type[exp.Expr], Any] = {
+    exp.EQ: ice.EqualTo, exp.GT: ice.GreaterThan, exp.GTE: ice.GreaterThanOrEqual, exp.LT: ice.LessThan,
+    exp.LTE: ice.LessThanOrEqual,
+}  # fmt: skip
+_TURNED: dict[type[exp.Expr], type[exp.Expr]] = {
+    exp.EQ: exp.EQ,
+    exp.GT: exp.LT,
+    exp.GTE: exp.LTE,
+    exp.LT: exp.GT,
+    exp.LTE: exp.GTE,
+}
+
+
+def create(reference: Reference, conditions: list[exp.Expr], scans: Scans, work: Work) -> int:
+    """Make the view that a query mentions and return how many bytes it reads."""
+    table = iceberg.load(work, reference.table)
+    if reference.suffix:
+        work.inline(reference, list(_metadata_rows(table, reference.suffix)))
+        return 0
+    snapshot = _snapshot(work, table, reference.version) if reference.version is not None else table.current_snapshot()
+    files = plan(table, row_filter(conditions), snapshot)
+    columns = {name: kind for name, kind in reference.table.columns.items() if name in reference.used}
+    columns = columns or dict(list(reference.table.columns.items())[:1])
+    scans.view(reference.scan, reference.table, local_files(work, files), columns, reference.used)
+    ids = [field.field_id for field in table.schema().fields if field.name in reference.used]
+    sizes = [file.column_sizes or {} for file in files]
+    return sum(size.get(number, 0) for size in sizes for number in ids)
+
+
+def plan(table: IcebergTable, condition: Condition, snapshot: Snapshot | None) -> list[DataFile]:
+    """Return the data files of a snapshot whose statistics do not rule the condition out."""
+    if snapshot is None:
+        return []
+    tasks = list(table.scan(row_filter=condition, snapshot_id=snapshot.snapshot_id).plan_files())
+    if any(task.delete_files for task in tasks):
+        raise unsupported("Iceberg tables with delete files, which another engine wrote")
+    return [task.file for task in tasks]
+
+
+def local_files(work: Work, files: list[DataFile]) -> list[File]:
+    """Return where the data files are on this machine."""
+    return [File(file.file_path, work.lake.path_of(file.file_path), file.file_size_in_bytes) for file in files]
+
+
+def row_filter(conditions: list[exp.Expr]) -> Condition:
+    """Put the simple ones among the conditions into Iceberg's terms, by which it leaves files out."""
+    filters: list[Condition] = [ice.AlwaysTrue()]
+    for condition in conditions:
+        with contextlib.suppress(ValueError, TypeError):
+            filters += _filters(condition)
+    return ice.And(*filters, ice.AlwaysTrue())
+
+
+def _filters(condition: exp.Expr) -> list[Condition]:
+    if isinstance(condition, exp.Between) and isinstance(condition.this, exp.Column):
+        name, low, high = condition.this.name, _constant(condition.args["low"]), _constant(condition.args["high"])
+        return [ice.GreaterThanOrEqual(name, low), ice.LessThanOrEqual(name, high)]
+    if isinstance(condition, exp.In) and isinstance(condition.this, exp.Column) and condition.expressions:
+        return [ice.In(condition.this.name, [_constant(item) for item in condition.expressions])]
+    if type(condition) in _OPERATORS:
+        if isinstance(condition.this, exp.Column):
+            return [_OPERATORS[type(condition)](condition.this.name, _constant(condition.expression))]
+        if isinstance(condition.expression, exp.Column):
+            return [_OPERATORS[_TURNED[type(condition)]](condition.expression.name, _constant(condition.this))]
+    return []
+
+
+def _constant(node: exp.Expr) -> Any:
+    """Return the value of a literal; a ValueError says that it is none."""
+    if isinstance(node, exp.Literal):
+        if node.is_string:
+            return node.name
+        return float(node.name) if not node.name.isdigit() else int(node.name)
+    if (
+        isinstance(node, exp.Cast)
+        and isinstance(node.this, exp.Literal)
+        and node.to.this in (exp.DType.DATE, exp.DType.TIMESTAMP)
+    ):
+        return node.this.name.strip().replace(" ", "T")
+    raise ValueError(node.sql())
+
+
+def _snapshot(work: Work, table: IcebergTable, version: exp.Version) -> Snapshot:
+    """Return the snapshot that FOR TIMESTAMP AS OF or FOR VERSION AS OF names."""
+    value = Expressions(_no_column, lambda _: [], work.now).value(version.expression)
+    if version.name.upper() == "VERSION":
+        if not value.type.is_integer:
+            raise unsupported("FOR VERSION AS OF a tag or branch")
+        found = table.snapshot_by_id(int(_compute(work, value.sql)))
+    else:
+        if not value.type.is_moment:
+            raise QueryError("INVALID_ARGUMENTS", f"FOR TIMESTAMP AS OF needs a timestamp, found {value.type}")
+        moment: datetime = _compute(work, coerce(value, zoned(digits=6)).sql)
+        found = table.snapshot_as_of_timestamp(int(moment.astimezone(UTC).timestamp() * 1000))
+    if found is None:
+        raise QueryError(
+            "INVALID_ARGUMENTS",
+            f"No version history table {'.'.join(table.name())} at or before {version.expression.sql(dialect='trino')}",
+        )
+    return found
+
+
+def _no_column(column: exp.Column) -> Any:
+    raise QueryError("INVALID_ARGUMENTS", f"a version may not name the column {column.name}")
+
+
+def _compute(work: Work, sql: str) -> Any:
+    return work.connection.execute(f"SELECT {sql}").fetchall()[0][0]
+
+
+def _metadata_rows(table: IcebergTable, suffix: str) -> Iterator[list[Any]]:
+    if suffix == "snapshots":
+        for snapshot in table.snapshots():
+            summary = snapshot.summary.additional_properties if snapshot.summary else {}
+            operation = snapshot.summary.operation.value if snapshot.summary else None
+            yield [
+                _moment(snapshot.timestamp_ms),
+                snapshot.snapshot_id,
+                snapshot.parent_snapshot_id,
+                operation,
+                snapshot.manifest_list,
+                summary,
+            ]
+    elif suffix == "history":
+        parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.snapshots()}
+        ancestors, current = set(), table.current_snapshot()
+        number = current.snapshot_id if current else None
+        while number is not None:
+            ancestors.add(number)
+            number = parents.get(number)
+        for entry in table.history():
+            yield [
+                _moment(entry.timestamp_ms),
+                entry.snapshot_id,
+                parents.get(entry.snapshot_id),
+                entry.snapshot_id in ancestors,
+            ]
+    else:
+        files = plan(table, ice.AlwaysTrue(), table.current_snapshot())
+        if suffix == "files":
+            for file in files:
+                yield [0, file.file_path, file.file_format.value, file.record_count, file.file_size_in_bytes]
+        else:
+            groups: dict[str, list[int]] = {}
+            for file in files:
+                key = _shown_partition(table, file)
+                total = groups.setdefault(key, [0, 0, 0])
+                for place, amount in enumerate((file.record_count, 1, file.file_size_in_bytes)):
+                    total[place] += amount
+            for key, total in groups.items():
+                yield [key, *total]
+
+
+def _shown_partition(table: IcebergTable, file: DataFile) -> str:
+    fields = table.specs()[file.spec_id].fields
+    shown = [
+        f"{field.name}={field.transform.to_human_string(table.schema().find_type(field.source_id), file.partition[place])}"
+        for place, field in enumerate(fields)
+    ]
+    return "{" + ", ".join(shown) + "}"
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

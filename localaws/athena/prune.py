@@ -1,0 +1,159 @@
+"""Which conditions of a query hold for every row it needs of a table, so that partitions and files can be left out.
+
+Conditions travel from a SELECT into the tables it joins and into the subqueries it reads from, as far as that is certainly
+right; where it is not, nothing is pruned, which costs time but no row.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from sqlglot import exp
+from sqlglot.optimizer.scope import Scope, build_scope
+
+Conditions = list[exp.Expr]
+
+_SIMPLE = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Like)
+
+
+def conditions_by_scan(tree: exp.Expr) -> dict[str, Conditions]:
+    """Return the conditions on each scan of a query whose names are resolved; their columns have lost their table."""
+    found: dict[str, Conditions] = {}
+    root = build_scope(tree)
+    if root is not None:
+        counts: dict[int, int] = {}
+        for scope in root.traverse():
+            for _, source in scope.selected_sources.values():
+                counts[id(source)] = counts.get(id(source), 0) + 1
+        _descend(root, [], found, counts, set())
+    return found
+
+
+def _descend(
+    scope: Scope, inherited: Conditions, found: dict[str, Conditions], counts: dict[int, int], done: set[int]
+) -> None:
+    done.add(id(scope))
+    node = scope.expression
+    if isinstance(node, exp.SetOperation):
+        names = [item.alias_or_name for item in node.selects]
+        for side in scope.set_operation_scopes:
+            own = dict(zip(names, (item.alias_or_name for item in side.expression.selects), strict=False))
+            _descend(side, [_renamed(condition, own) for condition in inherited], found, counts, done)
+    elif isinstance(node, exp.Select):
+        conditions = _own_conditions(node) + _through_projections(node, inherited)
+        conditions += _by_equality(conditions)
+        for alias, (_, source) in scope.selected_sources.items():
+            here = [_stripped(condition) for condition in conditions if _holds_for(condition, alias, node)]
+            here += [_stripped(condition) for condition in _on_conditions(node, alias)]
+            if isinstance(source, exp.Table):
+                found.setdefault(source.name, []).extend(here)
+            elif counts.get(id(source)) == 1 and id(source) not in done:
+                _descend(source, here, found, counts, done)
+    inner = chain(scope.cte_scopes, scope.subquery_scopes, scope.derived_table_scopes)
+    for child in inner:
+        if id(child) not in done:
+            _descend(child, [], found, counts, done)
+
+
+def _own_conditions(node: exp.Select) -> Conditions:
+    where = node.args.get("where")
+    conditions = (
+        list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where.this] if where else []
+    )
+    for join in node.args.get("joins") or []:
+        if not join.side and join.args.get("on") and not _has_outer_join(node):
+            conditions += list(join.args["on"].flatten()) if isinstance(join.args["on"], exp.And) else [join.args["on"]]
+    return [condition.unnest() for condition in conditions]
+
+
+def _on_conditions(node: exp.Select, alias: str) -> Conditions:
+    """Return the conditions of a LEFT JOIN's ON that speak of nothing but the joined side."""
+    for join in node.args.get("joins") or []:
+        if join.side == "LEFT" and join.this.alias_or_name == alias and join.args.get("on"):
+            on = join.args["on"]
+            parts = on.flatten() if isinstance(on, exp.And) else [on]
+            return [part.unnest() for part in parts if _tables(part.unnest()) == {alias} and _is_plain(part.unnest())]
+    return []
+
+
+def _holds_for(condition: exp.Expr, alias: str, node: exp.Select) -> bool:
+    if _tables(condition) != {alias} or not _is_plain(condition):
+        return False
+    return not _has_outer_join(node) or _rejects_null(condition)
+
+
+def _rejects_null(condition: exp.Expr) -> bool:
+    """Whether a null in its column makes it anything but true, so that it holds on the optional side of an outer join."""
+    return isinstance(condition, _SIMPLE) and isinstance(condition.this, exp.Column)
+
+
+def _has_outer_join(node: exp.Select) -> bool:
+    return any(join.side for join in node.args.get("joins") or [])
+
+
+def _by_equality(conditions: Conditions) -> Conditions:
+    """What holds for a column holds for one that is equal to it."""
+    equal = [
+        (condition.this, condition.expression)
+        for condition in conditions
+        if isinstance(condition, exp.EQ)
+        and isinstance(condition.this, exp.Column)
+        and isinstance(condition.expression, exp.Column)
+    ]
+    implied = []
+    for pair in equal:
+        for here, there in (pair, pair[::-1]):
+            for condition in conditions:
+                columns = list(condition.find_all(exp.Column))
+                if columns and all(column == here for column in columns) and isinstance(condition, _SIMPLE):
+                    implied.append(
+                        condition.transform(lambda item, here=here, there=there: there.copy() if item == here else item)
+                    )
+    return implied
+
+
+def _through_projections(node: exp.Select, inherited: Conditions) -> Conditions:
+    """Rewrite conditions on the output of a SELECT as conditions on its input, where a row that they drop changes no other."""
+    if not inherited or node.args.get("limit") or node.args.get("offset"):
+        return []
+    group = node.args.get("group")
+    sources: dict[str, exp.Expr] = {}
+    for item in node.selects:
+        column = item.unalias()
+        if isinstance(column, exp.Column) and _is_partitioning(column, node, group):
+            sources[item.alias_or_name] = column
+    return [
+        condition.transform(lambda part: sources[part.name].copy() if isinstance(part, exp.Column) else part)
+        for condition in inherited
+        if all(column.name in sources for column in condition.find_all(exp.Column))
+    ]
+
+
+def _is_partitioning(column: exp.Column, node: exp.Select, group: exp.Expr | None) -> bool:
+    """Whether dropping all rows of one value of this column leaves groups and windows of other values as they are."""
+    if group is not None and column not in group.expressions:
+        return False
+    windows = [*node.find_all(exp.Window)]
+    return all(column in (window.args.get("partition_by") or []) for window in windows)
+
+
+def _tables(condition: exp.Expr) -> set[str]:
+    return {column.table for column in condition.find_all(exp.Column)}
+
+
+def _is_plain(condition: exp.Expr) -> bool:
+    return not any(condition.find(kind) for kind in (exp.Query, exp.Window))
+
+
+def _renamed(condition: exp.Expr, names: dict[str, str]) -> exp.Expr:
+    return condition.transform(
+        lambda part: (
+            exp.column(names[part.name], quoted=True) if isinstance(part, exp.Column) and part.name in names else part
+        )
+    )
+
+
+def _stripped(condition: exp.Expr) -> exp.Expr:
+    return condition.transform(
+        lambda part: exp.column(part.name, quoted=True) if isinstance(part, exp.Column) else part
+    )

@@ -1,0 +1,120 @@
+"""A query's answer as Athena stores it: a CSV that quotes every field, nulls being empty, and what its columns are."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.csv
+
+from localaws.athena.casts import Value, identifier, text
+from localaws.athena.expressions import Columns
+from localaws.athena.types import Type
+
+_PRECISION = {
+    "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17, "varchar": 2147483647,
+    "timestamp": 3, "timestamp with time zone": 3, "varbinary": 1073741824, "time": 3,
+}  # fmt: skip
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*)")?(,|\n)')
+
+
+def java_double(number: float) -> str:
+    """Write a double as Java does: 1.0E7 from ten million on and 9.99E-4 under a thousandth.
+
+    >>> java_double(49000000.0), java_double(0.00012), java_double(0.001), java_double(float("inf"))
+    ('4.9E7', '1.2E-4', '0.001', 'Infinity')
+    """
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "Infinity" if number > 0 else "-Infinity"
+    if number == 0 or 1e-3 <= abs(number) < 1e7:
+        plain = format(Decimal(repr(number)), "f")
+        return plain if "." in plain else plain + ".0"
+    sign, digits, exponent = Decimal(repr(number)).as_tuple()
+    shown = "".join(map(str, digits)).rstrip("0") or "0"
+    power = int(exponent) + len(digits) - 1
+    return f"{'-' if sign else ''}{shown[0]}.{shown[1:] or '0'}E{power}"
+
+
+def java_float(number: float) -> str:
+    """Write a real as Java does, with the fewest digits that tell it from its neighbours."""
+    import numpy
+
+    return java_double(float(str(numpy.float32(number))))
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection the functions that translated SQL calls."""
+    connection.create_function("java_double", java_double, ["DOUBLE"], "VARCHAR")
+    connection.create_function("java_float", java_float, ["FLOAT"], "VARCHAR")
+    connection.execute(
+        "CREATE MACRO decimal_quotient(n, d) AS sign(n) * sign(d) * ((abs(n) * 2 + abs(d)) // (2 * abs(d)))"
+    )
+
+
+def write_csv(connection: duckdb.DuckDBPyConnection, sql: str, columns: Columns, path: Path) -> int:
+    """Run a translated query, write its answer as Athena's CSV, and return the number of rows."""
+    names = [f"c{place}" for place in range(len(columns))]
+    shown = [f"{text(Value(name, kind))} AS {name}" for name, (_, kind) in zip(names, columns, strict=True)]
+    reader = connection.sql(f"SELECT {', '.join(shown)} FROM ({sql}) AS answer({', '.join(names)})").to_arrow_reader(
+        10_000
+    )
+    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="all_valid")
+    rows = 0
+    schema = pa.schema([(name, pa.string()) for name in names])
+    with path.open("wb") as file:
+        file.write((",".join('"' + name.replace('"', '""') + '"' for name, _ in columns) + "\n").encode())
+        with pyarrow.csv.CSVWriter(file, schema, write_options=options) as writer:
+            for batch in reader:
+                writer.write_batch(batch.cast(schema))
+                rows += batch.num_rows
+    return rows
+
+
+def read_rows(body: str, limit: int) -> Iterator[tuple[list[str | None], int]]:
+    """Read rows of an Athena CSV, at most so many, each with the place where it ends."""
+    row: list[str | None] = []
+    count, place = 0, 0
+    while count < limit and (match := _FIELD.match(body, place)):
+        row.append(match[1].replace('""', '"') if match[1] is not None else None)
+        place = match.end()
+        if match[2] == "\n":
+            yield row, place
+            row, count = [], count + 1
+
+
+def column_info(name: str, kind: Type, *, plain_text: bool = False) -> dict[str, Any]:
+    """Describe a column as GetQueryResults does."""
+    precision, scale = _PRECISION.get(kind.name, 0), 0
+    if kind.name == "decimal":
+        precision, scale = kind.arguments
+    elif kind.name.startswith("timestamp"):
+        precision = kind.arguments[0]
+    return {
+        "CatalogName": "hive",
+        "SchemaName": "",
+        "TableName": "",
+        "Name": name,
+        "Label": name,
+        "Type": "string" if plain_text else "float" if kind.name == "real" else kind.name,
+        "Precision": precision,
+        "Scale": scale,
+        "Nullable": "UNKNOWN",
+        "CaseSensitive": kind.name == "varchar",
+    }
+
+
+def metadata(columns: list[dict[str, Any]]) -> bytes:
+    """Return the companion object of a result; Athena's own is binary and undocumented, ours is JSON."""
+    return json.dumps({"columns": columns}).encode()
+
+
+__all__ = ["column_info", "identifier", "java_double", "java_float", "metadata", "prepare", "read_rows", "write_csv"]

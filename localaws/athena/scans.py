@@ -1,0 +1,282 @@
+"""A table's objects as a view in DuckDB: only registered partitions, only those that the query can need, typed by Glue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import duckdb
+from sqlglot import exp
+
+from localaws.athena import types
+from localaws.athena.casts import Value, cast, failure, identifier, quote
+from localaws.athena.catalog import Catalog, Partition, Table
+from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.expressions import Expressions
+from localaws.athena.storage import Lake, S3Object
+from localaws.athena.translate import PATH, Reference
+from localaws.athena.types import VARCHAR, Type
+
+FILE = "file of the row"
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One file of a table: where it is, on S3 and here, its size in bytes, and its values of the partition keys."""
+
+    url: str
+    path: str
+    size: int
+    values: tuple[str, ...] = ()
+
+
+class Scans:
+    """Makes the views of one query.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Where the query will run.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, lake: Lake, now: datetime) -> None:
+        self._connection = connection
+        self._catalog = catalog
+        self._lake = lake
+        self._now = now
+
+    def create(self, reference: Reference, conditions: list[exp.Expr]) -> int:
+        """Make the view that a query mentions and return how many bytes of S3 it reads."""
+        table = reference.table
+        files = self.files(table, conditions)
+        if table.format not in _READERS:
+            raise unsupported(f"table {table.name} in the format {table.format}")
+        used = [name for name in reference.columns if name in reference.used and name in table.columns]
+        columns = {name: table.columns[name] for name in used or list(table.columns)[:1]}
+        self.view(reference.scan, table, files, columns, reference.used)
+        return scanned_bytes(self._connection, table.format, files, list(columns) if used else [])
+
+    def view(self, name: str, table: Table, files: list[DataFile], columns: dict[str, Type], used: set[str]) -> None:
+        """Make a view of these files."""
+        keys = {key: kind for key, kind in table.partition_keys.items() if key in used}
+        needs_file = bool(keys) or PATH in used
+        if not files:
+            empty = {**columns, **keys, PATH: VARCHAR}
+            nothing = ", ".join(
+                f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(key)}" for key, kind in empty.items()
+            )
+            self._connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {nothing} WHERE FALSE")
+            return
+        listed = "[" + ", ".join(quote(file.path) for file in files) + "]"
+        reader = _READERS[table.format]
+        source = reader.source(listed, columns, table, needs_file)
+        missing = self._missing(source, columns) if reader is _Parquet else set()
+        shown = [
+            f"{f'CAST(NULL AS {types.duckdb(kind)})' if key in missing else reader.column(key, kind, table)} AS {identifier(key)}"
+            for key, kind in columns.items()
+        ]
+        join = ""
+        if needs_file:
+            self._keep_files(f"files of {name}", files, table)
+            shown += [f"f.{identifier(key)} AS {identifier(key)}" for key in keys]
+            shown += [f"f.{identifier(PATH)} AS {identifier(PATH)}"] if PATH in used else []
+            join = f" JOIN {identifier(f'files of {name}')} AS f ON f.{identifier(FILE)} = r.{identifier(FILE)}"
+        self._connection.execute(
+            f"CREATE VIEW {identifier(name)} AS SELECT {', '.join(shown)} FROM {source} AS r{join}"
+        )
+
+    def _missing(self, source: str, columns: dict[str, Type]) -> set[str]:
+        """Return the columns that none of the files has."""
+        found = {row[0].lower() for row in self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        return set(columns) - found
+
+    def _keep_files(self, name: str, files: list[DataFile], table: Table) -> None:
+        """Store which file belongs to which partition."""
+        keys = list(table.partition_keys)
+        columns = {FILE: [file.path for file in files], PATH: [file.url for file in files]}
+        columns |= {key: [file.values[place] for file in files] for place, key in enumerate(keys)}
+        unnested = ", ".join(f"unnest(?) AS {identifier(column)}" for column in columns)
+        typed = [
+            cast(Value(identifier(key), VARCHAR), kind).sql + f" AS {identifier(key)}"
+            for key, kind in table.partition_keys.items()
+        ]
+        shown = ", ".join([identifier(FILE), identifier(PATH), *typed])
+        self._connection.execute(
+            f"CREATE TEMP TABLE {identifier(name)} AS SELECT {shown} FROM (SELECT {unnested})", list(columns.values())
+        )
+
+    # Which files
+
+    def files(self, table: Table, conditions: list[exp.Expr]) -> list[DataFile]:
+        """Return the files of the partitions that the conditions leave."""
+        if not table.partition_keys:
+            objects = self._lake.list(table.location)
+            return [
+                DataFile(item.url, path, item.size)
+                for item, path in zip(objects, self._lake.paths(objects), strict=True)
+            ]
+        partitions = self.partitions(table, conditions)
+        pairs = [
+            (item, partition.values) for partition, objects in self._objects(table, partitions) for item in objects
+        ]
+        paths = self._lake.paths([item for item, _ in pairs])
+        return [DataFile(item.url, path, item.size, values) for (item, values), path in zip(pairs, paths, strict=True)]
+
+    def _objects(self, table: Table, partitions: list[Partition]) -> list[tuple[Partition, list[S3Object]]]:
+        """List the partitions one by one, or the whole table at once where that takes fewer requests."""
+        inside = [
+            partition for partition in partitions if partition.location.startswith(table.location.rstrip("/") + "/")
+        ]
+        if len(inside) < 8 or len(inside) < len(partitions):
+            return [(partition, self._lake.list(partition.location)) for partition in partitions]
+        by_folder: dict[str, list[S3Object]] = {partition.location.rstrip("/"): [] for partition in partitions}
+        for item in self._lake.list(table.location):
+            folder = item.url.rpartition("/")[0]
+            while folder not in by_folder and len(folder) > len(table.location):
+                folder = folder.rpartition("/")[0]
+            if folder in by_folder:
+                by_folder[folder].append(item)
+        return [(partition, by_folder[partition.location.rstrip("/")]) for partition in partitions]
+
+    def partitions(self, table: Table, conditions: list[exp.Expr]) -> list[Partition]:
+        """Return the registered partitions for which the conditions on partition keys may be true."""
+        partitions = self._catalog.partitions(table)
+        about_keys = [
+            condition
+            for condition in conditions
+            if all(column.name in table.partition_keys for column in condition.find_all(exp.Column))
+        ]
+        if not about_keys or not partitions:
+            return partitions
+        keys = list(table.partition_keys)
+        columns: list[list[Any]] = [
+            list(range(len(partitions))),
+            *([item.values[place] for item in partitions] for place in range(len(keys))),
+        ]
+        unnested = ", ".join(f"unnest(?) AS {identifier(name)}" for name in ["number of the partition", *keys])
+        typed = {key: cast(Value(identifier(key), VARCHAR), kind) for key, kind in table.partition_keys.items()}
+        expressions = Expressions(lambda column: typed[column.name], lambda _: [], self._now)
+        for condition in about_keys:
+            try:
+                test = expressions.condition(condition, "WHERE")
+                kept = self._connection.execute(
+                    f"SELECT {identifier('number of the partition')} FROM (SELECT {unnested}) WHERE {test}", columns
+                ).fetchall()
+            except (QueryError, duckdb.Error):
+                continue  # The query itself will say what is wrong, if it gets that far.
+            left = {number for (number,) in kept}
+            columns = [
+                [value for number, value in zip(columns[0], column, strict=True) if number in left]
+                for column in columns
+            ]
+        return [partitions[number] for number in columns[0]]
+
+
+def scanned_bytes(
+    connection: duckdb.DuckDBPyConnection, format_: str, files: list[DataFile], columns: list[str]
+) -> int:
+    """Return what Athena would bill: of Parquet the chunks of the columns that are read, of text every byte."""
+    if format_ != "parquet":
+        return sum(file.size for file in files)
+    if not files or not columns:
+        return 0
+    ((total,),) = connection.execute(
+        "SELECT coalesce(sum(total_compressed_size), 0) FROM parquet_metadata(?) "
+        "WHERE list_contains(?, lower(split_part(path_in_schema, ', ', 1)))",
+        [[file.path for file in files], columns],
+    ).fetchall()
+    return int(total)
+
+
+class _Json:
+    """JSON lines, as the OpenX and Hive SerDes read them: columns by name, a missing one is null."""
+
+    @staticmethod
+    def source(listed: str, columns: dict[str, Type], table: Table, with_file: bool) -> str:
+        forgiving = _is_forgiving(table)
+        read = {name: "VARCHAR" if _as_text(kind, forgiving) else types.duckdb(kind) for name, kind in columns.items()}
+        spelled = ", ".join(f"{identifier(name)}: {quote(kind)}" for name, kind in read.items())
+        return (
+            f"read_json({listed}, format='newline_delimited', columns={{{spelled}}}, ignore_errors={forgiving}, "
+            f"hive_partitioning=false{_file_option(with_file)})"
+        )
+
+    @staticmethod
+    def column(name: str, kind: Type, table: Table) -> str:
+        sql = f"r.{identifier(name)}"
+        if not _as_text(kind, _is_forgiving(table)):
+            return sql
+        bad = f"'HIVE_BAD_DATA: Error parsing field value ''' || {sql} || ''' for column {name}'"
+        if kind.is_integer:  # DuckDB would round 1.5 to 2
+            return (
+                f"CASE WHEN contains({sql}, '.') THEN {failure(bad, kind)} ELSE CAST({sql} AS {types.duckdb(kind)}) END"
+            )
+        return f"CAST({sql} AS {types.duckdb(kind)})"
+
+
+class _Csv:
+    """Text with a delimiter: LazySimpleSerDe (what does not parse is null) and OpenCSVSerde (quoted)."""
+
+    @staticmethod
+    def source(listed: str, columns: dict[str, Type], table: Table, with_file: bool) -> str:
+        parameters = table.parameters
+        quoted = _is_open_csv(table)
+        delimiter = parameters.get("separatorChar" if quoted else "field.delim") or ("," if quoted else "\x01")
+        mark = parameters.get("quoteChar", '"') if quoted else ""
+        spelled = ", ".join(f"{identifier(name)}: 'VARCHAR'" for name in table.columns)
+        nulls = "" if quoted else ", nullstr='\\N'"
+        return (
+            f"read_csv({listed}, delim={quote(delimiter)}, quote={quote(mark)}, escape={quote(mark)}, header=false, "
+            f"skip={int(parameters.get('skip.header.line.count', 0))}, columns={{{spelled}}}, auto_detect=false, "
+            f"null_padding=true, strict_mode=false, hive_partitioning=false{nulls}{_file_option(with_file)})"
+        )
+
+    @staticmethod
+    def column(name: str, kind: Type, table: Table) -> str:
+        value = Value(f"r.{identifier(name)}", VARCHAR)
+        if kind == VARCHAR:
+            return value.sql
+        if kind.name in ("array", "map", "row"):
+            raise unsupported(f"{kind} in a text file")
+        return f"TRY({cast(value, kind).sql})" if not _is_open_csv(table) else cast(value, kind).sql
+
+
+class _Parquet:
+    """Parquet, columns by name; one that a file does not have is null."""
+
+    @staticmethod
+    def source(listed: str, columns: dict[str, Type], table: Table, with_file: bool) -> str:
+        del columns, table
+        return f"read_parquet({listed}, union_by_name=true, hive_partitioning=false{_file_option(with_file)})"
+
+    @staticmethod
+    def column(name: str, kind: Type, table: Table) -> str:
+        del table
+        return f"CAST(r.{identifier(name)} AS {types.duckdb(kind)})"
+
+
+_READERS: dict[str, type[_Json] | type[_Csv] | type[_Parquet]] = {
+    "json": _Json,
+    "csv": _Csv,
+    "parquet": _Parquet,
+    "iceberg": _Parquet,
+}
+
+
+def _file_option(with_file: bool) -> str:
+    return f", filename={quote(FILE)}" if with_file else ""
+
+
+def _is_forgiving(table: Table) -> bool:
+    return table.parameters.get("ignore.malformed.json", "false").lower() == "true"
+
+
+def _is_open_csv(table: Table) -> bool:
+    library = table.definition.get("StorageDescriptor", {}).get("SerdeInfo", {}).get("SerializationLibrary", "")
+    return "OpenCSVSerde" in library
+
+
+def _as_text(kind: Type, forgiving: bool) -> bool:
+    """Whether DuckDB reads the field as text first: it rounds fractions, and would forgive more than broken JSON."""
+    return kind.is_integer or (forgiving and kind.name not in ("varchar", "array", "map", "row"))
