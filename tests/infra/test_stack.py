@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from tapeline.aws import lambda_zip, stack
 from tapeline.aws.session import Session
 from tapeline.aws.stack import Progress, StackError, StackOutputs
+from tapeline.local import PROJECT
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -268,6 +269,20 @@ def test_data_that_an_earlier_stack_left_can_be_removed_by_its_prefix(aws: Sessi
     kept = stack.destroy(aws, Told().append, stack_name="left", name_prefix="left-", delete_data=True)
     assert kept == ()
     assert not [name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith("left-")]
+
+
+def test_what_the_laptop_leaves_out_of_the_template_is_what_the_documentation_says(aws: Session) -> None:
+    made, _ = deploy(aws, "less")
+    with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
+        aws.client("s3").get_bucket_lifecycle_configuration(Bucket=made.bucket_name)
+    backups = aws.client("dynamodb").describe_continuous_backups(TableName=made.table_name)
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "DISABLED"
+    stream = aws.client("kinesis").describe_stream_summary(StreamName=made.stream_name)["StreamDescriptionSummary"]
+    assert stream["EncryptionType"] == "NONE"
+
+    said = (PROJECT / "docs" / "deploy.md").read_text()
+    assert "no lifecycle, no point-in-time recovery and no encryption" in said
 
 
 def test_a_deployment_cannot_be_renamed(aws: Session) -> None:

@@ -31,6 +31,9 @@ LOCAL_PARAMETERS = {"RequireTls": "false", "KeepOldVersions": "false", "BatchWin
 """What differs on the laptop: its endpoint is plain HTTP on the loopback, its S3 holds old versions in memory, and
 nobody pays for smaller batches."""
 
+QUIET_SECONDS = {"local": 60, "aws": 3600}
+"""An operation without any event for so long is given up waiting for."""
+
 _RETAINED_NAMES = re.compile(r"^(\s+(?:TableName|BucketName)): !Sub (.+)$", re.MULTILINE)
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _NEVER_MADE = {"REVIEW_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
@@ -146,6 +149,11 @@ def deploy(
     if stack and stack["StackStatus"] in _NEVER_MADE:
         _delete(session, stack, on_progress)
         stack = None
+    if stack and stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+        raise StackError(
+            f"stack {stack_name} could not be rolled back after a failed update: {stack.get('StackStatusReason', '')}; "
+            f"remove the cause, then run `aws cloudformation continue-update-rollback --stack-name {stack_name}`"
+        )
     known = {
         parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in (stack or {}).get("Parameters", [])
     }
@@ -317,11 +325,6 @@ def _settled(session: Session, name: str, on_progress: OnProgress) -> Any | None
         on_progress(Progress(name, "stack", "waiting", f"another operation is under way: {stack['StackStatus']}"))
         _follow(session, stack["StackId"], set(), on_progress, None)
         stack = _find(cloudformation, name)
-    if stack and stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
-        raise StackError(
-            f"stack {name} could not be rolled back after a failed update: {stack.get('StackStatusReason', '')}; "
-            f"remove the cause, then run `aws cloudformation continue-update-rollback --stack-name {name}`"
-        )
     return stack
 
 
@@ -363,12 +366,14 @@ def _follow(session: Session, stack_id: str, seen: set[str], on_progress: OnProg
     """Tell of each event until the stack is at rest; it must then have a wanted status, if any is asked for."""
     cloudformation: CloudFormationClient = session.client("cloudformation")
     failure: str | None = None
+    last_event = time.monotonic()
     while True:
         # Status first: whatever happened before it is then among the events.
         stack = _find(cloudformation, stack_id)
         status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
         for event in reversed([event for event in _events(cloudformation, stack_id) if event["EventId"] not in seen]):
             seen.add(event["EventId"])
+            last_event = time.monotonic()
             step = _describe(event)
             if event["PhysicalResourceId"] != stack_id:
                 on_progress(step)
@@ -376,6 +381,8 @@ def _follow(session: Session, stack_id: str, seen: set[str], on_progress: OnProg
                 failure = f"{step.resource} ({step.kind}): {step.reason}"
         if not status.endswith("_IN_PROGRESS"):
             break
+        if time.monotonic() - last_event > QUIET_SECONDS[session.target]:
+            raise StackError(f"the stack is {status}, and nothing has happened for {QUIET_SECONDS[session.target]} s")
         time.sleep(_pace(session))
     if wanted is not None and status not in wanted:
         after = {
