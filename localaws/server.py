@@ -15,12 +15,14 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.services import lambda_svc
 
-from localaws import access, resources
+from localaws import access, bounds, resources
+from localaws.athena.api import Athena
 from localaws.extensions import Extension, Response, install
 from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
+from tapeline.aws.session import session
 
 logger = logging.getLogger("localaws")
 
@@ -33,7 +35,8 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     """Return the application: what this layer adds, in the order in which it starts, and its pages."""
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
-    return Layer([Keeper(folder / "aws"), mail], Pages(mailbox, mail, endpoint, secret))
+    athena = Athena(folder, session("local"))
+    return Layer([Keeper(folder / "aws"), mail, athena], Pages(mailbox, mail, endpoint, secret))
 
 
 class Layer:
@@ -45,6 +48,7 @@ class Layer:
         access.enforce_root_signature()
         access.authorize_batches()
         resources.name_resources()
+        bounds.keep_bounds()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True
         install(parts)

@@ -1,0 +1,54 @@
+"""The base's rules that this layer replaces, over the base's own Kinesis in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import asyncio, json, sys
+from pathlib import Path
+from localaws.environment import prepare
+from tapeline.local import Credentials
+prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from ministack.services import cloudwatch, kinesis
+if sys.argv[2] == "ours":
+    from localaws.bounds import METRIC_SECONDS, keep_bounds
+    keep_bounds()
+    assert cloudwatch.TWO_WEEKS_SECONDS == METRIC_SECONDS
+
+def call(operation, **request):
+    headers = {"x-amz-target": f"Kinesis_20131202.{operation}"}
+    body = json.dumps(request).encode()
+    return json.loads(asyncio.run(kinesis.handle_request("POST", "/", headers, body, {}))[2] or b"{}")
+
+call("CreateStream", StreamName="s", ShardCount=1)
+for number in range(6):
+    call("PutRecord", StreamName="s", Data="bg==", PartitionKey=str(number))
+token = call("GetShardIterator", StreamName="s", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+read = call("GetRecords", ShardIterator=token["ShardIterator"], Limit=2)
+stored = kinesis._streams.all_values()[0]["shards"]["shardId-000000000000"]["records"]
+for record in stored[:3]:
+    record["ApproximateArrivalTimestamp"] -= 25 * 3600  # the reader is in the middle of what expires
+rest = call("GetRecords", ShardIterator=read["NextShardIterator"], Limit=10)
+kept = call("GetShardIterator", StreamName="s", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON")
+kept = call("GetRecords", ShardIterator=kept["ShardIterator"], Limit=10)
+print(json.dumps([[record["PartitionKey"] for record in answer["Records"]] for answer in (rest, kept)]))
+"""
+
+
+def read_with(rules: str, folder: Path) -> list[list[str]]:
+    command = [sys.executable, "-c", SCRIPT, str(folder), rules]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return list(json.loads(answer))
+
+
+def test_a_reader_misses_nothing_when_records_before_it_expire(tmp_path: Path) -> None:
+    assert read_with("ours", tmp_path) == [["3", "4", "5"], ["3", "4", "5"]]
+
+
+def test_the_base_still_needs_the_rule(tmp_path: Path) -> None:
+    rest, _ = read_with("base", tmp_path)
+    assert rest == ["5"], "the base no longer skips unread records: localaws.bounds can go"

@@ -1,0 +1,77 @@
+"""Filter patterns; the expectations are those of the Lambda Developer Guide's table of rules."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from localaws.event_filter import EventFilter, FilterError
+
+RECORD = {
+    "data": {"symbol": "NVDA", "price": 101.5, "volume": 7, "late": False, "note": None, "tags": ["up", "fast"]},
+    "partitionKey": "NVDA",
+    "dynamodb": {"NewImage": {"alerts": {"SS": ["trend_up"]}, "change": {"N": "-5.25"}, "empty": {"S": ""}}},
+}
+
+
+def passes(*patterns: Any) -> bool:
+    return EventFilter({"Filters": [{"Pattern": json.dumps(pattern)} for pattern in patterns]}).passes(RECORD)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ({"data": {"symbol": ["NVDA"]}}, True),
+        ({"data": {"symbol": ["AAPL", "NVDA"]}}, True),
+        ({"data": {"symbol": ["nvda"]}}, False),
+        ({"data": {"symbol": [{"equals-ignore-case": "nvda"}]}}, True),
+        ({"data": {"symbol": [{"prefix": "NV"}]}}, True),
+        ({"data": {"symbol": [{"suffix": "DA"}]}}, True),
+        ({"data": {"symbol": [{"prefix": "X"}]}}, False),
+        ({"data": {"price": [101.5]}}, True),
+        ({"data": {"volume": [7.0]}}, True),
+        ({"data": {"volume": ["7"]}}, False),
+        ({"data": {"late": [False]}}, True),
+        ({"data": {"late": [0]}}, False),
+        ({"data": {"note": [None]}}, True),
+        ({"data": {"missing": [None]}}, False),
+        ({"data": {"tags": ["fast"]}}, True),
+        ({"data": {"price": [{"numeric": [">", 100, "<=", 101.5]}]}}, True),
+        ({"data": {"price": [{"numeric": ["<", 100]}]}}, False),
+        ({"data": {"late": [{"numeric": ["=", 0]}]}}, False),
+        ({"dynamodb": {"NewImage": {"change": {"N": [{"numeric": ["<", -5]}]}}}}, True),
+        ({"data": {"symbol": [{"anything-but": ["AAPL"]}]}}, True),
+        ({"data": {"symbol": [{"anything-but": "NVDA"}]}}, False),
+        ({"data": {"symbol": [{"anything-but": {"prefix": "NV"}}]}}, False),
+        ({"data": {"missing": [{"anything-but": ["x"]}]}}, False),
+        ({"dynamodb": {"NewImage": {"alerts": {"SS": [{"exists": True}]}}}}, True),
+        ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": True}]}}}}, False),
+        ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": False}]}}}}, True),
+        ({"dynamodb": {"OldImage": {"alerts": {"SS": [{"exists": False}]}}}}, True),
+        ({"dynamodb": {"NewImage": {"empty": {"S": [""]}}}}, True),
+        ({"data": {"symbol": ["NVDA"]}, "partitionKey": ["AAPL"]}, False),
+        ({"$or": [{"partitionKey": ["AAPL"]}, {"data": {"volume": [7]}}]}, True),
+    ],
+)
+def test_each_rule_chooses_as_lambda_does(pattern: Any, expected: bool) -> None:
+    assert passes(pattern) is expected
+
+
+def test_any_of_several_patterns_is_enough_and_none_lets_all_pass() -> None:
+    assert passes({"partitionKey": ["AAPL"]}, {"partitionKey": ["NVDA"]})
+    assert EventFilter({}).passes(RECORD)
+
+
+@pytest.mark.parametrize(
+    "pattern", [{"a": [{"wildcard": "*"}]}, {"a": "b"}, [], {"a": [{"numeric": [">"]}]}, {"a": [{"numeric": ["~", 1]}]}]
+)
+def test_what_is_not_known_is_an_error(pattern: Any) -> None:
+    with pytest.raises(FilterError):
+        EventFilter({"Filters": [{"Pattern": json.dumps(pattern)}]})
+
+
+def test_a_pattern_that_is_no_json_is_an_error() -> None:
+    with pytest.raises(FilterError, match="must be JSON"):
+        EventFilter({"Filters": [{"Pattern": "{"}]})
