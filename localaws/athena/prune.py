@@ -19,14 +19,40 @@ _SIMPLE = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Li
 def conditions_by_scan(tree: exp.Expr) -> dict[str, Conditions]:
     """Return the conditions on each scan of a query whose names are resolved; their columns have lost their table."""
     found: dict[str, Conditions] = {}
-    root = build_scope(tree)
+    root = build_scope(tree.copy())
     if root is not None:
+        for scope in root.traverse():
+            _put_constants(scope)
         counts: dict[int, int] = {}
         for scope in root.traverse():
             for _, source in scope.selected_sources.values():
                 counts[id(source)] = counts.get(id(source), 0) + 1
         _descend(root, [], found, counts, set())
     return found
+
+
+def _put_constants(scope: Scope) -> None:
+    """Put constants in the place of the columns of a one-row SELECT of constants, as Trino does before it plans."""
+    node = scope.expression
+    joins = node.args.get("joins") or []
+    if not isinstance(node, exp.Select) or any(join.side in ("RIGHT", "FULL") for join in joins):
+        return
+    optional = {join.this.alias_or_name for join in joins if join.side}
+    for alias, (_, source) in scope.selected_sources.items():
+        if alias not in optional and isinstance(source, Scope) and (constants := _constants(source.expression)):
+            for column in scope.columns:
+                if column.table == alias:
+                    column.replace(constants[column.name].copy())
+
+
+def _constants(node: exp.Expr) -> dict[str, exp.Expr]:
+    """Return the columns of a SELECT that has nothing but constants, or nothing."""
+    if not isinstance(node, exp.Select) or {name for name, value in node.args.items() if value} != {"expressions"}:
+        return {}
+    parts = [part for item in node.selects for part in item.find_all(exp.Column, exp.Query, exp.Func)]
+    if not all(isinstance(part, exp.Cast) for part in parts):  # a date is a cast of its text
+        return {}
+    return {item.alias_or_name: item.unalias() for item in node.selects}
 
 
 def _descend(
