@@ -23,7 +23,7 @@ from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
-from producer.source import DEFAULT_SYMBOLS, Counters, Stop
+from producer.source import Counters, Stop
 from tapeline.partitions import NEW_YORK, trading_date
 from tapeline.quotes import Quote, write_timestamp
 
@@ -36,21 +36,23 @@ NEWS_PER_DAY = 8
 NEWS_HALF_LIFE_SECONDS = 600
 TOO_LATE_SECONDS = 60.0
 
-# Usual price in USD and shares a day, about what they were in 2026.
+# Usual price in USD and shares a day of companies that do not exist: an imagined price never passes for a real one, nor
+# makes the quotes of a real symbol look late.
 _USUAL = {
-    "AAPL": (255.0, 50e6),
-    "MSFT": (400.0, 25e6),
-    "NVDA": (180.0, 180e6),
-    "AMZN": (210.0, 40e6),
-    "GOOGL": (300.0, 30e6),
-    "META": (640.0, 14e6),
-    "TSLA": (390.0, 70e6),
-    "JPM": (290.0, 9e6),
-    "XOM": (150.0, 16e6),
-    "WMT": (125.0, 18e6),
-    "KO": (77.0, 15e6),
-    "SPY": (670.0, 75e6),
+    "ACME.SIM": (255.0, 50e6),
+    "BOLT.SIM": (400.0, 25e6),
+    "CRUX.SIM": (180.0, 180e6),
+    "DUNE.SIM": (210.0, 40e6),
+    "ECHO.SIM": (300.0, 30e6),
+    "FLUX.SIM": (640.0, 14e6),
+    "GLOW.SIM": (390.0, 70e6),
+    "HALO.SIM": (290.0, 9e6),
+    "IRIS.SIM": (150.0, 16e6),
+    "JADE.SIM": (125.0, 18e6),
+    "KITE.SIM": (77.0, 15e6),
+    "LUNA.SIM": (670.0, 75e6),
 }
+SIMULATED_SYMBOLS = tuple(_USUAL)
 
 log = logging.getLogger("producer.simulated")
 
@@ -66,7 +68,7 @@ class SimulatedMarket:
         Another seed is another market.
     """
 
-    def __init__(self, symbols: Sequence[str] = DEFAULT_SYMBOLS, seed: int = 1) -> None:
+    def __init__(self, symbols: Sequence[str] = SIMULATED_SYMBOLS, seed: int = 1) -> None:
         if not symbols:
             raise ValueError("a market needs at least one symbol")
         self.symbols = tuple(dict.fromkeys(symbols))
