@@ -15,7 +15,7 @@ from localaws.athena.catalog import Catalog, Partition, Table
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
 from localaws.athena.storage import Lake, S3Object
-from localaws.athena.translate import PATH, Reference
+from localaws.athena.translate import FILE_SIZE, HIDDEN, PATH, Reference
 from localaws.athena.types import VARCHAR, Type
 
 FILE = "file of the row"
@@ -60,9 +60,10 @@ class Scans:
     def view(self, name: str, table: Table, files: list[DataFile], columns: dict[str, Type], used: set[str]) -> None:
         """Make a view of these files."""
         keys = {key: kind for key, kind in table.partition_keys.items() if key in used}
-        needs_file = bool(keys) or PATH in used
+        hidden = {name: kind for name, kind in HIDDEN.items() if name in used}
+        needs_file = bool(keys or hidden)
         if not files:
-            empty = {**columns, **keys, PATH: VARCHAR}
+            empty = {**columns, **keys, **hidden}
             nothing = ", ".join(
                 f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(key)}" for key, kind in empty.items()
             )
@@ -80,7 +81,7 @@ class Scans:
         if needs_file:
             self._keep_files(f"files of {name}", files, table)
             shown += [f"f.{identifier(key)} AS {identifier(key)}" for key in keys]
-            shown += [f"f.{identifier(PATH)} AS {identifier(PATH)}"] if PATH in used else []
+            shown += [f"f.{identifier(name)} AS {identifier(name)}" for name in hidden]
             join = f" JOIN {identifier(f'files of {name}')} AS f ON f.{identifier(FILE)} = r.{identifier(FILE)}"
         self._connection.execute(
             f"CREATE VIEW {identifier(name)} AS SELECT {', '.join(shown)} FROM {source} AS r{join}"
@@ -94,14 +95,15 @@ class Scans:
     def _keep_files(self, name: str, files: list[DataFile], table: Table) -> None:
         """Store which file belongs to which partition."""
         keys = list(table.partition_keys)
-        columns = {FILE: [file.path for file in files], PATH: [file.url for file in files]}
+        columns: dict[str, list[Any]] = {FILE: [file.path for file in files], PATH: [file.url for file in files]}
+        columns[FILE_SIZE] = [file.size for file in files]
         columns |= {key: [file.values[place] for file in files] for place, key in enumerate(keys)}
         unnested = ", ".join(f"unnest(?) AS {identifier(column)}" for column in columns)
         typed = [
             cast(Value(identifier(key), VARCHAR), kind).sql + f" AS {identifier(key)}"
             for key, kind in table.partition_keys.items()
         ]
-        shown = ", ".join([identifier(FILE), identifier(PATH), *typed])
+        shown = ", ".join([identifier(FILE), identifier(PATH), identifier(FILE_SIZE), *typed])
         self._connection.execute(
             f"CREATE TEMP TABLE {identifier(name)} AS SELECT {shown} FROM (SELECT {unnested})", list(columns.values())
         )

@@ -42,7 +42,9 @@ _CLAUSES = {
     "offset",
     "distinct",
 }
-PATH = "$path"
+PATH, FILE_SIZE = "$path", "$file_size"
+HIDDEN: dict[str, Type] = {PATH: VARCHAR, FILE_SIZE: BIGINT}
+"""What a row knows of its file, beside the columns of its table."""
 
 
 class Dialect(Trino):
@@ -211,7 +213,7 @@ class Translator:
         _mark_unnamed(tree)
         visible = {**self._known, **{scan: reference.columns for scan, reference in self._references.items()}}
         schema = MappingSchema(
-            {scan: dict.fromkeys([*columns, PATH], "VARCHAR") for scan, columns in visible.items()},
+            {scan: dict.fromkeys([*columns, *HIDDEN], "VARCHAR") for scan, columns in visible.items()},
             visible={scan: list(columns) for scan, columns in visible.items()},
             dialect=Dialect,
             normalize=False,
@@ -343,7 +345,7 @@ class Translator:
         if isinstance(found, exp.Table):
             if reference := self._references.get(found.name):
                 reference.used.add(name)
-            return VARCHAR if name == PATH else self._table_columns(found)[name]
+            return HIDDEN[name] if name in HIDDEN else self._table_columns(found)[name]
         kinds = dict(self._outputs.get(id(found.expression)) or self._columns_of(found.expression))
         if name not in kinds:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{source}.{name}' cannot be resolved")
