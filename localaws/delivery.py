@@ -30,11 +30,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from localaws.event_filter import EventFilter, FilterError
-from localaws.lambda_process import Credentials, Function, LambdaProcess, Outcome, fetch, link_sdk
+from localaws.functions import Functions
+from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
 from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError, KinesisSource, Record, Shard, Source
 from tapeline import local
@@ -154,76 +154,6 @@ class Checkpoints:
     def is_empty(self) -> bool:
         """Say whether the mapping is new here."""
         return not self._folder.exists()
-
-
-class Functions:
-    """The deployed functions, their roles' credentials and their processes' surroundings.
-
-    Parameters
-    ----------
-    aws : Session
-        The target.
-    folder : Path
-        Where code is unpacked.
-    logs : Path
-        Where the functions' logs are.
-    metrics : Metrics
-        Hears what the functions print.
-    """
-
-    def __init__(self, aws: Session, folder: Path, logs: Path, metrics: Metrics) -> None:
-        self._aws = aws
-        self._code = folder / "code"
-        shutil.rmtree(self._code, ignore_errors=True)  # of former deployments
-        self._sdk = link_sdk(folder / "sdk")
-        self._logs = logs
-        self._metrics = metrics
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, Function]] = {}
-
-    def current(self, name: str) -> Function:
-        """Return a function as deployed, at most `REFRESH_SECONDS` old."""
-        with self._lock:
-            read_at, function = self._known.get(name, (0.0, None))
-            if function is None or time.monotonic() - read_at > REFRESH_SECONDS:
-                function = fetch(self._aws.client("lambda"), name, self._code)
-                self._known[name] = (time.monotonic(), function)
-            return function
-
-    def start(self, function: Function) -> LambdaProcess:
-        """Start a process for a function under its own role."""
-        answer = self._aws.client("sts").assume_role(
-            RoleArn=function.role, RoleSessionName=f"lambda-{function.name}"[:64]
-        )
-        keys = answer["Credentials"]
-        return LambdaProcess(
-            function,
-            Credentials(
-                keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], keys["Expiration"].timestamp()
-            ),
-            self._sdk,
-            self._logs,
-            self._metrics.add_line,
-            endpoint_url=self._aws.endpoint_url,
-            region=self._aws.region,
-        )
-
-    def are_known(self, process: LambdaProcess) -> bool:
-        """Say whether the target still knows the credentials of a process's role."""
-        keys = process.credentials
-        sts: Any = boto3.client(
-            "sts",
-            region_name=self._aws.region,
-            endpoint_url=self._aws.endpoint_url,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-        )
-        try:
-            sts.get_caller_identity()  # needs no permission
-        except ClientError as error:
-            return error.response["Error"]["Code"] not in ("InvalidClientTokenId", "ExpiredToken")
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,10 +371,11 @@ class ShardPoller(threading.Thread):
         failures = outcome.result.get("batchItemFailures") if isinstance(outcome.result, dict) else ()
         if not failures:  # {} and an empty or null list are success, what is no object is not
             return len(entries) if isinstance(outcome.result, dict) else 0
-        positions = {entry.record.sequence_number: number for number, entry in enumerate(entries)}
+        # As numbers: the base's sequence numbers begin with zeros, AWS's do not, and a function may have lost them.
+        positions = {int(entry.record.sequence_number): number for number, entry in enumerate(entries)}
         try:
-            return min(positions[failure["itemIdentifier"]] for failure in failures)
-        except (KeyError, TypeError):  # an identifier that is none of this batch's fails the batch
+            return min(positions[int(failure["itemIdentifier"])] for failure in failures)
+        except (KeyError, TypeError, ValueError):  # an identifier that is none of this batch's fails the batch
             return 0
 
     def _give_up_old(self, entries: list[_Entry]) -> list[_Entry]:

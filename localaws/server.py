@@ -18,6 +18,7 @@ from ministack.services import lambda_svc
 from localaws import access, bounds, resources
 from localaws.athena.api import Athena
 from localaws.extensions import Extension, Response, install
+from localaws.invoke import LambdaInvoke
 from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
@@ -36,7 +37,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
     athena = Athena(folder, session("local"))
-    return Layer([Keeper(folder / "aws"), mail, athena], Pages(mailbox, mail, endpoint, secret))
+    return Layer([Keeper(folder / "aws"), mail, athena, LambdaInvoke(folder)], Pages(mailbox, mail, endpoint, secret))
 
 
 class Layer:

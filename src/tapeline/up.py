@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from localaws.mail import page_url
 from tapeline import local
 from tapeline.aws import stack, status
 from tapeline.aws.session import Session, session
@@ -110,7 +111,8 @@ class Laptop:
         UpError
             If it cannot start; what was started is stopped again.
         """
-        with self._only_one(), _signals_raise(self._console):
+        self._console.on_broken_pipe = self._go_on_unheard  # type: ignore[method-assign]
+        with self._only_one(), self._signals_raise():
             self._clear_the_way()
             try:
                 self._start(options)
@@ -131,6 +133,27 @@ class Laptop:
                 self.supervisor.stop(lambda name: line.update(f"Stopping {name}"))
                 self.supervisor.end_orphans(orphans)
         return running or bool(orphans)
+
+    @contextmanager
+    def _signals_raise(self) -> Iterator[None]:
+        """Turn Ctrl-C, SIGTERM and a closed terminal into one exception."""
+
+        def stop(number: int, _frame: Any) -> None:
+            if number == signal.SIGHUP:
+                self._go_on_unheard()
+            raise _StopRequestedError
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _go_on_unheard(self) -> None:
+        """Print no more: nobody reads it, as after `tapeline up | head`, which is no reason to stop."""
+        self._console.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     # Starting
 
@@ -344,7 +367,7 @@ def choose_port(port: int | None) -> None:
 
 def mailbox_address() -> str:
     """Return where a person reads the mail that the local AWS sends."""
-    return f"{local.endpoint()}/_localaws/mail"
+    return page_url()
 
 
 def parts() -> list[Part]:
@@ -447,23 +470,6 @@ def forget_producer(aws: Session) -> None:
     with suppress(iam.exceptions.NoSuchEntityException):
         for policy in iam.list_attached_user_policies(UserName=PRODUCER_USER)["AttachedPolicies"]:
             iam.detach_user_policy(UserName=PRODUCER_USER, PolicyArn=policy["PolicyArn"])
-
-
-@contextmanager
-def _signals_raise(console: Console) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into one exception."""
-
-    def stop(number: int, _frame: Any) -> None:
-        if number == signal.SIGHUP:  # nobody listens any more
-            console.file = Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
-        raise _StopRequestedError
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _free_port() -> int:

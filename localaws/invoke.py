@@ -1,0 +1,104 @@
+"""Lambda's Invoke, with the function in a process of its own as the delivery runs it.
+
+The base runs functions in workers that see this whole virtual environment and the server's own variables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from botocore.exceptions import ClientError
+
+from localaws.extensions import Request, Response, ServiceError
+from localaws.functions import Functions
+from localaws.lambda_process import LambdaProcess, Outcome
+from localaws.metrics import Metrics
+from tapeline.aws.session import session
+
+_INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+_IDLE = 2
+"""Processes of a function that are kept for the next invocation."""
+
+
+class LambdaInvoke:
+    """Answers Invoke of a function's newest code, synchronous or not.
+
+    Parameters
+    ----------
+    folder : Path
+        State folder.
+    """
+
+    service = "lambda"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._idle: dict[str, list[LambdaProcess]] = defaultdict(list)
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def start(self) -> None:
+        """Prepare where code is unpacked; functions call this server back as any client does."""
+        aws = session("local")
+        self._metrics = Metrics(aws.client("cloudwatch"))
+        self._functions = Functions(aws, self._folder / "invoke", self._folder / "logs", self._metrics)
+
+    async def stop(self) -> None:
+        """End the idle processes."""
+        for processes in self._idle.values():
+            for process in processes:
+                process.close()
+
+    async def handle(self, request: Request) -> Response | None:
+        """Answer Invoke; versions, aliases, dry runs and functions that do not exist are the base's."""
+        match = _INVOCATIONS.fullmatch(request.path)
+        kind = request.headers.get("x-amz-invocation-type", "RequestResponse")
+        if request.method != "POST" or match is None or kind == "DryRun" or "Qualifier" in request.query:
+            return None
+        name = unquote(match[1]).split(":function:")[-1]
+        try:
+            event = json.dumps(json.loads(request.body or b"{}"))  # on one line
+        except ValueError as error:
+            raise ServiceError("InvalidRequestContentException", f"Could not parse request body: {error}") from error
+        call = asyncio.create_task(asyncio.to_thread(self._invoke, name, event))
+        if kind == "Event":
+            self._tasks.add(call)
+            call.add_done_callback(self._tasks.discard)
+            return Response(202, b"")
+        outcome = await call
+        if outcome is None:
+            return None
+        headers = {"Content-Type": "application/json", "X-Amz-Executed-Version": "$LATEST"}
+        if outcome.error:
+            return Response(200, json.dumps(outcome.error).encode(), {**headers, "X-Amz-Function-Error": "Unhandled"})
+        return Response(200, json.dumps(outcome.result).encode(), headers)
+
+    def _invoke(self, name: str, event: str) -> Outcome | None:
+        try:
+            function = self._functions.current(name)
+        except ClientError:
+            return None
+        with self._lock:
+            idle = self._idle[name]
+            process = idle.pop() if idle else None
+        if process is None or not process.is_usable() or process.function != function:
+            if process is not None:
+                process.close()
+            process = self._functions.start(function)
+        outcome = process.invoke(event)
+        for metric, value in (("Invocations", 1), ("Errors", 1 if outcome.error else 0)):
+            self._metrics.add("AWS/Lambda", metric, value, "Count", (("FunctionName", name),))
+        self._metrics.flush()
+        with self._lock:
+            if process.is_usable() and len(self._idle[name]) < _IDLE:
+                self._idle[name].append(process)
+                return outcome
+        process.close()
+        return outcome

@@ -1,0 +1,62 @@
+"""Invoke on the local AWS: the same isolation as under the delivery."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from conftest import deploy_function, wait_until
+
+from localaws.testing import LocalAws
+from tapeline.aws.session import Session
+
+SOURCE = """
+import os
+calls = 0
+def handler(event, context):
+    global calls
+    calls += 1
+    if event.get("fail"):
+        raise KeyError("on request")
+    try:
+        import ministack
+    except ImportError:
+        return {"event": event, "calls": calls, "home": os.environ.get("TAPELINE_HOME")}
+"""
+
+
+@pytest.fixture
+def invoke(aws: Session) -> Any:
+    client = aws.client("lambda")
+    try:
+        deploy_function(aws, "echo", SOURCE, actions=["sqs:ListQueues"])
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "EntityAlreadyExists":
+            raise
+    return lambda event, **options: client.invoke(FunctionName="echo", Payload=json.dumps(event), **options)
+
+
+def test_an_invocation_answers_what_the_handler_returns_and_sees_nothing_of_the_server(invoke: Any) -> None:
+    first = json.loads(invoke({"text": "a\u2028b\n"})["Payload"].read())
+    assert first == {"event": {"text": "a\u2028b\n"}, "calls": 1, "home": None}
+    assert json.loads(invoke({})["Payload"].read())["calls"] == 2  # the process is kept
+
+
+def test_an_error_of_the_handler_is_told_as_lambda_does(invoke: Any) -> None:
+    answer = invoke({"fail": True})
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == "KeyError"
+
+
+def test_an_event_is_taken_at_once_and_handled_later(invoke: Any, local_aws: LocalAws, aws: Session) -> None:
+    deploy_function(aws, "later", "def handler(e, c):\n    print('DONE', flush=True)\n", actions=["sqs:ListQueues"])
+    assert aws.client("lambda").invoke(FunctionName="later", InvocationType="Event")["StatusCode"] == 202
+    log = local_aws.folder / "logs" / "later.log"
+    wait_until(lambda: log.exists() and "DONE" in log.read_text(), "the handler")
+
+
+def test_what_does_not_exist_is_not_found(aws: Session) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        aws.client("lambda").invoke(FunctionName="nothing")
