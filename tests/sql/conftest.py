@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import csv
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import duckdb
 import pytest
-import sqlglot
 
-from tapeline import sql
-from tapeline.quotes import FIELD_NAMES, Quote, write_timestamp
+from localaws.testing import running
+from tapeline.aws import stack
+from tapeline.aws.session import session
+from tapeline.quotes import Quote, write_timestamp
 from tests.sql.answers.compute import history, raw_quotes
+from tests.sql.lakes import AthenaLake, Dated, DuckLake, Lake, Row, roll_up
 
 ANSWERS = Path(__file__).parent / "answers"
 SESSIONS = ("2025-11-26", "2025-11-28")
-CURATED = ("minute_bars", "anomalies", "daily_summary")
-"""In the order in which a session of them is staged: the last reads the other two."""
 
-KEYS = {"minute_bars": "minute_utc", "daily_summary": "symbol", "anomalies": "started_at_utc"}
-
-Row = dict[str, Any]
+L = TypeVar("L", bound=Lake)
 
 
-def hand_made_quotes() -> list[tuple[str, Quote]]:
+def hand_made_quotes() -> list[Dated]:
     """The trading date and the quote of each record, in order of arrival."""
     quotes = []
     for record in raw_quotes():
@@ -40,9 +36,9 @@ def hand_made_quotes() -> list[tuple[str, Quote]]:
                 Quote(
                     symbol=record["symbol"],
                     timestamp=write_timestamp(record["at"].replace(tzinfo=UTC), milliseconds=milliseconds),
-                    open=record["price"],
-                    high=record["price"],
-                    low=record["price"],
+                    open=record["open"],
+                    high=record["high"],
+                    low=record["low"],
                     price=record["price"],
                     previous_close=record["previous_close"],
                     volume=record["volume"],
@@ -54,77 +50,33 @@ def hand_made_quotes() -> list[tuple[str, Quote]]:
     return quotes
 
 
-class Lake:
-    """Runs Athena statements; here on DuckDB."""
-
-    def __init__(self) -> None:
-        self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone = 'UTC'")
-        self.connection.execute(
-            "CREATE TABLE stock_data_table (symbol varchar, timestamp varchar, open double, high double, low double, "
-            "price double, previous_close double, volume bigint, source varchar, ingested_at varchar, dt varchar)"
-        )
-        self.run(sql.load("trading_sessions/view").render())
-        for table in CURATED:
-            for ddl in ("ddl", "staging_ddl"):
-                statement = re.sub(r"PARTITIONED BY.*", "", sql.load(f"{table}/{ddl}").render(), flags=re.DOTALL)
-                self.connection.execute(statement.replace(" string", " varchar"))
-
-    def add(self, quotes: Iterable[tuple[str, Quote]]) -> None:
-        for day, quote in quotes:
-            values = [getattr(quote, name) for name in FIELD_NAMES]
-            self.connection.execute(f"INSERT INTO stock_data_table VALUES ({','.join('?' * 11)})", [*values, day])
-
-    def remove(self, day: str, symbol: str) -> None:
-        self.connection.execute("DELETE FROM stock_data_table WHERE dt = ? AND symbol = ?", [day, symbol])
-
-    def insert(self, table: str, rows: list[Row]) -> None:
-        for row in rows:
-            names = ", ".join(row)
-            self.connection.execute(
-                f"INSERT INTO {table} ({names}) VALUES ({','.join('?' * len(row))})", list(row.values())
-            )
-
-    def run(self, statement: str) -> list[Row]:
-        result = self.connection.execute(sqlglot.transpile(statement, read="athena", write="duckdb")[0])
-        names = [column[0] for column in result.description or []]
-        return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
-
-    def stage(self, session: str) -> None:
-        for table in CURATED:
-            self.run(sql.load(f"{table}/stage_session").render({"session": session}))
-
-    def failed_checks(self, session: str) -> set[str]:
-        return {
-            check.name
-            for table in CURATED
-            for check in sql.catalogue(f"{table}/checks")
-            if self.run(check.render({"session": session}))
-        }
-
-    def publish(self, session: str) -> None:
-        for table in CURATED:
-            self.run(sql.load(f"{table}/replace_session").render({"session": session}))
-
-    def roll_up(self, session: str) -> None:
-        self.stage(session)
-        self.publish(session)
-
-    def curated(self, table: str) -> list[Row]:
-        """The rows of the two sessions, in the order of their keys."""
-        days = ", ".join(f"DATE '{session}'" for session in SESSIONS)
-        return self.run(f"SELECT * FROM {table} WHERE session IN ({days}) ORDER BY session, symbol, {KEYS[table]}")
+@pytest.fixture(scope="session")
+def duck_lake() -> DuckLake:
+    return filled(DuckLake())
 
 
 @pytest.fixture(scope="session")
-def lake() -> Lake:
-    """A lake with both sessions rolled up and 24 sessions of history in daily_summary."""
-    found = Lake()
-    found.add(hand_made_quotes())
-    found.insert("daily_summary", history())
-    for session in SESSIONS:
-        found.roll_up(session)
+def athena_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaLake]:
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
+        patch.setenv("TAPELINE_HOME", str(local.folder))
+        patch.setenv("TAPELINE_PORT", str(local.port))
+        aws = session("local")
+        stack.deploy(aws, {}, lambda progress: None)
+        yield filled(AthenaLake(aws, stack.outputs(aws)))
+
+
+@pytest.fixture(params=["duckdb"])
+def lake(request: pytest.FixtureRequest) -> Lake:
+    """A lake with both sessions rolled up and 24 sessions of history in daily_summary; tests leave it as it is."""
+    found: Lake = request.getfixturevalue("duck_lake" if request.param == "duckdb" else "athena_lake")
     return found
+
+
+def filled(lake: L) -> L:
+    lake.add(hand_made_quotes())
+    lake.insert("daily_summary", history())
+    roll_up(lake, *SESSIONS)
+    return lake
 
 
 def answer(name: str) -> list[dict[str, str]]:

@@ -7,87 +7,83 @@ from decimal import Decimal
 
 import pytest
 
-from tests.sql.conftest import CURATED, SESSIONS, Lake, Row, answer, differences, hand_made_quotes
+from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
+from tests.sql.lakes import CURATED, DuckLake, Lake, Row, curated, failed_checks, roll_up, stage
 
 
 @pytest.fixture
-def empty_lake() -> Lake:
-    return Lake()
+def empty_lake() -> DuckLake:
+    return DuckLake()
 
 
 def everything(lake: Lake) -> dict[str, list[Row]]:
-    return {table: lake.curated(table) for table in CURATED}
+    return {table: curated(lake, table, *SESSIONS) for table in CURATED}
 
 
 @pytest.mark.parametrize("table", CURATED)
 def test_a_table_has_the_rows_computed_by_other_means(lake: Lake, table: str) -> None:
-    assert differences(lake.curated(table), answer(table)) == []
+    assert differences(curated(lake, table, *SESSIONS), answer(table)) == []
 
 
 def test_a_session_rolled_up_again_has_the_same_rows(empty_lake: Lake) -> None:
     empty_lake.add(hand_made_quotes())
-    for session in SESSIONS:
-        empty_lake.roll_up(session)
+    roll_up(empty_lake, *SESSIONS)
     once = everything(empty_lake)
-    for session in SESSIONS:
-        empty_lake.roll_up(session)
+    roll_up(empty_lake, *SESSIONS)
     assert everything(empty_lake) == once
 
 
 def test_half_of_the_quotes_coming_late_leaves_no_trace(lake: Lake, empty_lake: Lake) -> None:
     quotes = hand_made_quotes()
     empty_lake.add(quotes[::2])
-    for session in SESSIONS:
-        empty_lake.roll_up(session)
+    roll_up(empty_lake, *SESSIONS)
     half = everything(empty_lake)
     empty_lake.add(quotes[1::2])
-    for session in SESSIONS:
-        empty_lake.roll_up(session)
+    roll_up(empty_lake, *SESSIONS)
     assert half != everything(lake)
     assert everything(empty_lake) == everything(lake)
 
 
 def test_rows_whose_quotes_are_gone_are_gone_after_the_next_roll_up(empty_lake: Lake) -> None:
     empty_lake.add(hand_made_quotes())
-    empty_lake.roll_up("2025-11-28")
+    roll_up(empty_lake, "2025-11-28")
     empty_lake.remove("2025-11-28", "XOM")
-    empty_lake.roll_up("2025-11-28")
-    assert {row["symbol"] for row in empty_lake.curated("daily_summary")} == {"AAPL", "NIO"}
-    assert {row["symbol"] for row in empty_lake.curated("anomalies")} == {"AAPL"}
-    assert {row["symbol"] for row in empty_lake.curated("minute_bars")} == {"AAPL", "NIO"}
+    roll_up(empty_lake, "2025-11-28")
+    assert {row["symbol"] for row in curated(empty_lake, "daily_summary", *SESSIONS)} == {"AAPL", "NIO"}
+    assert {row["symbol"] for row in curated(empty_lake, "anomalies", *SESSIONS)} == {"AAPL"}
+    assert {row["symbol"] for row in curated(empty_lake, "minute_bars", *SESSIONS)} == {"AAPL", "NIO"}
 
 
 def test_one_session_leaves_the_others_alone(lake: Lake, empty_lake: Lake) -> None:
     empty_lake.add(hand_made_quotes())
-    for session in SESSIONS:
-        empty_lake.roll_up(session)
+    roll_up(empty_lake, *SESSIONS)
     empty_lake.remove("2025-11-26", "XOM")
-    empty_lake.roll_up("2025-11-28")
+    roll_up(empty_lake, "2025-11-28")
     assert everything(empty_lake) == everything(lake)
 
 
 def test_a_holiday_has_no_rows_and_fails_its_check(empty_lake: Lake) -> None:
     empty_lake.add(hand_made_quotes())  # one quote of Thanksgiving among them
-    empty_lake.stage("2025-11-27")
-    assert "minute_bars/checks/session_is_there" in empty_lake.failed_checks("2025-11-27")
+    stage(empty_lake, "2025-11-27")
+    assert "minute_bars/checks/session_is_there" in failed_checks(empty_lake, "2025-11-27")
 
 
 def test_what_is_staged_is_not_seen_before_it_is_published(empty_lake: Lake) -> None:
     empty_lake.add(hand_made_quotes())
-    empty_lake.stage("2025-11-26")
+    stage(empty_lake, "2025-11-26")
     assert everything(empty_lake) == {"minute_bars": [], "anomalies": [], "daily_summary": []}
 
 
 def test_a_sound_session_fails_only_for_the_minutes_it_lacks(lake: Lake) -> None:
-    assert [lake.failed_checks(session) for session in SESSIONS] == [{"daily_summary/checks/completeness"}] * 2
+    assert [failed_checks(lake, session) for session in SESSIONS] == [{"daily_summary/checks/completeness"}] * 2
 
 
 def test_quotes_that_arrive_between_staging_and_checking_are_noticed(empty_lake: Lake) -> None:
     quotes = hand_made_quotes()
     empty_lake.add(quotes[:-3])
-    empty_lake.stage("2025-11-28")
+    stage(empty_lake, "2025-11-28")
     empty_lake.add(quotes[-3:])
-    assert "minute_bars/checks/quotes_against_raw" in empty_lake.failed_checks("2025-11-28")
+    assert "minute_bars/checks/quotes_against_raw" in failed_checks(empty_lake, "2025-11-28")
 
 
 @pytest.mark.parametrize(
@@ -107,19 +103,19 @@ def test_quotes_that_arrive_between_staging_and_checking_are_noticed(empty_lake:
 )
 def test_a_wrong_value_fails_its_check(empty_lake: Lake, table: str, column: str, value: object, check: str) -> None:
     empty_lake.add(hand_made_quotes())
-    empty_lake.stage("2025-11-28")
-    assert check not in empty_lake.failed_checks("2025-11-28")
+    stage(empty_lake, "2025-11-28")
+    assert check not in failed_checks(empty_lake, "2025-11-28")
     row = empty_lake.run(f"SELECT * FROM {table}_staging WHERE symbol = 'XOM'")[0]
     empty_lake.insert(f"{table}_staging", [{**row, column: value}])
-    assert check in empty_lake.failed_checks("2025-11-28")
+    assert check in failed_checks(empty_lake, "2025-11-28")
 
 
 @pytest.mark.parametrize("table", CURATED)
 def test_a_row_staged_twice_fails_its_check(empty_lake: Lake, table: str) -> None:
     empty_lake.add(hand_made_quotes())
-    empty_lake.stage("2025-11-28")
+    stage(empty_lake, "2025-11-28")
     empty_lake.insert(f"{table}_staging", empty_lake.run(f"SELECT * FROM {table}_staging")[:1])
-    assert f"{table}/checks/duplicate_keys" in empty_lake.failed_checks("2025-11-28")
+    assert f"{table}/checks/duplicate_keys" in failed_checks(empty_lake, "2025-11-28")
 
 
 def test_a_change_of_exactly_the_threshold_with_two_decimals_is_no_anomaly(empty_lake: Lake) -> None:
@@ -128,8 +124,8 @@ def test_a_change_of_exactly_the_threshold_with_two_decimals_is_no_anomaly(empty
     for symbol, price in prices.items():
         moved = replace(quote, symbol=symbol, price=Decimal(price), previous_close=Decimal(100))
         empty_lake.add([(day, moved)])
-    empty_lake.roll_up(day)
-    assert {row["symbol"]: row["start_change_pct"] for row in empty_lake.curated("anomalies")} == {
+    roll_up(empty_lake, day)
+    assert {row["symbol"]: row["start_change_pct"] for row in curated(empty_lake, "anomalies", *SESSIONS)} == {
         "DOWN": -5.01,
         "TIE": 5.01,
     }

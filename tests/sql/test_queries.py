@@ -6,7 +6,8 @@ import pytest
 
 from tapeline import sql
 from tests.sql.answers.compute import CASES
-from tests.sql.conftest import Lake, answer, differences
+from tests.sql.conftest import answer, differences
+from tests.sql.lakes import Lake
 
 UNORDERED = {"average_volume", "moves_over_five_percent"}
 """The originals have no ORDER BY."""

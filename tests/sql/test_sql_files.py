@@ -13,7 +13,7 @@ from tapeline import sql
 from tapeline.sql import SqlFile, SqlFileError
 from tests.sql import data_model
 from tests.sql.answers.compute import CASES
-from tests.sql.conftest import CURATED
+from tests.sql.lakes import CURATED
 
 FILES = {file.name: file for file in sql.catalogue()}
 TESTED_BY_THEMSELVES = {"first_ten_rows", "partition_files"}

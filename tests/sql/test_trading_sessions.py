@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from tapeline import sessions
-from tests.sql.conftest import Lake
+from tests.sql.lakes import Lake
 
 
 def test_the_view_has_every_session_from_2008_to_2030_as_the_calendar_has_it(lake: Lake) -> None:

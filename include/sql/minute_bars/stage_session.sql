@@ -11,11 +11,23 @@ USING (
         SELECT DATE '2026-03-12' AS session  -- the session to compute
     ),
 
+    asked_session AS (
+        SELECT
+            trading_sessions.session,
+            trading_sessions.open_utc,
+            trading_sessions.close_utc
+        FROM trading_sessions
+        INNER JOIN params ON trading_sessions.session = params.session
+    ),
+
     received AS (
         SELECT
             raw_quotes.symbol,
             CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.timestamp) AT TIME ZONE 'UTC' AS timestamp) AS quoted_at,
             CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.ingested_at) AT TIME ZONE 'UTC' AS timestamp) AS ingested_at,
+            raw_quotes.open,
+            raw_quotes.high,
+            raw_quotes.low,
             raw_quotes.price,
             raw_quotes.previous_close,
             raw_quotes.volume
@@ -36,34 +48,63 @@ USING (
         FROM received
     ),
 
-    -- The day's volume so far is a counter of the vendor's. 0 says nothing: the field is left out of some messages.
+    -- Of the figures of the day so far, 0 says nothing: the vendor leaves them out of some messages.
     quotes AS (
         SELECT
-            symbol,
-            quoted_at,
-            price,
-            previous_close,
-            repeats,
-            COALESCE(quoted_at < newest_before, FALSE) AS is_late,
-            NULLIF(volume, 0) AS day_volume,
-            LAG(NULLIF(volume, 0)) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS previous_day_volume
+            asked_session.session,
+            copies.symbol,
+            copies.quoted_at,
+            copies.price,
+            copies.previous_close,
+            copies.repeats,
+            CASE
+                WHEN copies.quoted_at < asked_session.open_utc THEN 'pre'
+                WHEN copies.quoted_at < asked_session.close_utc THEN 'regular'
+                ELSE 'post'
+            END AS phase,
+            COALESCE(copies.quoted_at < copies.newest_before, FALSE) AS is_late,
+            NULLIF(copies.open, 0) AS day_open,
+            NULLIF(copies.high, 0) AS day_high,
+            NULLIF(copies.low, 0) AS day_low,
+            NULLIF(copies.volume, 0) AS day_volume
         FROM copies
-        WHERE copy_number = 1
+        CROSS JOIN asked_session
+        WHERE copies.copy_number = 1
     ),
 
-    -- A counter below half of what it was has started anew; one a little lower was corrected, and goes on.
-    counters AS (
+    steps AS (
         SELECT
             *,
-            SUM(IF(2 * day_volume < previous_day_volume, 1, 0)) OVER (
-                PARTITION BY symbol ORDER BY quoted_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS counter_number
+            LAG(phase) OVER (PARTITION BY symbol ORDER BY quoted_at) AS phase_before,
+            LAG(day_open) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_open_before,
+            LAG(day_high) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_high_before,
+            LAG(day_low) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_low_before,
+            LAG(day_volume) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_volume_before
         FROM quotes
     ),
 
-    highest_counts AS (
+    -- The day's volume is a counter. Below half of what it was it has started anew; a little lower it was corrected.
+    counters AS (
         SELECT
             *,
+            SUM(IF(2 * day_volume < day_volume_before, 1, 0)) OVER (
+                PARTITION BY symbol ORDER BY quoted_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS counter_number
+        FROM steps
+    ),
+
+    -- A figure of the day that changed since the quote before tells of trades between the two. The day's open is the
+    -- session's if it comes with the first regular quote, and not if quotes before the session had it already.
+    moves AS (
+        SELECT
+            *,
+            IF(
+                phase = 'regular' AND phase_before IS DISTINCT FROM 'regular'
+                AND day_open IS DISTINCT FROM day_open_before,
+                COALESCE(day_open, price), price
+            ) AS first_price,
+            IF(day_high IS DISTINCT FROM day_high_before, COALESCE(day_high, price), price) AS high_price,
+            IF(day_low IS DISTINCT FROM day_low_before, COALESCE(day_low, price), price) AS low_price,
             COALESCE(
                 MAX(day_volume) OVER (
                     PARTITION BY symbol, counter_number ORDER BY quoted_at
@@ -75,24 +116,31 @@ USING (
 
     trades AS (
         SELECT
+            session,
             symbol,
+            phase,
             quoted_at,
             DATE_TRUNC('minute', quoted_at) AS minute_utc,
+            first_price,
             price,
             previous_close,
             repeats,
             is_late,
+            GREATEST(price, first_price, high_price) AS highest_price,
+            LEAST(price, first_price, low_price) AS lowest_price,
             IF(day_volume > counted_before, day_volume - counted_before, 0) AS traded_shares
-        FROM highest_counts
+        FROM moves
     ),
 
-    bars AS (
+    computed AS (
         SELECT
+            session,
             symbol,
             minute_utc,
-            MIN_BY(price, quoted_at) AS open_usd,
-            MAX(price) AS high_usd,
-            MIN(price) AS low_usd,
+            phase,
+            MIN_BY(first_price, quoted_at) AS open_usd,
+            MAX(highest_price) AS high_usd,
+            MIN(lowest_price) AS low_usd,
             MAX_BY(price, quoted_at) AS close_usd,
             SUM(traded_shares) AS volume_shares,
             SUM(price * traded_shares) AS turnover_usd,
@@ -103,34 +151,7 @@ USING (
             MIN(quoted_at) AS first_quote_utc,
             MAX(quoted_at) AS last_quote_utc
         FROM trades
-        GROUP BY symbol, minute_utc
-    ),
-
-    computed AS (
-        SELECT
-            trading_sessions.session,
-            bars.symbol,
-            bars.minute_utc,
-            CASE
-                WHEN bars.minute_utc < trading_sessions.open_utc THEN 'pre'
-                WHEN bars.minute_utc < trading_sessions.close_utc THEN 'regular'
-                ELSE 'post'
-            END AS phase,
-            bars.open_usd,
-            bars.high_usd,
-            bars.low_usd,
-            bars.close_usd,
-            bars.volume_shares,
-            bars.turnover_usd,
-            bars.previous_close_usd,
-            bars.quotes,
-            bars.late_quotes,
-            bars.repeated_quotes,
-            bars.first_quote_utc,
-            bars.last_quote_utc
-        FROM bars
-        CROSS JOIN params
-        INNER JOIN trading_sessions ON params.session = trading_sessions.session
+        GROUP BY session, symbol, minute_utc, phase
     )
 
     SELECT

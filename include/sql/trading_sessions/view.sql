@@ -94,14 +94,12 @@ SELECT
     session,
     is_half_day,
     CAST(
-        CAST(CAST(session AS varchar) || ' 09:30:00 America/New_York' AS timestamp with time zone)
+        WITH_TIMEZONE(DATE_ADD('minute', 570, CAST(session AS timestamp)), 'America/New_York')
         AT TIME ZONE 'UTC' AS timestamp
     ) AS open_utc,
     CAST(
-        CAST(
-            CAST(session AS varchar) || IF(is_half_day, ' 13:00:00', ' 16:00:00') || ' America/New_York'
-            AS timestamp with time zone
-        ) AT TIME ZONE 'UTC' AS timestamp
+        WITH_TIMEZONE(DATE_ADD('hour', IF(is_half_day, 13, 16), CAST(session AS timestamp)), 'America/New_York')
+        AT TIME ZONE 'UTC' AS timestamp
     ) AS close_utc,
     IF(is_half_day, 210, 390) AS expected_minutes,
     LAG(session) OVER (ORDER BY session) AS previous_session,

@@ -10,7 +10,7 @@ import csv
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
@@ -35,21 +35,34 @@ Row = dict[str, Any]
 def raw_quotes() -> Iterator[Row]:
     """Every record of the data as the raw zone has it, with times read; in order of arrival within a symbol and day."""
     for block in yaml.safe_load((DATA / "quotes.yaml").read_text(encoding="utf-8")):
-        records = []
-        for time, price, volume, delay in block["quotes"]:
+        records: list[Row] = []
+        day: dict[str, Decimal] = {}
+        for time, price, volume, delay, *told in block["quotes"]:
             at = datetime.fromisoformat(f"{block['date']}T{time}")
+            day = day_so_far(day, Decimal(str(price)), told[0] if told else {})
             records.append(
                 {
                     "symbol": block["symbol"],
                     "dt": block["date"],
                     "at": at,
                     "ingested": at + timedelta(seconds=delay),
+                    **day,
                     "price": Decimal(str(price)),
                     "previous_close": Decimal(str(block["previous_close"])),
                     "volume": volume,
                 }
             )
         yield from sorted(records, key=lambda record: (record["ingested"], record["at"]))
+
+
+def day_so_far(day: dict[str, Decimal], price: Decimal, told: dict[str, Any]) -> dict[str, Decimal]:
+    """Open, high and low after one more price, unless the data says otherwise."""
+    grown = {
+        "open": day.get("open", price),
+        "high": max(day.get("high", price), price),
+        "low": min(day.get("low", price), price),
+    }
+    return {**grown, **{name: Decimal(str(value)) for name, value in told.items()}}
 
 
 def change_pct(price: Decimal, base: Decimal) -> Decimal:
@@ -93,14 +106,31 @@ def traded(quotes: list[Row]) -> list[int]:
     return added
 
 
+def reached(quotes: list[Row]) -> list[list[Decimal]]:
+    """Prices known to have been paid with each quote, the opening first: its own and what it newly says of the day."""
+    prices = []
+    for number, quote in enumerate(quotes):
+        before = quotes[number - 1] if number else None
+        regular = phase(quote["at"], quote["dt"]) == "regular"
+        opening = regular and (before is None or phase(before["at"], before["dt"]) != "regular")
+        news = []
+        if opening and quote["open"] and (before is None or quote["open"] != before["open"]):
+            news.append(quote["open"])
+        news.append(quote["price"])
+        news += [quote[name] for name in ("high", "low") if quote[name] and (not before or quote[name] != before[name])]
+        prices.append(news)
+    return prices
+
+
 def minute_bars(day: str) -> list[Row]:
     rows = []
     for symbol, quotes in distinct_quotes(day).items():
+        paid = dict(zip((quote["at"] for quote in quotes), reached(quotes), strict=True))
         minutes: dict[datetime, list[tuple[Row, int]]] = defaultdict(list)
         for quote, shares in zip(quotes, traded(quotes), strict=True):
             minutes[quote["at"].replace(second=0, microsecond=0)].append((quote, shares))
         for minute, members in sorted(minutes.items()):
-            prices = [quote["price"] for quote, _ in members]
+            prices = [price for quote, _ in members for price in paid[quote["at"]]]
             rows.append(
                 {
                     "session": day,
@@ -110,7 +140,7 @@ def minute_bars(day: str) -> list[Row]:
                     "open_usd": prices[0],
                     "high_usd": max(prices),
                     "low_usd": min(prices),
-                    "close_usd": prices[-1],
+                    "close_usd": members[-1][0]["price"],
                     "volume_shares": sum(shares for _, shares in members),
                     "turnover_usd": sum(quote["price"] * shares for quote, shares in members),
                     "previous_close_usd": members[-1][0]["previous_close"],
@@ -170,14 +200,18 @@ def daily_summary(day: str) -> list[Row]:
         for quote, added in zip(quotes, shares, strict=True):
             parts[phase(quote["at"], day)].append((quote, added))
         regular = parts["regular"]
-        prices = [quote["price"] for quote, _ in regular]
+        paid = dict(zip((quote["at"] for quote in quotes), reached(quotes), strict=True))
+        prices = [price for quote, _ in regular for price in paid[quote["at"]]]
         volume = sum(added for _, added in regular)
         base = (regular or parts["post"] or parts["pre"])[-1][0]["previous_close"]
+        close = regular[-1][0]["price"] if regular else None
         minutes = len({quote["at"].replace(second=0, microsecond=0) for quote, _ in regular})
         expected = SESSIONS[day][2]
 
-        def outside(name: str, choose: Any, parts: Mapping[str, list[tuple[Row, int]]] = parts) -> Decimal | None:
-            found: Decimal | None = choose((quote["price"] for quote, _ in parts[name]), default=None)
+        def outside(name: str, choose: Any, parts: Any = parts, paid: Any = paid) -> Decimal | None:
+            found: Decimal | None = choose(
+                (price for quote, _ in parts[name] for price in paid[quote["at"]]), default=None
+            )
             return found
 
         rows.append(
@@ -187,12 +221,12 @@ def daily_summary(day: str) -> list[Row]:
                 "open_usd": prices[0] if prices else None,
                 "high_usd": max(prices, default=None),
                 "low_usd": min(prices, default=None),
-                "close_usd": prices[-1] if prices else None,
+                "close_usd": close,
                 "volume_shares": volume,
                 "vwap_usd": sum(quote["price"] * added for quote, added in regular) / volume if volume else None,
                 "previous_close_usd": base,
-                "change_usd": prices[-1] - base if prices else None,
-                "change_pct": change_pct(prices[-1], base) if prices else None,
+                "change_usd": close - base if regular else None,
+                "change_pct": change_pct(close, base) if regular else None,
                 "gap_pct": change_pct(prices[0], base) if prices else None,
                 "pre_high_usd": outside("pre", max),
                 "pre_low_usd": outside("pre", min),

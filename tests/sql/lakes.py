@@ -1,0 +1,189 @@
+"""Two places to run the SQL files on: DuckDB alone, which is quick, and the local AWS, which is what users have."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import count
+from typing import Any, Protocol
+
+import duckdb
+import sqlglot
+
+from tapeline import sql
+from tapeline.aws import athena
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.partitions import RAW_PREFIX
+from tapeline.quotes import FIELD_NAMES, Quote
+
+CURATED = ("minute_bars", "anomalies", "daily_summary")
+"""In the order in which a session of them is staged: the last reads the other two."""
+
+KEYS = {"minute_bars": "minute_utc", "daily_summary": "symbol", "anomalies": "started_at_utc"}
+
+Row = dict[str, Any]
+Dated = tuple[str, Quote]
+"""A trading date and a quote of it."""
+
+
+class Lake(Protocol):
+    """Holds raw quotes and runs Athena statements over them."""
+
+    def add(self, quotes: Iterable[Dated]) -> None: ...
+
+    def remove(self, day: str, symbol: str) -> None: ...
+
+    def insert(self, table: str, rows: list[Row]) -> None: ...
+
+    def run(self, statement: str) -> list[Row]: ...
+
+
+def render(name: str, **values: object) -> str:
+    return sql.load(name).render(values)
+
+
+def stage(lake: Lake, session: str) -> None:
+    for table in CURATED:
+        lake.run(render(f"{table}/stage_session", session=session))
+
+
+def failed_checks(lake: Lake, session: str) -> set[str]:
+    return {
+        check.name
+        for table in CURATED
+        for check in sql.catalogue(f"{table}/checks")
+        if lake.run(check.render({"session": session}))
+    }
+
+
+def publish(lake: Lake, session: str) -> None:
+    for table in CURATED:
+        lake.run(render(f"{table}/replace_session", session=session))
+
+
+def roll_up(lake: Lake, *days: str) -> None:
+    for session in days:
+        stage(lake, session)
+        publish(lake, session)
+
+
+def curated(lake: Lake, table: str, *days: str) -> list[Row]:
+    """The rows of some sessions in the order of their keys."""
+    wanted = ", ".join(f"DATE '{session}'" for session in days)
+    return lake.run(f"SELECT * FROM {table} WHERE session IN ({wanted}) ORDER BY session, symbol, {KEYS[table]}")
+
+
+class DuckLake:
+    """DuckDB with Athena's SQL translated by sqlglot; its MERGE and types are near enough for what is tested on it."""
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.execute("CREATE MACRO with_timezone(moment, zone) AS timezone(zone, moment)")
+        self._connection.execute(
+            "CREATE TABLE stock_data_table (symbol varchar, timestamp varchar, open double, high double, low double, "
+            "price double, previous_close double, volume bigint, source varchar, ingested_at varchar, dt varchar)"
+        )
+        self.run(render("trading_sessions/view"))
+        for table in CURATED:
+            for ddl in ("ddl", "staging_ddl"):
+                statement = re.sub(r"PARTITIONED BY.*", "", render(f"{table}/{ddl}"), flags=re.DOTALL)
+                self._connection.execute(statement.replace(" string", " varchar"))
+
+    def add(self, quotes: Iterable[Dated]) -> None:
+        rows = [[*(getattr(quote, name) for name in FIELD_NAMES), day] for day, quote in quotes]
+        self._connection.executemany(f"INSERT INTO stock_data_table VALUES ({','.join('?' * 11)})", rows)
+
+    def load(self, query: str) -> None:
+        """Fill the raw table by a query of DuckDB."""
+        self._connection.execute(f"INSERT INTO stock_data_table BY NAME {query}")
+
+    def remove(self, day: str, symbol: str) -> None:
+        self._connection.execute("DELETE FROM stock_data_table WHERE dt = ? AND symbol = ?", [day, symbol])
+
+    def insert(self, table: str, rows: list[Row]) -> None:
+        for row in rows:
+            statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({','.join('?' * len(row))})"
+            self._connection.execute(statement, list(row.values()))
+
+    def run(self, statement: str) -> list[Row]:
+        result = self._connection.execute(sqlglot.transpile(statement, read="athena", write="duckdb")[0])
+        names = [column[0] for column in result.description or []]
+        return [dict(zip(names, values, strict=True)) for values in result.fetchall()]
+
+
+class AthenaLake:
+    """A stack on the local AWS: gzip objects in S3, partitions in Glue, statements on Athena, tables on Iceberg."""
+
+    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+        self._s3, self._glue = session.client("s3"), session.client("glue")
+        self._athena, self._outputs = session.client("athena"), outputs
+        self._quotes: dict[str, list[Quote]] = defaultdict(list)
+        self._numbers = count()
+        self.object_sizes: dict[str, list[int]] = defaultdict(list)
+        for table in CURATED:
+            for ddl in ("ddl", "staging_ddl"):
+                self.run(sql.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
+        self.run(render("trading_sessions/view"))
+
+    def add(self, quotes: Iterable[Dated]) -> None:
+        by_day: dict[str, list[Quote]] = defaultdict(list)
+        for day, quote in quotes:
+            by_day[day].append(quote)
+        for day, found in by_day.items():
+            self._quotes[day] += found
+            self._put(day, found)
+            self.run(f"ALTER TABLE stock_data_table ADD IF NOT EXISTS PARTITION (dt = '{day}')")
+
+    def _put(self, day: str, quotes: list[Quote]) -> None:
+        body = gzip.compress("".join(quote.to_json() + "\n" for quote in quotes).encode())
+        key = f"{RAW_PREFIX}dt={day}/{next(self._numbers):06}.json.gz"
+        self._s3.put_object(Bucket=self._outputs.bucket_name, Key=key, Body=body)
+        self.object_sizes[day].append(len(body))
+
+    def remove(self, day: str, symbol: str) -> None:
+        self.clear(day)
+        self._quotes[day] = [quote for quote in self._quotes[day] if quote.symbol != symbol]
+        self._put(day, self._quotes[day])
+
+    def clear(self, day: str) -> None:
+        """Remove the day's objects."""
+        prefix = f"{RAW_PREFIX}dt={day}/"
+        for stored in self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=prefix).get("Contents", []):
+            self._s3.delete_object(Bucket=self._outputs.bucket_name, Key=stored["Key"])
+        self.object_sizes.pop(day, None)
+
+    def insert(self, table: str, rows: list[Row]) -> None:
+        values = ", ".join(f"({', '.join(literal(value) for value in row.values())})" for row in rows)
+        self.run(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}")
+
+    def run(self, statement: str) -> list[Row]:
+        finished = athena.run(
+            self._athena, statement, database=self._outputs.database_name, work_group=self._outputs.work_group_name
+        )
+        columns, rows = athena.results(self._athena, finished)
+        names = [column.name for column in columns]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def literal(value: object) -> str:
+    match value:
+        case None:
+            return "NULL"
+        case bool() | int():
+            return str(value)
+        case float() | Decimal():
+            return f"{value:f}E0"
+        case datetime():
+            return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'"[:-4] + "'"
+        case date():
+            return f"DATE '{value}'"
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            return f"DATE '{value}'"
+        case _:
+            return f"'{value}'"
