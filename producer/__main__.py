@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, NoRegionError
 
 from producer.kinesis_writer import KinesisWriter, StreamRefusedError
 from producer.run import run, stop_on_signals
+from producer.simulated import SIMULATED_SYMBOLS
 from producer.source import DEFAULT_SYMBOLS, Counters, Source
 from tapeline.aws.session import session
 
@@ -51,11 +52,12 @@ TargetOption = Annotated[
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Tickers as Yahoo spells them, with commas between.")]
 STREAM_NAME = "stock-market-stream"
 DEFAULT = ",".join(DEFAULT_SYMBOLS)
+SIMULATED = ",".join(SIMULATED_SYMBOLS)
 
 
 @app.command()
 def simulated(
-    symbols: SymbolsOption = DEFAULT,
+    symbols: SymbolsOption = SIMULATED,
     every: Annotated[float, typer.Option(help="Seconds between two quotes of a symbol.", min=0.001)] = 5.0,
     seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
     stream: StreamOption = STREAM_NAME,
@@ -65,6 +67,37 @@ def simulated(
     from producer.simulated import SimulatedMarket, SimulatedSource
 
     _produce(SimulatedSource(SimulatedMarket(_symbols(symbols), seed), every), stream, target)
+
+
+@app.command()
+def yahoo(
+    symbols: SymbolsOption = DEFAULT,
+    every: Annotated[float, typer.Option(help="Seconds between two requests for a symbol.", min=1.0)] = 30.0,
+    url: Annotated[str, typer.Option(help="Ask here instead of Yahoo: a mirror, or a test.")] = "",
+    stream: StreamOption = STREAM_NAME,
+    target: TargetOption = "",
+) -> None:
+    """Ask Yahoo for quotes again and again; waits while the market is closed. For personal use only, says Yahoo."""
+    from producer.yahoo import YahooSource
+    from producer.yahoo_chart import YahooCharts, yahoo_session
+
+    _produce(YahooSource(_symbols(symbols), YahooCharts(yahoo_session(url)), every), stream, target)
+
+
+@app.command()
+def yahoo_stream(
+    symbols: SymbolsOption = DEFAULT,
+    url: Annotated[str, typer.Option(help="Ask here for charts instead of Yahoo: a mirror, or a test.")] = "",
+    stream_url: Annotated[str, typer.Option(help="Listen here instead, such as ws://127.0.0.1:8081.")] = "",
+    stream: StreamOption = STREAM_NAME,
+    target: TargetOption = "",
+) -> None:
+    """Listen to the quotes Yahoo pushes, in regular trading hours. For personal use only, says Yahoo."""
+    from producer.yahoo_chart import YahooCharts, yahoo_session
+    from producer.yahoo_stream import YahooStreamSource
+
+    charts = YahooCharts(yahoo_session(url))
+    _produce(YahooStreamSource(_symbols(symbols), charts, stream_url), stream, target)
 
 
 @app.command()

@@ -290,7 +290,7 @@ def test_real_bars_become_the_quotes_a_window_function_gives(name: str, bars: in
         FROM bars JOIN closes USING (symbol, dt)
         WINDOW day AS (PARTITION BY symbol, dt ORDER BY timestamp)
         ORDER BY timestamp, symbol
-    """).fetchall()  # noqa: S608
+    """).fetchall()
     quotes, counts = replayed(path)
     assert counts == Counts(read=bars)
     found = sorted(

@@ -1,0 +1,155 @@
+"""Source `yahoo`: asks Yahoo for each symbol's quote again and again, gently."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from producer.circuit_breaker import CircuitBreaker
+from producer.source import Counters, Stop
+from producer.yahoo_chart import Chart, Market, RateLimitedError, SymbolError, UnreachableError, YahooCharts
+from tapeline import sessions
+from tapeline.quotes import Quote
+
+CLOSED_SECONDS = 900.0
+"""How often a closed market is looked at before it opens: corrections and the closing auction come late."""
+
+LONGEST_SYMBOL_PAUSE_SECONDS = 900.0
+UNREACHABLE_LIMIT = 3
+
+log = logging.getLogger("producer.yahoo")
+
+
+class YahooSource:
+    """Polls; yields a quote only when the quote's own time has moved.
+
+    A 429 stops all requests at once, for a minute at first, then longer (`CircuitBreaker`); so do three requests in a
+    row without an answer. A symbol with trouble of its own is asked less and less often and named once, until the
+    trouble changes. While a market is closed its symbols wait for the opening.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Tickers as Yahoo spells them.
+    charts : YahooCharts
+        Where to ask.
+    every_seconds : float
+        Time between two requests for a symbol while its market is open.
+    clock : callable
+        Seconds since 1970.
+    randomness : random.Random
+        For jitter.
+    """
+
+    total: int | None = None
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        charts: YahooCharts,
+        every_seconds: float = 30.0,
+        *,
+        clock: Callable[[], float] = time.time,
+        randomness: random.Random | None = None,
+    ) -> None:
+        self._charts = charts
+        self._every_seconds = every_seconds
+        self._clock = clock
+        self._random = randomness or random.Random()  # noqa: S311 - jitter needs no secrecy
+        self._breaker = CircuitBreaker("Yahoo", clock, self._random)
+        self._due = dict.fromkeys(dict.fromkeys(symbols), 0.0)
+        self._newest: dict[str, datetime] = {}
+        self._problems: dict[str, str] = {}
+        self._failures: dict[str, int] = {}
+        self._market_states: dict[str, str] = {}
+        self._unanswered = 0
+
+    def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
+        """Yield new quotes until `stop` is set."""
+        while not stop.is_set():
+            for symbol in [symbol for symbol, due in self._due.items() if due <= self._clock()]:
+                if stop.is_set() or not self._breaker.allows():
+                    break
+                chart = self._ask(symbol, counters)
+                if chart and self._is_new(chart.quote, counters):
+                    yield chart.quote
+            next_moment = min(self._due.values())
+            if self._breaker.state == "open":
+                next_moment = max(next_moment, self._breaker.open_until)
+            stop.wait(max(0.0, next_moment - self._clock()))
+
+    def _ask(self, symbol: str, counters: Counters) -> Chart | None:
+        try:
+            chart = self._charts.fetch(symbol)
+        except RateLimitedError as error:
+            self._breaker.failed(str(error))
+            return None
+        except UnreachableError as error:
+            self._unanswered += 1
+            if self._unanswered >= UNREACHABLE_LIMIT or self._breaker.state == "half-open":
+                self._breaker.failed(str(error))
+            else:
+                self._note_problem(symbol, str(error))
+            return None
+        except SymbolError as error:
+            self._answered()
+            self._note_problem(symbol, str(error))
+            counters.add(read=1, rejected=1)
+            return None
+        self._answered()
+        if self._problems.pop(symbol, None):
+            log.info("%s: quotes come again", symbol)
+        self._failures.pop(symbol, None)
+        self._due[symbol] = self._clock() + self._pause(chart.market)
+        return chart
+
+    def _answered(self) -> None:
+        self._unanswered = 0
+        self._breaker.succeeded()
+
+    def _is_new(self, quote: Quote, counters: Counters) -> bool:
+        newest = self._newest.get(quote.symbol)
+        if newest is not None and quote.time <= newest:
+            counters.add(read=1, repeated=1)
+            return False
+        self._newest[quote.symbol] = quote.time
+        counters.add(read=1)
+        return True
+
+    def _note_problem(self, symbol: str, problem: str) -> None:
+        failures = self._failures[symbol] = self._failures.get(symbol, 0) + 1
+        pause = min(self._every_seconds * 2 ** min(failures, 30), LONGEST_SYMBOL_PAUSE_SECONDS)
+        self._due[symbol] = self._clock() + max(self._every_seconds, pause * self._random.uniform(0.5, 1))
+        if self._problems.get(symbol) != problem:
+            self._problems[symbol] = problem
+            log.debug("%s", symbol, exc_info=True)
+            log.warning("%s: %s. It is asked less often until that changes; the other symbols go on.", symbol, problem)
+
+    def _pause(self, market: Market) -> float:
+        """Say a market's state when it changes; return how long its symbols wait."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        if market.opens_at is None or market.closes_at is None or market.opens_at <= now < market.closes_at:
+            self._say(market, "is open")
+            return self._every_seconds
+        opens_at = market.opens_at if now < market.opens_at else _next_opening(market)
+        if opens_at is None:
+            self._say(market, "is closed")
+            return CLOSED_SECONDS
+        self._say(market, f"is closed until {opens_at:%A %Y-%m-%d %H:%M %Z}")
+        return min(CLOSED_SECONDS, max((opens_at - now).total_seconds(), self._every_seconds))
+
+    def _say(self, market: Market, state: str) -> None:
+        if self._market_states.get(market.name) != state:
+            self._market_states[market.name] = state
+            log.info("%s %s", market.name, state)
+
+
+def _next_opening(market: Market) -> datetime | None:
+    """Return when an exchange opens after the session Yahoo speaks of; Yahoo names no other."""
+    if market.name != sessions.NEW_YORK_STOCK_EXCHANGE or market.closes_at is None:
+        return None
+    opens_at = sessions.next_session(market.closes_at.date()).opens_at
+    return opens_at.astimezone(market.closes_at.tzinfo)

@@ -1,0 +1,324 @@
+"""The stream against a local WebSocket server that sends what Yahoo sends: base64 of yfinance's own PricingData."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import json
+import logging
+import random
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.sync.server import ServerConnection
+from yfinance.pricing_pb2 import PricingData
+
+from producer.source import Counters, Counts
+from producer.yahoo_chart import YahooCharts, yahoo_session
+from producer.yahoo_stream import YahooStreamSource
+from tapeline.quotes import Quote
+from tests.producer.market_data_server import ChartServer, Listing, PriceServer, new_york, pricing
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # yfinance's use of pandas
+
+NOW = new_york("2026-03-12 11:30")
+AAPL = Listing(
+    symbol="AAPL",
+    time=new_york("2026-03-12 11:29:58"),
+    open=258.64,
+    high=258.95,
+    low=254.13,
+    price=255.76,
+    volume=21_540_000,
+    opens_at=new_york("2026-03-12 09:30"),
+    closes_at=new_york("2026-03-12 16:00"),
+    closes={date(2026, 3, 11): 260.81},
+)
+
+Script = Callable[[ServerConnection, int], None]
+
+
+def at(second: float) -> datetime:
+    return datetime.fromtimestamp(new_york("2026-03-12 11:29").timestamp() + second, NOW.tzinfo)
+
+
+@pytest.fixture(autouse=True)
+def _log_of_the_producer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="producer")
+
+
+@contextlib.contextmanager
+def listening(
+    charts: ChartServer, script: Script, symbols: tuple[str, ...] = ("AAPL",), refuse_first: int = 0, **settings: Any
+) -> Iterator[tuple[Iterator[Quote], PriceServer, Counters]]:
+    """Listen to a server that runs a script for each connection."""
+    server = PriceServer(script, refuse_first=refuse_first)
+    counters = Counters()
+    stop = threading.Event()
+    source = YahooStreamSource(
+        symbols,
+        YahooCharts(yahoo_session(charts.url), now=lambda: NOW),
+        server.url,
+        first_pause_seconds=0.001,
+        now=lambda: NOW,
+        randomness=random.Random(1),
+        **settings,
+    )
+    quotes = source.quotes(counters, stop)
+    try:
+        yield quotes, server, counters
+    finally:
+        stop.set()
+        quotes.close()  # type: ignore[attr-defined]
+        server.close()
+
+
+def send(*frames: str | bytes) -> Script:
+    """Send frames on every connection, then wait for the client to go."""
+
+    def script(connection: ServerConnection, _number: int) -> None:
+        for frame in frames:
+            connection.send(frame)
+        with contextlib.suppress(Exception):
+            while True:
+                connection.recv()
+
+    return script
+
+
+def test_a_message_and_the_charts_day_make_a_whole_quote(charts_server: ChartServer) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frame = pricing("AAPL", 189.235, at(58.25), change=-71.575, change_percent=-27.44, day_volume=21_600_000)
+    with listening(charts_server, send(frame)) as (quotes, server, counters):
+        assert next(quotes) == Quote(
+            symbol="AAPL",
+            timestamp="2026-03-12T15:29:58.250Z",
+            open=Decimal("258.64"),
+            high=Decimal("258.95"),
+            low=Decimal("189.235"),
+            price=Decimal("189.235"),
+            previous_close=Decimal("260.81"),
+            volume=21_600_000,
+            source="yahoo",
+            ingested_at="2026-03-12T15:30:00.000Z",
+        )
+        assert server.subscriptions == [(1, ["AAPL"])]
+        assert counters.now() == Counts(read=1)
+
+
+def test_what_a_message_says_itself_goes_before_the_chart(charts_server: ChartServer) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frame = pricing(
+        "AAPL", 256.5, at(58), open_price=258.7, day_high=259.05, day_low=254.01, previous_close=260.85, day_volume=22
+    )
+    with listening(charts_server, send(frame)) as (quotes, _, _):
+        quote = next(quotes)
+    figures = (quote.open, quote.high, quote.low, quote.previous_close, quote.volume)
+    assert [str(figure) for figure in figures] == ["258.7", "259.05", "254.01", "260.85", "22"]
+
+
+def test_without_a_chart_the_day_is_built_from_messages_until_the_chart_comes(
+    charts_server: ChartServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    asked = itertools.count()
+    charts_server.answers["AAPL"] = lambda: "429" if next(asked) < 2 else AAPL  # yfinance asks twice for one 429
+    now = [0.0]
+    frames = [
+        pricing("AAPL", 255.5, at(1), change=-5.31, day_volume=100),
+        pricing("AAPL", 254.0, at(2), change=-6.81, day_volume=150),
+        pricing("AAPL", 255.0, at(3), change=-5.81),
+    ]
+    with listening(charts_server, send(*frames), clock=lambda: now[0]) as (quotes, _, _):
+        first, second = next(quotes), next(quotes)
+        now[0] = 400.0  # five minutes on, and the breaker lets a probe through
+        third = next(quotes)
+    assert [
+        (str(q.open), str(q.high), str(q.low), str(q.previous_close), q.volume) for q in (first, second, third)
+    ] == [
+        ("255.5", "255.5", "255.5", "260.81", 100),
+        ("255.5", "255.5", "254.0", "260.81", 150),
+        ("258.64", "258.95", "254.0", "260.81", 21_540_000),
+    ]
+    assert "Yahoo's charts: Yahoo limits our rate (429)" in caplog.text
+
+
+def drop_after(frame_of: Callable[[int], str], how: Callable[[ServerConnection], None]) -> Script:
+    """Send one frame per connection, then end the first two in some way."""
+
+    def script(connection: ServerConnection, number: int) -> None:
+        connection.send(frame_of(number))
+        if number <= 2:
+            how(connection)
+        else:
+            with contextlib.suppress(Exception):
+                connection.recv()
+
+    return script
+
+
+def reset(connection: ServerConnection) -> None:
+    """Break the connection off without a word, as a failing network does."""
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.socket.close()
+
+
+def fall_silent(connection: ServerConnection) -> None:
+    """Keep the connection open and say nothing more."""
+    with contextlib.suppress(Exception):
+        while True:
+            connection.recv()
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (lambda connection: connection.close(), "closed by Yahoo, 1000"),
+        (lambda connection: connection.close(1011), "closed by Yahoo, 1011"),
+        (reset, "The stream broke off"),
+        (fall_silent, "No message for 0.2 s"),
+    ],
+    ids=["closed", "error", "reset", "silent"],
+)
+def test_after_a_drop_or_a_silence_it_connects_and_subscribes_anew(
+    charts_server: ChartServer, caplog: pytest.LogCaptureFixture, how: Callable[[ServerConnection], None], said: str
+) -> None:
+    charts_server.answers = {"AAPL": AAPL, "KO": replace(AAPL, symbol="KO")}
+    script = drop_after(lambda number: pricing("AAPL", 255.0, at(number)), how)
+    with listening(charts_server, script, ("KO", "AAPL"), idle_seconds=0.2) as (quotes, server, _):
+        times = [quote.timestamp for quote in itertools.islice(quotes, 3)]
+        assert times == ["2026-03-12T15:29:01Z", "2026-03-12T15:29:02Z", "2026-03-12T15:29:03Z"]
+        assert server.subscriptions == [(1, ["AAPL", "KO"]), (2, ["AAPL", "KO"]), (3, ["AAPL", "KO"])]
+    assert said in caplog.text
+
+
+def test_a_refused_handshake_is_tried_again(charts_server: ChartServer, caplog: pytest.LogCaptureFixture) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frame = pricing("AAPL", 255.0, at(1))
+    with listening(charts_server, send(frame), refuse_first=2) as (quotes, server, _):
+        assert next(quotes).price == Decimal("255.0")
+        assert server.handshakes == 3
+    assert "The stream broke off (InvalidStatus): connecting anew" in caplog.text
+
+
+def test_the_subscription_is_repeated_while_connected(charts_server: ChartServer) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    again: list[Any] = []
+
+    def script(connection: ServerConnection, _number: int) -> None:
+        connection.send(pricing("AAPL", 255.0, at(1)))
+        again.append(json.loads(connection.recv()))
+        connection.send(pricing("AAPL", 255.1, at(2)))
+        with contextlib.suppress(Exception):
+            connection.recv()
+
+    moments = itertools.count(0.0, 20.0)  # more than fifteen seconds between any two looks at the clock
+    with listening(charts_server, script, clock=lambda: next(moments), idle_seconds=1e9) as (quotes, _, _):
+        assert len(list(itertools.islice(quotes, 2))) == 2
+    assert again == [{"subscribe": ["AAPL"]}]
+
+
+def test_messages_outside_regular_trading_and_of_other_symbols_are_left_out(
+    charts_server: ChartServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frames = [
+        pricing("AAPL", 251.0, at(1), market_hours=0),
+        pricing("AAPL", 252.0, at(2), market_hours=2),
+        pricing("MSFT", 253.0, at(3)),
+        pricing("AAPL", 254.0, at(4)),
+    ]
+    with listening(charts_server, send(*frames)) as (quotes, _, counters):
+        assert next(quotes).price == Decimal("254.0")
+        assert counters.now() == Counts(read=1)
+    assert caplog.text.count("outside regular trading") == 1
+
+
+def test_what_cannot_be_read_is_counted_and_said_and_the_next_message_counts(
+    charts_server: ChartServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frames = [
+        "not json",
+        b"\xff\x00",
+        json.dumps({"message": "!!! not base64"}),
+        json.dumps({"message": base64.b64encode(b"\xff\xff\xff").decode()}),
+        json.dumps({"type": "heartbeat"}),
+        json.dumps([1]),
+        pricing("AAPL", float("nan"), at(1)),
+        pricing("AAPL", -3.0, at(1)),
+        pricing("AAPL", 255.0, at(5400)),  # an hour and a half ahead
+        pricing("AAPL", 255.5, at(2)),
+    ]
+    with listening(charts_server, send(*frames)) as (quotes, _, counters):
+        assert next(quotes).price == Decimal("255.5")
+        assert counters.now() == Counts(read=10, rejected=9)
+    assert "AAPL: rejected, future_timestamp" in caplog.text
+
+
+class NoCharts:
+    """Stands for charts that are never asked."""
+
+    def fetch(self, symbol: str) -> Any:
+        raise AssertionError("no chart needed")
+
+
+def reader() -> YahooStreamSource:
+    source = YahooStreamSource(["AAPL"], NoCharts(), "ws://127.0.0.1:1", now=lambda: NOW)  # type: ignore[arg-type]
+    source._ask_chart = lambda symbol, today: None  # type: ignore[method-assign]
+    return source
+
+
+@given(cents=st.integers(1, 9_999_999))
+def test_a_price_of_up_to_seven_digits_survives_the_32_bit_float(cents: int) -> None:
+    price = Decimal(cents) / 100
+    quote = reader()._read(pricing("AAPL", float(price), at(1), previous_close=250.0), Counters())
+    assert quote is not None
+    assert quote.price == price
+
+
+@given(cents=st.integers(100, 9_999_999), change_cents=st.integers(-5_000, 5_000))
+def test_price_minus_change_is_the_previous_close_to_the_cent(cents: int, change_cents: int) -> None:
+    previous_close = cents - change_cents
+    if previous_close <= 0:
+        return
+    frame = pricing("AAPL", cents / 100, at(1), change=change_cents / 100)
+    quote = reader()._read(frame, Counters())
+    assert quote is not None
+    assert quote.previous_close == Decimal(previous_close) / 100
+
+
+@given(frame=st.one_of(st.binary(), st.text(), st.binary().map(lambda raw: json.dumps({"message": _base64(raw)}))))
+def test_no_frame_raises(frame: str | bytes) -> None:
+    reader()._read(frame, Counters())
+
+
+@given(
+    fields=st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.floats(width=32)
+            for name in ("price", "open_price", "day_high", "day_low", "previous_close", "change")
+        }
+        | {name: st.integers(-(2**63), 2**63 - 1) for name in ("time", "day_volume", "price_hint")},
+    )
+)
+def test_no_figures_raise(fields: dict[str, Any]) -> None:
+    message = PricingData(id="AAPL", market_hours=1, **fields)
+    counters = Counters()
+    quote = reader()._read(json.dumps({"message": _base64(message.SerializeToString())}), counters)
+    assert counters.now() == Counts(read=1, rejected=0 if quote else 1)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
