@@ -27,6 +27,7 @@ from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.health import Part, Readings, is_green, judge
+from tapeline.query_command import query
 from tapeline.supervisor import NotRunningError
 
 console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
@@ -276,6 +277,9 @@ def reconcile(
         show.reconciliation(console, result)
     if not result.agrees:
         raise typer.Exit(1)
+
+
+cli.command()(query)
 
 
 def _session(target: str) -> Session:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 THREADS = 8
-SCAN_SEGMENTS = 4
+SCAN_SEGMENTS = {"aws": 8, "local": 1}
+"""DynamoDB reads segments side by side; the laptop's would go through the whole table for each page of each."""
+
 RECORDS_PER_READ = 5_000
 """Per GetRecords call; a call may take 10,000, but two shards' worth must fit the 2 MB/s that all readers share."""
 
@@ -158,6 +160,7 @@ class _Count:
         self._dynamodb: DynamoDBClient = session.client("dynamodb")
         self._s3: S3Client = session.client("s3")
         self._sqs = session.client("sqs")
+        self._segments = SCAN_SEGMENTS[session.target]
         self._places = places
         self._ledger = ledger
         self._began = datetime.now(UTC)
@@ -223,14 +226,14 @@ class _Count:
 
     def read_table(self) -> None:
         """Scan the table in parallel segments, only the attributes that are compared."""
-        self._in_parallel(self._scan_segment, range(SCAN_SEGMENTS))
+        self._in_parallel(self._scan_segment, range(self._segments))
 
     def _scan_segment(self, segment: int) -> None:
         names = ("symbol", "timestamp", *MARKET_FIELDS)
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._places.table,
             Segment=segment,
-            TotalSegments=SCAN_SEGMENTS,
+            TotalSegments=self._segments,
             ProjectionExpression=", ".join(f"#{name}" for name in names),
             ExpressionAttributeNames={f"#{name}": name for name in names},
         )
