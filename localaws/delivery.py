@@ -469,7 +469,7 @@ class Delivery:
         self.metrics = Metrics(aws.client("cloudwatch"))
         self._functions = Functions(aws, folder / "lambda", folder / "logs", self.metrics)
         self._pollers: dict[tuple[str, str], ShardPoller] = {}
-        self._refused: dict[str, str] = {}
+        self._complaints: dict[str, str] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set, then finish what is in flight."""
@@ -498,8 +498,13 @@ class Delivery:
         for entry in streams:
             mapping = Mapping.read(entry)
             if entry["State"] in ("Enabled", "Updating") and self._is_sound(mapping):
-                source = self._source(mapping)
-                wanted |= {(mapping.mapping_id, shard): (mapping, source) for shard in self._readable(mapping, source)}
+                try:
+                    source = self._source(mapping)
+                    shards = self._readable(mapping, source)
+                except ClientError as error:  # a stream or a function that is gone is no matter of the other mappings
+                    self._complain(mapping, str(error))
+                else:
+                    wanted |= {(mapping.mapping_id, shard): (mapping, source) for shard in shards}
         for key, poller in list(self._pollers.items()):
             if not poller.is_alive():
                 del self._pollers[key]
@@ -524,7 +529,7 @@ class Delivery:
             logger.warning("the last metrics were not sent: %s", error)
 
     def _is_sound(self, mapping: Mapping) -> bool:
-        """Say whether the mapping can be delivered as it is; if not, say why, once."""
+        """Say whether the mapping can be delivered as it is, and complain if not."""
         reason = ""
         try:
             EventFilter(json.loads(mapping.filter_json))
@@ -532,10 +537,15 @@ class Delivery:
             reason = str(error)
         if not re.match(r"$|arn:aws[a-z-]*:(sqs|sns):", mapping.failure_destination):
             reason = f"expected a queue or a topic as failure destination, found {mapping.failure_destination}"
-        if reason and self._refused.get(mapping.mapping_id) != reason:
-            logger.error("%s is not delivered to: %s", mapping.function_name, reason)
-        self._refused[mapping.mapping_id] = reason
+        if reason:
+            self._complain(mapping, reason)
         return not reason
+
+    def _complain(self, mapping: Mapping, reason: str) -> None:
+        """Say once why a mapping is not delivered."""
+        if self._complaints.get(mapping.mapping_id) != reason:
+            logger.error("%s is not delivered to: %s", mapping.function_name, reason)
+        self._complaints[mapping.mapping_id] = reason
 
     def _source(self, mapping: Mapping) -> Source:
         if ":kinesis:" in mapping.source_arn:

@@ -24,7 +24,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import ministack.app as base
 from ministack.core.responses import get_account_id, get_region
@@ -100,6 +100,7 @@ class ServiceError(Exception):
         self.document = {"__type": code, "message": message, "Message": message, **fields}
 
 
+@runtime_checkable
 class Extension(Protocol):
     """Answers some requests of one service."""
 

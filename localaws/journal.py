@@ -12,6 +12,7 @@ passes. `tests/localaws/test_journal.py` fails if they move.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import gc
 import logging
 import signal
@@ -212,20 +213,20 @@ class Keeper:
         Of the local AWS's state.
     """
 
-    service = "dynamodb"  # it answers nothing
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._journal = Journal(folder / "journal.sqlite")
+        self._lock = (folder / "lock").open("w")
         self._running = folder / "running"
         self._report = folder / "last-start.txt"
         self._task: asyncio.Task[None] | None = None
 
-    async def handle(self, _request: object) -> None:
-        """Leave every request to the base."""
-
     async def start(self) -> None:
         """Restore the journal's stores, say what was found, and save from now on."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"another local AWS runs over {self._folder}: stop it with `tapeline down`") from None
         counts = self._journal.restore()
         self._journal.follow()
         report = self._found(counts)

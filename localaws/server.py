@@ -43,7 +43,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
 class Layer:
     """The ASGI application: refuses the base's unauthenticated pages, starts and stops the extensions, and hands on."""
 
-    def __init__(self, parts: Sequence[Extension], pages: Pages) -> None:
+    def __init__(self, parts: Sequence[object], pages: Pages) -> None:
         self._parts = parts
         self._pages = pages
         access.enforce_root_signature()
@@ -52,7 +52,7 @@ class Layer:
         bounds.keep_bounds()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True
-        install(parts)
+        install(part for part in parts if isinstance(part, Extension))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's event loop, as ASGI 3 asks."""

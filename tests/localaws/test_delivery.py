@@ -473,3 +473,17 @@ def test_a_killed_local_aws_is_waited_for(deploy: Deploy, start_delivery: Start,
     deployed.put({"n": 2})
     wait_until(lambda: deployed.saw(2), "the second record")
     assert deployed.batches() == [[1], [2]]
+
+
+def test_a_mapping_whose_stream_is_gone_does_not_hold_up_the_others(
+    aws: Session, local_aws: LocalAws, deploy: Deploy, start_delivery: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone = Deployed(aws, local_aws, "gone")
+    gone.map()
+    aws.client("kinesis").delete_stream(StreamName="gone")
+    deployed = deploy()
+    deployed.map()
+    deployed.put({"n": 1})
+    start_delivery()
+    wait_until(lambda: deployed.saw(1), "the record")
+    assert "gone is not delivered to" in caplog.text

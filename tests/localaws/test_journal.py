@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import deploy_function
 
-from localaws.testing import LocalAws, running
+from localaws.testing import LocalAws, free_port, running
 from tapeline.aws.session import session
 
 
@@ -169,3 +169,11 @@ def test_the_deployment_survives_a_clean_stop(own_aws: LocalAws, monkeypatch: py
     assert aws.client("glue").get_database(Name="stock_market")["Database"]["Name"] == "stock_market"
     as_user = own_aws.client("sts", key["AccessKeyId"], key["SecretAccessKey"])
     assert as_user.get_caller_identity()["Arn"] == user["Arn"]
+
+
+def test_two_local_aws_do_not_share_a_folder(own_aws: LocalAws) -> None:
+    second = LocalAws(own_aws.folder, free_port(), own_aws.process)
+    with pytest.raises(RuntimeError, match="another local AWS runs over"):
+        second.start()
+    assert second.process.wait(timeout=30) == 1
+    own_aws.client("kinesis").list_streams()
