@@ -230,12 +230,12 @@ class _Count:
 
     def _scan_segment(self, segment: int) -> None:
         names = ("symbol", "timestamp", *MARKET_FIELDS)
+        part: Any = {"Segment": segment, "TotalSegments": self._segments} if self._segments > 1 else {}
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._places.table,
-            Segment=segment,
-            TotalSegments=self._segments,
             ProjectionExpression=", ".join(f"#{name}" for name in names),
             ExpressionAttributeNames={f"#{name}": name for name in names},
+            **part,
         )
         for page in pages:
             self._ledger.add_stored(map(_stored, page["Items"]))
