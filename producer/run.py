@@ -98,13 +98,15 @@ def run(
 
 @contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` at SIGTERM or SIGINT; a second one ends the process at once."""
+    """Set `stop` at SIGTERM or SIGINT.
+
+    Further ones change nothing: at Ctrl-C the terminal signals us, and so does the supervisor a moment later.
+    """
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise SystemExit(128 + number)
-        log.info("Stopping: sending what is held (%s)", signal.Signals(number).name)
-        stop.set()
+        if not stop.is_set():
+            stop.set()
+            log.info("Stopping: sending what is held (%s)", signal.Signals(number).name)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -101,9 +102,11 @@ class YahooCharts:
         """
         ticker = yfinance.Ticker(symbol, session=self._session)  # a Ticker answers from memory the second time
         try:
-            bars = ticker.history(
-                period="5d", interval="1d", auto_adjust=False, keepna=True, timeout=self._timeout_seconds
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of pandas, about yfinance, at every poll
+                bars = ticker.history(
+                    period="5d", interval="1d", auto_adjust=False, keepna=True, timeout=self._timeout_seconds
+                )
             about = ticker.get_history_metadata()
             return self._chart(symbol, bars, about)
         except YFRateLimitError as error:

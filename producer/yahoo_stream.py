@@ -39,6 +39,8 @@ SUBSCRIBE_AGAIN_SECONDS = 15.0
 """Yahoo's own page repeats its subscription this often; without, the stream dries up."""
 CHART_AGAIN_SECONDS = 300.0
 LONGEST_PAUSE_SECONDS = 300.0
+LONGEST_PAUSE_AFTER_SILENCE_SECONDS = 20.0
+"""Silence is usual at night, and the opening must not be slept through."""
 
 log = logging.getLogger("producer.yahoo")
 
@@ -72,8 +74,7 @@ class YahooStreamSource:
     url : str
         The WebSocket; yfinance's by default.
     idle_seconds : float
-        Silence after which the connection is taken for dead. Outside trading hours silence is usual: the pauses between
-        connections then grow to five minutes.
+        Silence after which the connection is taken for dead.
     first_pause_seconds : float
         Before the first reconnection; doubled each time nothing came, with jitter between half and all of it.
     clock, now : callable
@@ -112,6 +113,7 @@ class YahooStreamSource:
         """Yield quotes until `stop` is set."""
         fruitless = 0
         while not stop.is_set():
+            longest = LONGEST_PAUSE_AFTER_SILENCE_SECONDS
             try:
                 with connect(self._url, open_timeout=10, close_timeout=1) as connection:
                     for frame in self._frames(connection, stop):
@@ -122,7 +124,8 @@ class YahooStreamSource:
                             yield quote
             except (OSError, WebSocketException) as error:
                 self._say(f"The stream broke off ({_reason(error)}): connecting anew")
-            pause = min(self._first_pause_seconds * 2 ** min(fruitless, 30), LONGEST_PAUSE_SECONDS)
+                longest = LONGEST_PAUSE_SECONDS
+            pause = min(self._first_pause_seconds * 2 ** min(fruitless, 30), longest)
             fruitless += 1
             stop.wait(pause * self._random.uniform(0.5, 1))
 

@@ -1,10 +1,11 @@
-"""Yahoo on this machine: charts over HTTP and pushed prices over a WebSocket, in Yahoo's formats.
+r"""Yahoo on this machine: charts over HTTP and pushed prices over a WebSocket, in Yahoo's formats.
 
 By hand, with the simulated market behind it:
 
     python -m tests.producer.market_data_server
-    python -m producer yahoo --url http://127.0.0.1:8090
-    python -m producer yahoo-stream --url http://127.0.0.1:8090 --stream-url ws://127.0.0.1:8091
+    python -m producer yahoo --symbols ACME.SIM,BOLT.SIM --url http://127.0.0.1:8090
+    python -m producer yahoo-stream --symbols ACME.SIM,BOLT.SIM --url http://127.0.0.1:8090 \
+        --stream-url ws://127.0.0.1:8091
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import signal
@@ -10,12 +12,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from websockets.sync.server import ServerConnection
+
+from tests.producer.market_data_server import NEW_YORK, ChartServer, Listing, PriceServer, pricing
 
 SIGNER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 BARS = "symbol,timestamp,open,high,low,close,volume\n" + "\n".join(
@@ -56,11 +62,11 @@ def kinesis(endpoint: str) -> Iterator[Any]:
     client.delete_stream(StreamName="quotes")
 
 
-def start(endpoint: str, *arguments: str) -> subprocess.Popen[str]:
+def start(endpoint: str, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
     environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     return subprocess.Popen(
         [sys.executable, "-m", "producer", *arguments],
-        env=environment | SIGNER | {"AWS_ENDPOINT_URL": endpoint, "COLUMNS": "200"},
+        env=environment | SIGNER | {"AWS_ENDPOINT_URL": endpoint, "COLUMNS": "200"} | variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -73,6 +79,14 @@ def records(client: Any) -> list[dict[str, Any]]:
     return found
 
 
+def wait_for_records(client: Any, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while not records(client):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_replay_sends_a_whole_file_and_ends_with_its_counts(endpoint: str, kinesis: Any, tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_text(BARS)
     process = start(endpoint, "replay", str(tmp_path / "bars.csv"), "--speed", "max", "--stream", "quotes")
@@ -82,15 +96,40 @@ def test_replay_sends_a_whole_file_and_ends_with_its_counts(endpoint: str, kines
     assert len(records(kinesis)) == 80
 
 
+@pytest.mark.parametrize("command", ["yahoo", "yahoo-stream"])
+def test_yahoos_quotes_reach_the_stream(
+    endpoint: str, kinesis: Any, charts_server: ChartServer, tmp_path: Path, command: str
+) -> None:
+    now = datetime.now(NEW_YORK)
+    day = timedelta(days=1)
+    listing = Listing("AAPL", now, 258.64, 258.95, 254.13, 255.76, 100, now - day, now + day, {(now - day).date(): 260})
+    charts_server.answers["AAPL"] = listing
+
+    def push(connection: ServerConnection, _number: int) -> None:
+        connection.send(pricing("AAPL", 255.76, now))
+        with contextlib.suppress(Exception):
+            connection.recv()
+
+    prices = PriceServer(push)
+    addresses = ["--url", charts_server.url] + (["--stream-url", prices.url] if command == "yahoo-stream" else [])
+    process = start(endpoint, command, "--symbols", "AAPL", "--stream", "quotes", *addresses, XDG_CACHE_HOME=tmp_path)
+    wait_for_records(kinesis, process)
+    process.send_signal(signal.SIGTERM)
+    _, log = process.communicate(timeout=30)
+    prices.close()
+    assert process.returncode == 0, log
+    [record] = records(kinesis)
+    sent = json.loads(record["Data"])
+    assert (sent["symbol"], sent["price"], sent["previous_close"], sent["source"]) == ("AAPL", 255.76, 260, "yahoo")
+    assert "Warning" not in log
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_sends_what_was_read_and_ends_cleanly(endpoint: str, kinesis: Any, number: signal.Signals) -> None:
     process = start(endpoint, "simulated", "--every", "0.05", "--stream", "quotes")
-    deadline = time.monotonic() + 60
-    while not records(kinesis):
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for_records(kinesis, process)
     process.send_signal(number)
+    process.send_signal(signal.SIGTERM)  # as a supervisor does after a Ctrl-C
     _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
     read, sent = re.findall(r"Stopped: read (\d+), sent (\d+)", log)[0]

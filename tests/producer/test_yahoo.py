@@ -20,8 +20,6 @@ from tapeline.quotes import Quote
 from tests.producer.builders import FakeTime
 from tests.producer.market_data_server import ChartServer, Listing, new_york
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # yfinance's use of pandas
-
 # Thursday 2026-03-12, half past eleven in New York: 15:30 UTC, daylight saving.
 AAPL = Listing(
     symbol="AAPL",

@@ -29,8 +29,6 @@ from producer.yahoo_stream import YahooStreamSource
 from tapeline.quotes import Quote
 from tests.producer.market_data_server import ChartServer, Listing, PriceServer, new_york, pricing
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # yfinance's use of pandas
-
 NOW = new_york("2026-03-12 11:30")
 AAPL = Listing(
     symbol="AAPL",
