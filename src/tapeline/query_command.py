@@ -13,7 +13,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
-from rich.table import Table
 
 from tapeline import local, sessions, sql
 from tapeline.aws import athena, stack
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 LATEST = "latest"
 QUIET_SECONDS = 2
+PIPED_WIDTH = 240
 
 
 def query(
@@ -48,7 +48,7 @@ def query(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statement and do not run it.")] = False,
 ) -> None:
     """Run one SQL file of include/sql and show its rows, the bytes it scanned, its time and its price."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     notes = Console(stderr=True, highlight=False)
     if not file:
         _list_files(console)
@@ -142,9 +142,7 @@ def explain(name: str, error: StatementFailedError) -> str:
         hint = f"make the table first: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
         hint += ", then let the DAG daily_rollup fill it"
     elif "bytes scanned limit" in lowered:
-        hint = (
-            "the work group's scan limit stopped it: ask for fewer sessions, or ask a curated table instead"
-        )
+        hint = "the work group's scan limit stopped it: ask for fewer sessions, or ask a curated table instead"
     elif error.state == "CANCELLED":
         hint = "somebody or the work group stopped it; run it again"
     else:
@@ -186,14 +184,11 @@ def _hint_for_no_rows(statement: sql.SqlFile, given: Mapping[str, str]) -> str:
 
 
 def _list_files(console: Console) -> None:
-    table = Table(box=None, padding=(0, 1))
-    for heading in ("file", "what for", "parameters"):
-        table.add_column(heading, overflow="fold")
-    for file in sql.catalogue():
+    for file in sorted(sql.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
-            parameters = ", ".join(f"{parameter.name}={parameter.default}" for parameter in file.parameters)
-            table.add_row(file.name, escape(file.purpose), escape(parameters))
-    console.print(table)
+            parameters = " ".join(f"{parameter.name}={parameter.default}" for parameter in file.parameters)
+            console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
+            console.print(f"    {escape(file.purpose)}")
 
 
 def _print_statement(console: Console, text: str) -> None:
