@@ -17,6 +17,7 @@ from ministack.services import lambda_svc
 
 from localaws import access, bounds, resources
 from localaws.athena.api import Athena
+from localaws.crawler import Crawler
 from localaws.extensions import Extension, Response, install
 from localaws.invoke import LambdaInvoke
 from localaws.journal import Keeper
@@ -37,7 +38,10 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
     athena = Athena(folder, session("local"))
-    return Layer([Keeper(folder / "aws"), mail, athena, LambdaInvoke(folder)], Pages(mailbox, mail, endpoint, secret))
+    return Layer(
+        [Keeper(folder / "aws"), mail, athena, Crawler(folder), LambdaInvoke(folder)],
+        Pages(mailbox, mail, endpoint, secret),
+    )
 
 
 class Layer:

@@ -12,7 +12,8 @@ from localaws.athena import definitions
 from localaws.athena.catalog import Partition, Table, partition_location
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.listing import describe, show
-from localaws.athena.query import Outcome, Work, text_result
+from localaws.athena.query import Work, text_result
+from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translator, parse_statement
 
 NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
@@ -212,7 +213,7 @@ def _set_properties(work: Work, table: Table, match: re.Match[str]) -> Outcome:
 
 def update(work: Work, table: Table, change: Any) -> None:
     """Change a table's definition, unless someone else did meanwhile."""
-    definition = {key: value for key, value in table.definition.items() if key in _TABLE_INPUT and value is not None}
+    definition = {key: value for key, value in table.definition.items() if key in _TABLE_INPUT and value}
     change(definition)
     try:
         work.catalog.glue.update_table(DatabaseName=table.database, TableInput=definition)

@@ -16,7 +16,8 @@ from sqlglot import exp
 from localaws.athena import ddl, prepared, writes
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
-from localaws.athena.query import Outcome, Statement, Work, bind, run_explain, run_select
+from localaws.athena.query import Work, bind, run_explain, run_select
+from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
 from localaws.athena.translate import parse_statement
 from tapeline.aws.session import Session

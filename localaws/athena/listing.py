@@ -7,7 +7,8 @@ import re
 from localaws.athena import types
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, unsupported
-from localaws.athena.query import Outcome, Work, text_result
+from localaws.athena.query import Work, text_result
+from localaws.athena.statements import Outcome
 
 _NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
 

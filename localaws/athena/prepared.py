@@ -7,7 +7,8 @@ import re
 from botocore.exceptions import ClientError
 
 from localaws.athena.errors import QueryError
-from localaws.athena.query import Outcome, Work, bind, text_result
+from localaws.athena.query import Work, bind, text_result
+from localaws.athena.statements import Outcome
 
 
 def bound(work: Work, text: str) -> str:

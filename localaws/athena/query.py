@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,58 +16,10 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, ScanLimitError, unsupported
 from localaws.athena.prune import conditions_by_scan
 from localaws.athena.scans import Scans
+from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
 from localaws.athena.translate import Reference, Translation, Translator, parse_statement
 from localaws.athena.types import Type
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A statement as StartQueryExecution was asked to run it.
-
-    Attributes
-    ----------
-    output : str
-        Folder for the result, ``s3://bucket/folder/``.
-    parameters : tuple of str
-        SQL literals for the question marks, in order.
-    scan_limit : int or None
-        Bytes that the workgroup lets a query scan.
-    """
-
-    id: str
-    sql: str
-    database: str
-    output: str
-    workgroup: str = "primary"
-    parameters: tuple[str, ...] = ()
-    scan_limit: int | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a statement did.
-
-    Attributes
-    ----------
-    statement_type, substatement_type : str
-        ``DML`` and ``SELECT``, ``DDL`` and ``CREATE_TABLE``, ``UTILITY`` and ``SHOW_TABLES``, …
-    columns : list of dict
-        ColumnInfo of the result; none where there is no result.
-    output : str
-        The result object.
-    has_header : bool
-        Whether the result's first row names the columns.
-    """
-
-    statement_type: str
-    substatement_type: str
-    columns: list[dict[str, Any]] = field(default_factory=list)
-    output: str = ""
-    has_header: bool = False
-    update_count: int | None = None
-    scanned: int = 0
-    manifest: str | None = None
 
 
 class Work:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,6 @@ _PRECISION = {
     "tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19, "real": 17, "double": 17, "varchar": 2147483647,
     "timestamp": 3, "timestamp with time zone": 3, "varbinary": 1073741824, "time": 3,
 }  # fmt: skip
-_FIELD = re.compile(r'(?:"((?:[^"]|"")*)")?(,|\n)')
 
 
 def java_double(number: float) -> str:
@@ -79,18 +76,6 @@ def write_csv(connection: duckdb.DuckDBPyConnection, sql: str, columns: Columns,
     return rows
 
 
-def read_rows(body: str, limit: int) -> Iterator[tuple[list[str | None], int]]:
-    """Read rows of an Athena CSV, at most so many, each with the place where it ends."""
-    row: list[str | None] = []
-    count, place = 0, 0
-    while count < limit and (match := _FIELD.match(body, place)):
-        row.append(match[1].replace('""', '"') if match[1] is not None else None)
-        place = match.end()
-        if match[2] == "\n":
-            yield row, place
-            row, count = [], count + 1
-
-
 def column_info(name: str, kind: Type, *, plain_text: bool = False) -> dict[str, Any]:
     """Describe a column as GetQueryResults does."""
     precision, scale = _PRECISION.get(kind.name, 0), 0
@@ -117,4 +102,4 @@ def metadata(columns: list[dict[str, Any]]) -> bytes:
     return json.dumps({"columns": columns}).encode()
 
 
-__all__ = ["column_info", "identifier", "java_double", "java_float", "metadata", "prepare", "read_rows", "write_csv"]
+__all__ = ["column_info", "identifier", "java_double", "java_float", "metadata", "prepare", "write_csv"]

@@ -200,7 +200,7 @@ class _Json:
         read = {name: "VARCHAR" if _as_text(kind, forgiving) else types.duckdb(kind) for name, kind in columns.items()}
         spelled = ", ".join(f"{identifier(name)}: {quote(kind)}" for name, kind in read.items())
         return (
-            f"read_json({listed}, format='newline_delimited', columns={{{spelled}}}, ignore_errors={forgiving}, "
+            f"read_json({listed}, format='newline_delimited', records=true, columns={{{spelled}}}, ignore_errors={forgiving}, "
             f"hive_partitioning=false{_file_option(with_file)})"
         )
 

@@ -13,7 +13,8 @@ from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.errors import QueryError, mismatch, unsupported
-from localaws.athena.query import Outcome, Work, text_result
+from localaws.athena.query import Work, text_result
+from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translation, parse_statement
 from localaws.athena.types import Type
 
@@ -74,8 +75,7 @@ def _changed(work: Work, substatement: str, rows: int) -> Outcome:
     columns = [{"CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": "rows", "Label": "rows", "Type": "bigint",
                 "Precision": 19, "Scale": 0, "Nullable": "UNKNOWN", "CaseSensitive": False}]  # fmt: skip
     output = f"{work.statement.output}{work.statement.id}"
-    work.lake.put(output + ".csv", f'"rows"\n"{rows}"\n'.encode())
-    return Outcome("DML", substatement, columns, output + ".csv", has_header=True, update_count=rows)
+    return Outcome("DML", substatement, columns, output, update_count=rows)
 
 
 def _write(work: Work, location: str, format_: str, columns: dict[str, Type], keys: list[str]) -> list[Partition]:

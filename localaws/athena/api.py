@@ -1,0 +1,261 @@
+"""The operations of Athena that have to do with running statements; the base answers the others.
+
+Workgroups, prepared statements, named queries and data catalogs stay with the base, which keeps them well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from localaws.athena.executions import Execution, Executions
+from localaws.athena.pages import Row, read_page
+from localaws.athena.pool import Pool
+from localaws.athena.statements import Statement
+from localaws.extensions import Request, Response, ServiceError, json_response
+from tapeline.aws.session import Session
+
+MAX_RESULTS = 1000
+
+
+class Athena:
+    """Answers Athena's requests.
+
+    Parameters
+    ----------
+    folder : Path
+        State folder of the local AWS.
+    session : Session
+        Whose clients read workgroups, results and the catalog.
+    """
+
+    service = "athena"
+
+    def __init__(self, folder: Path, session: Session) -> None:
+        self._session = session
+        self._executions = Executions(folder / "athena" / "executions")
+        self._pool = Pool(folder)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]] = {
+            "StartQueryExecution": self._start,
+            "StopQueryExecution": self._stop,
+            "GetQueryExecution": self._get,
+            "BatchGetQueryExecution": self._batch_get,
+            "ListQueryExecutions": self._list,
+            "GetQueryResults": self._results,
+            "GetQueryRuntimeStatistics": self._runtime_statistics,
+            "UpdatePreparedStatement": self._update_prepared,
+            "GetTableMetadata": self._table_metadata,
+        }
+
+    async def start(self) -> None:
+        """Remember earlier executions and have a worker ready."""
+        self._executions.load()
+        await self._pool.start()
+
+    async def stop(self) -> None:
+        """End the workers and what they run."""
+        await self._pool.stop()
+        for task in list(self._tasks):
+            await task
+
+    async def handle(self, request: Request) -> Response | None:
+        """Answer an operation, or leave it to the base."""
+        operation = self._operations.get(request.operation)
+        answer = await operation(request.json()) if operation else None
+        return None if answer is None else json_response(answer)
+
+    # Running
+
+    async def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+        sql = request.get("QueryString") or ""
+        if not sql.strip():
+            raise ServiceError(
+                "InvalidRequestException", "QueryString must not be empty", AthenaErrorCode="INVALID_INPUT"
+            )
+        if token := request.get("ClientRequestToken"):
+            if earlier := self._executions.by_token(token):
+                if {**earlier.request, "ClientRequestToken": token} != request:
+                    raise ServiceError("InvalidRequestException", "Idempotent parameters do not match")
+                return {"QueryExecutionId": earlier.id}
+        workgroup = request.get("WorkGroup") or "primary"
+        settings = await self._workgroup(workgroup)
+        output = _output(request, settings)
+        execution = Execution(str(uuid.uuid4()), request, workgroup, output, time.time())
+        self._executions.keep(execution)
+        statement = Statement(
+            id=execution.id,
+            sql=sql,
+            database=(request.get("QueryExecutionContext") or {}).get("Database") or "",
+            output=output,
+            workgroup=workgroup,
+            parameters=tuple(request.get("ExecutionParameters") or ()),
+            scan_limit=settings.get("BytesScannedCutoffPerQuery"),
+        )
+        task = asyncio.create_task(self._run(execution, statement))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return {"QueryExecutionId": execution.id}
+
+    async def _workgroup(self, name: str) -> dict[str, Any]:
+        try:
+            answer = await asyncio.to_thread(self._session.client("athena").get_work_group, WorkGroup=name)
+        except ClientError as error:
+            raise ServiceError("InvalidRequestException", f"WorkGroup {name} is not found.") from error
+        if answer["WorkGroup"].get("State") == "DISABLED":
+            raise ServiceError("InvalidRequestException", f"WorkGroup {name} is disabled.")
+        return dict(answer["WorkGroup"].get("Configuration") or {})
+
+    async def _run(self, execution: Execution, statement: Statement) -> None:
+        def started() -> bool:
+            if not execution.is_over:
+                execution.state, execution.started = "RUNNING", time.time()
+            return not execution.is_over
+
+        answer = await self._pool.run(statement, started)
+        if not execution.is_over:
+            if answer is None:
+                execution.end("FAILED", "GENERIC_INTERNAL_ERROR: the process that ran the query ended", (1, 233))
+            elif answer["state"] == "SUCCEEDED":
+                execution.outcome = answer["outcome"]
+                execution.scanned = execution.outcome["scanned"]
+                execution.end("SUCCEEDED")
+            else:
+                execution.scanned = answer.get("scanned", 0)
+                error = (answer["category"], answer["kind"]) if "category" in answer else None
+                execution.end(answer["state"], answer["reason"], error)
+        self._executions.keep(execution)
+
+    async def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
+        execution = self._find(request)
+        if not execution.is_over:
+            execution.end("CANCELLED", "Query was cancelled by user")
+            self._executions.keep(execution)
+            self._pool.cancel(execution.id)
+        return {}
+
+    # Asking
+
+    def _find(self, request: dict[str, Any]) -> Execution:
+        number = request.get("QueryExecutionId") or ""
+        execution = self._executions.get(number)
+        if execution is None:
+            raise ServiceError(
+                "InvalidRequestException", f"QueryExecution {number} was not found", AthenaErrorCode="INVALID_INPUT"
+            )
+        return execution
+
+    async def _get(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"QueryExecution": self._find(request).describe()}
+
+    async def _batch_get(self, request: dict[str, Any]) -> dict[str, Any]:
+        numbers = request.get("QueryExecutionIds") or []
+        found = [execution for number in numbers if (execution := self._executions.get(number))]
+        missing = [number for number in numbers if self._executions.get(number) is None]
+        return {
+            "QueryExecutions": [execution.describe() for execution in found],
+            "UnprocessedQueryExecutionIds": [
+                {
+                    "QueryExecutionId": number,
+                    "ErrorCode": "INVALID_INPUT",
+                    "ErrorMessage": f"QueryExecution {number} was not found",
+                }
+                for number in missing
+            ],
+        }
+
+    async def _list(self, request: dict[str, Any]) -> dict[str, Any]:
+        numbers = self._executions.newest_first(request.get("WorkGroup") or "primary")
+        start, size = _place(request), int(request.get("MaxResults") or 50)
+        answer: dict[str, Any] = {"QueryExecutionIds": numbers[start : start + size]}
+        return answer if start + size >= len(numbers) else {**answer, "NextToken": str(start + size)}
+
+    async def _runtime_statistics(self, request: dict[str, Any]) -> dict[str, Any]:
+        statistics = self._find(request).statistics()
+        timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
+        return {
+            "QueryRuntimeStatistics": {
+                "Timeline": timeline,
+                "Rows": {"InputBytes": statistics["DataScannedInBytes"]},
+            }
+        }
+
+    # Results
+
+    async def _results(self, request: dict[str, Any]) -> dict[str, Any]:
+        execution = self._find(request)
+        if execution.state != "SUCCEEDED":
+            state = (
+                "has not yet finished. Current" if not execution.is_over else "did not finish successfully. Final query"
+            )
+            raise ServiceError("InvalidRequestException", f"Query {state} state: {execution.state}")
+        size = int(request.get("MaxResults") or MAX_RESULTS)
+        if not 1 <= size <= MAX_RESULTS:
+            raise ServiceError("InvalidRequestException", f"MaxResults must be from 1 to {MAX_RESULTS}, found {size}")
+        start = _place(request)
+        outcome = execution.outcome
+        rows: list[Row] = []
+        end: int | None = None
+        if outcome["columns"] and outcome["output"].endswith((".csv", ".txt")):
+            rows, end = await asyncio.to_thread(read_page, self._session.client("s3"), outcome["output"], start, size)
+        answer: dict[str, Any] = {
+            "UpdateCount": outcome.get("update_count") or 0,
+            "ResultSet": {
+                "Rows": [{"Data": [{} if cell is None else {"VarCharValue": cell} for cell in row]} for row in rows],
+                "ResultSetMetadata": {"ColumnInfo": outcome["columns"]},
+            },
+        }
+        return answer if end is None else {**answer, "NextToken": str(end)}
+
+    # Beside statements
+
+    async def _update_prepared(self, request: dict[str, Any]) -> dict[str, Any]:
+        client = self._session.client("athena")
+        name = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
+
+        def replace() -> None:
+            client.delete_prepared_statement(**name)
+            optional = {key: request[key] for key in ("Description",) if key in request}
+            client.create_prepared_statement(**name, QueryStatement=request["QueryStatement"], **optional)
+
+        try:
+            await asyncio.to_thread(replace)
+        except ClientError as error:
+            raise ServiceError("ResourceNotFoundException", str(error)) from error
+        return {}
+
+    async def _table_metadata(self, request: dict[str, Any]) -> None:
+        """Refuse a table that is not there, which the base would make up; it describes the others well."""
+        database, name = request.get("DatabaseName") or "", request.get("TableName") or ""
+        try:
+            await asyncio.to_thread(self._session.client("glue").get_table, DatabaseName=database, Name=name)
+        except ClientError as error:
+            message = f"EntityNotFoundException: Table {database}.{name} was not found"
+            raise ServiceError("MetadataException", message) from error
+
+
+def _output(request: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Return the folder of the result: the workgroup's where it insists, else the request's."""
+    own = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
+    asked = (request.get("ResultConfiguration") or {}).get("OutputLocation")
+    output = (own or asked) if settings.get("EnforceWorkGroupConfiguration", False) else (asked or own)
+    if not output:
+        raise ServiceError(
+            "InvalidRequestException",
+            "No output location provided. An output location is required either through the Workgroup result "
+            "configuration setting or as an API input.",
+        )
+    return str(output).rstrip("/") + "/"
+
+
+def _place(request: dict[str, Any]) -> int:
+    token = request.get("NextToken") or "0"
+    if not token.isdecimal():
+        raise ServiceError("InvalidRequestException", f"NextToken {token!r} is not one that this operation gave")
+    return int(token)

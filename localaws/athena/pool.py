@@ -1,0 +1,120 @@
+"""A few worker processes: statements run beside each other and never in the server that everything else needs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from localaws.athena.statements import Statement
+from tapeline import local
+
+SIZE = 4
+"""Statements at a time; further ones wait, as in Athena when the account's limit is reached."""
+
+STATEMENTS_PER_WORKER = 200
+"""After which a worker is replaced, so that what its libraries keep does not add up."""
+
+_ANSWER_BYTES = 16 * 1024 * 1024
+
+
+class Worker:
+    """One process, and how many statements it has run."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.statements = 0
+
+    async def run(self, statement: Statement) -> dict[str, Any] | None:
+        """Return the worker's answer, or None if it died."""
+        self.statements += 1
+        assert self.process.stdin and self.process.stdout  # noqa: S101 (they are pipes, see `Pool._worker`)
+        try:
+            self.process.stdin.write(json.dumps(asdict(statement)).encode() + b"\n")
+            await self.process.stdin.drain()
+            line = await self.process.stdout.readline()
+        except (ConnectionError, ValueError):
+            return None
+        return json.loads(line) if line.endswith(b"\n") else None
+
+
+class Pool:
+    """Runs statements in worker processes.
+
+    Parameters
+    ----------
+    folder : Path
+        State folder of the local AWS.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "athena"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+            "TAPELINE_HOME": str(folder),
+            "TAPELINE_PORT": str(local.port()),
+        }
+        self._places = asyncio.Semaphore(SIZE)
+        self._idle: list[Worker] = []
+        self._running: dict[str, Worker] = {}
+
+    async def start(self) -> None:
+        """Have one worker ready for the first query."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(self._folder / "scratch", ignore_errors=True)
+        self._idle.append(await self._worker())
+
+    async def stop(self) -> None:
+        """End all workers."""
+        for worker in [*self._idle, *self._running.values()]:
+            await _end(worker)
+        self._idle.clear()
+
+    async def run(self, statement: Statement, started: Callable[[], bool]) -> dict[str, Any] | None:
+        """Run a statement when there is a place; `started` says whether it is still wanted.
+
+        Returns
+        -------
+        dict or None
+            The worker's answer; None if it was stopped or died.
+        """
+        async with self._places:
+            if not started():
+                return None
+            worker = self._idle.pop() if self._idle else await self._worker()
+            self._running[statement.id] = worker
+            try:
+                answer = await worker.run(statement)
+            finally:
+                del self._running[statement.id]
+            if answer is None or worker.statements >= STATEMENTS_PER_WORKER:
+                await _end(worker)
+            else:
+                self._idle.append(worker)
+            return answer
+
+    def cancel(self, number: str) -> None:
+        """Stop a statement at once, if it runs."""
+        if worker := self._running.get(number):
+            worker.process.kill()
+
+    async def _worker(self) -> Worker:
+        with (self._folder / "workers.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "localaws.athena.worker",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+                env=self._environment, limit=_ANSWER_BYTES,
+            )  # fmt: skip
+        return Worker(process)
+
+
+async def _end(worker: Worker) -> None:
+    if worker.process.returncode is None:
+        worker.process.kill()
+    await worker.process.wait()

@@ -1,0 +1,76 @@
+"""A process that runs statements, one at a time: `python -m localaws.athena.worker`.
+
+It reads statements as lines of JSON and answers each with one; it ends when its input does. Whoever wants a statement
+stopped ends the process, which leaves nothing half done: results are uploaded whole, and Iceberg commits are one swap.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.utils import parse_timestamp
+
+from localaws.athena.engine import Engine
+from localaws.athena.errors import QueryError, ScanLimitError
+from localaws.athena.statements import Statement
+from tapeline import local
+from tapeline.aws.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints must not be taken for an answer
+    home = local.home()
+    files = home / "aws" / "s3" / local.ACCOUNT_ID
+    engine = Engine(_session(), files, home / "athena" / "scratch" / str(os.getpid()))
+    for line in sys.stdin:
+        document = json.loads(line)
+        document["parameters"] = tuple(document["parameters"])
+        print(json.dumps(_answer(engine, Statement(**document))), file=answers, flush=True)
+
+
+def _session() -> Session:
+    """Return a session whose clients read the times of a long listing quickly: botocore's own way takes longer than the rest."""
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
+    signer = local.credentials()
+    boto_session = boto3.Session(signer.access_key_id, signer.secret_access_key, None, local.REGION, core)
+    config = Config(retries={"mode": "standard", "total_max_attempts": 5}, proxies={}, max_pool_connections=16)
+    return Session("local", boto_session, config, local.endpoint())
+
+
+def _read_time(value: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return parse_timestamp(value)
+
+
+def _answer(engine: Engine, statement: Statement) -> dict[str, Any]:
+    try:
+        return {"state": "SUCCEEDED", "outcome": asdict(engine.execute(statement))}
+    except ScanLimitError as error:
+        return {"state": "CANCELLED", "reason": str(error), "scanned": error.scanned}
+    except QueryError as error:
+        return {"state": "FAILED", "reason": str(error), "category": error.category, "kind": error.kind}
+    except Exception as error:
+        logger.exception("statement %s failed", statement.id)
+        reason = f"GENERIC_INTERNAL_ERROR: {type(error).__name__}: {error}"
+        return {"state": "FAILED", "reason": reason, "category": 1, "kind": 233}
+
+
+if __name__ == "__main__":
+    main()

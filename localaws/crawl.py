@@ -1,0 +1,367 @@
+"""One crawl of a Glue crawler, as a process of its own: `python -m localaws.crawl NAME CRAWL_ID`.
+
+It works under the crawler's role and through the public APIs: it lists the targets, reads what is new, infers columns,
+creates or updates tables and partitions, and says in the log group `/aws-glue/crawlers` what changed. Its last line of
+output is the result as JSON; ended early, it has changed nothing by halves that the next crawl would not complete.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from localaws.crawl_schema import Schema, merge, read_object, to_glue
+from tapeline import local
+from tapeline.aws.session import Session, session
+
+LOG_GROUP = "/aws-glue/crawlers"
+_JSON_FORMATS = {
+    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
+    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+    "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+}
+
+
+@dataclass(slots=True)
+class Found:
+    """What one target holds.
+
+    Attributes
+    ----------
+    schema : Schema
+        Types of all columns.
+    partitions : dict
+        Location of each partition by its values, of `keys`.
+    skipped : list of str
+        Objects that hold no JSON lines.
+    """
+
+    schema: Schema = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
+    partitions: dict[tuple[str, ...], str] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    files: int = 0
+    records: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Changes:
+    """What the crawl changed in the catalog, as messages and as the counts that GetCrawlerMetrics gives."""
+
+    messages: list[str] = field(default_factory=list)
+    tables_created: list[str] = field(default_factory=list)
+    tables_updated: list[str] = field(default_factory=list)
+    partitions_created: list[str] = field(default_factory=list)
+
+
+class Crawl:
+    """One crawl.
+
+    Parameters
+    ----------
+    crawler : dict
+        The crawler as GetCrawler describes it.
+    aws : Session
+        Clients under the crawler's role.
+    memory : Path
+        File that remembers what unchanged objects held, so that a crawl reads only new ones.
+    """
+
+    def __init__(self, crawler: dict[str, Any], aws: Session, memory: Path) -> None:
+        self._crawler = crawler
+        self._glue: Any = aws.client("glue")
+        self._s3: Any = aws.client("s3")
+        self._memory = memory
+        self._seen: dict[str, dict[str, Any]] = json.loads(memory.read_text()) if memory.exists() else {}
+        self._current: dict[str, dict[str, Any]] = {}
+        self.changes = Changes()
+
+    def run(self) -> None:
+        """Crawl every target."""
+        targets = self._crawler.get("Targets") or {}
+        for target in targets.get("S3Targets") or []:
+            self._crawl_path(target["Path"].rstrip("/") + "/", target.get("Exclusions") or [])
+        for target in targets.get("CatalogTargets") or []:
+            for name in target["Tables"]:
+                table = self._glue.get_table(DatabaseName=target["DatabaseName"], Name=name)["Table"]
+                found = self._find(table["StorageDescriptor"]["Location"].rstrip("/") + "/", [])
+                self._update(target["DatabaseName"], table, found)
+        self._memory.parent.mkdir(parents=True, exist_ok=True)
+        self._memory.write_text(json.dumps(self._current))
+
+    # Reading
+
+    def _find(self, location: str, exclusions: list[str]) -> Found:
+        """List a location and infer what its objects have in common."""
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        found = Found()
+        folders: dict[tuple[str, ...], str] = {}
+        with ThreadPoolExecutor(8) as pool:
+            listed = [
+                item for item in self._list(bucket, prefix) if not _is_excluded(item["Key"][len(prefix) :], exclusions)
+            ]
+            contents = pool.map(lambda item: self._read(bucket, item), listed)
+            for item, content in zip(listed, contents, strict=True):
+                self._current[f"s3://{bucket}/{item['Key']}"] = content
+                if content["schema"] is None:
+                    found.skipped.append(f"s3://{bucket}/{item['Key']}")
+                    continue
+                found.schema = merge(found.schema, content["schema"])
+                found.files, found.records, found.size = (
+                    found.files + 1,
+                    found.records + content["records"],
+                    found.size + item["Size"],
+                )
+                parts = item["Key"][len(prefix) :].split("/")[:-1]
+                folders[tuple(parts)] = f"s3://{bucket}/{prefix}" + "".join(part + "/" for part in parts)
+        if len({len(parts) for parts in folders}) == 1 and next(iter(folders)):
+            found.keys = [
+                _key_name(place, {parts[place] for parts in folders}) for place in range(len(next(iter(folders))))
+            ]
+            found.partitions = {
+                tuple(part.partition("=")[2] or part for part in parts): url for parts, url in folders.items()
+            }
+        return found
+
+    def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                if item["Size"] and not re.search(r"/[_.]", "/" + item["Key"][len(prefix) :]):
+                    yield item
+
+    def _read(self, bucket: str, item: dict[str, Any]) -> dict[str, Any]:
+        known = self._seen.get(f"s3://{bucket}/{item['Key']}")
+        if known and known["etag"] == item["ETag"]:
+            return known
+        body = self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+        schema, records = read_object(body)
+        return {"etag": item["ETag"], "schema": schema, "records": records}
+
+    # The catalog
+
+    def _crawl_path(self, location: str, exclusions: list[str]) -> None:
+        found = self._find(location, exclusions)
+        database = self._crawler["DatabaseName"]
+        name = (self._crawler.get("TablePrefix") or "") + _table_name(location)
+        if not found.files:
+            self._report(found)
+            return
+        try:
+            table = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
+        except self._glue.exceptions.EntityNotFoundException:
+            self._create(database, name, location, found)
+        else:
+            self._update(database, table, found)
+
+    def _create(self, database: str, name: str, location: str, found: Found) -> None:
+        columns = [
+            {"Name": column, "Type": to_glue(kind)} for column, kind in found.schema.items() if column not in found.keys
+        ]
+        serde = {**_JSON_FORMATS["SerdeInfo"], "Parameters": {"paths": ",".join(sorted(found.schema))}}  # type: ignore[dict-item]
+        definition = {
+            "Name": name,
+            "TableType": "EXTERNAL_TABLE",
+            "Parameters": {
+                "classification": "json",
+                "typeOfData": "file",
+                "compressionType": "gzip",
+                **self._statistics(found),
+            },
+            "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
+            "StorageDescriptor": {
+                **_JSON_FORMATS,
+                "SerdeInfo": serde,
+                "Columns": columns,
+                "Location": location,
+                "Compressed": True,
+            },
+        }
+        self._glue.create_table(DatabaseName=database, TableInput=definition)
+        self.changes.tables_created.append(f"{database}.{name}")
+        self.changes.messages.append(
+            f"INFO : Created table {name} in database {database} with columns {_shown(columns)}"
+        )
+        self._add_partitions(database, definition, found)
+        self._report(found)
+
+    def _update(self, database: str, table: dict[str, Any], found: Found) -> None:
+        """Add what is new; a column keeps its type unless it has to grow, and never shrinks."""
+        name, columns = table["Name"], table["StorageDescriptor"]["Columns"]
+        keys = [key["Name"] for key in table.get("PartitionKeys") or []]
+        policy = (self._crawler.get("SchemaChangePolicy") or {}).get("UpdateBehavior", "UPDATE_IN_DATABASE")
+        added = [
+            {"Name": column, "Type": to_glue(kind)}
+            for column, kind in found.schema.items()
+            if column not in keys and column not in {item["Name"].lower() for item in columns}
+        ]
+        grown = [] if _merges_new_columns_only(self._crawler) else _grown(columns, found.schema)
+        if (added or grown) and policy == "UPDATE_IN_DATABASE":
+            types = {item["Name"]: item["Type"] for item in grown}
+            kept = [{**item, "Type": types.get(item["Name"], item["Type"])} for item in columns]
+            table["StorageDescriptor"]["Columns"] = kept + added
+            table["Parameters"] = {**(table.get("Parameters") or {}), **self._statistics(found)}
+            self._glue.update_table(DatabaseName=database, TableInput=_as_input(table))
+            self.changes.tables_updated.append(f"{database}.{name}")
+        elif added or grown:
+            self.changes.messages.append(f"WARN : Table {name} is left as it is, by UpdateBehavior {policy}")
+        for word, listed in (("New column", added), ("Wider column", grown)):
+            self.changes.messages += [f"INFO : {word} {item['Name']} {item['Type']} in table {name}" for item in listed]
+        if keys == found.keys:
+            self._add_partitions(database, table, found)
+        elif found.files:
+            self.changes.messages.append(
+                f"ERROR : Folders give the keys {found.keys}, table {name} has {keys}: no partition was added"
+            )
+        self._report(found)
+
+    def _add_partitions(self, database: str, table: dict[str, Any], found: Found) -> None:
+        name = table["Name"]
+        pages = self._glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=name)
+        existing = {
+            tuple(item["Values"]): item.get("StorageDescriptor", {}).get("Location", "")
+            for page in pages
+            for item in page["Partitions"]
+        }
+        new = {values: url for values, url in found.partitions.items() if values not in existing}
+        inputs = [
+            {
+                "Values": list(values),
+                "StorageDescriptor": {**table["StorageDescriptor"], "Location": url},
+                "Parameters": {"classification": "json"},
+            }
+            for values, url in sorted(new.items())
+        ]
+        for start in range(0, len(inputs), 100):
+            self._glue.batch_create_partition(
+                DatabaseName=database, TableName=name, PartitionInputList=inputs[start : start + 100]
+            )
+        if new:
+            self.changes.partitions_created += ["/".join(values) for values in sorted(new)]
+            listed = [list(values) for values in sorted(new)]
+            self.changes.messages.append(f"INFO : Created partitions with values {listed} for table {name}")
+        for values in sorted(existing.keys() - found.partitions.keys()):
+            self.changes.messages.append(
+                f"WARN : Partition {list(values)} of table {name} has no objects; DeleteBehavior LOG keeps it"
+            )
+
+    def _statistics(self, found: Found) -> dict[str, str]:
+        average = found.size // max(1, found.records)
+        counts = {
+            "objectCount": found.files,
+            "recordCount": found.records,
+            "sizeKey": found.size,
+            "averageRecordSize": average,
+        }
+        return {"UPDATED_BY_CRAWLER": self._crawler["Name"], **{key: str(count) for key, count in counts.items()}}
+
+    def _report(self, found: Found) -> None:
+        self.changes.messages.append(
+            f"INFO : Read {found.files} files with {found.records} records, {found.size} bytes"
+        )
+        self.changes.messages += [f"WARN : {url} is skipped: it holds no JSON lines" for url in found.skipped]
+
+
+def _is_excluded(path: str, patterns: list[str]) -> bool:
+    """Whether a glob pattern of the target excludes the path; `**` crosses folders, `*` does not."""
+    for pattern in patterns:
+        expression = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+        if re.fullmatch(expression, path):
+            return True
+    return False
+
+
+def _key_name(place: int, folders: set[str]) -> str:
+    names = {folder.partition("=")[0] for folder in folders if "=" in folder}
+    return names.pop().lower() if len(names) == 1 and all("=" in folder for folder in folders) else f"partition_{place}"
+
+
+def _table_name(location: str) -> str:
+    return re.sub(r"[^a-z0-9_]", "_", location.rstrip("/").rpartition("/")[2].lower())
+
+
+def _merges_new_columns_only(crawler: dict[str, Any]) -> bool:
+    output = json.loads(crawler.get("Configuration") or "{}").get("CrawlerOutput") or {}
+    return (output.get("Tables") or {}).get("AddOrUpdateBehavior") == "MergeNewColumns"
+
+
+def _grown(columns: list[dict[str, str]], schema: Schema) -> list[dict[str, str]]:
+    grown = []
+    for column in columns:
+        found = schema.get(column["Name"].lower())
+        wider = to_glue(merge({"": column["Type"]}, {"": found})[""]) if found is not None else column["Type"]
+        if wider != column["Type"] and "<" not in wider + column["Type"]:
+            grown.append({"Name": column["Name"], "Type": wider})
+    return grown
+
+
+def _as_input(table: dict[str, Any]) -> dict[str, Any]:
+    keys = ("Name", "Description", "Owner", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
+    return {key: table[key] for key in keys if table.get(key)}
+
+
+def _shown(columns: list[dict[str, str]]) -> str:
+    return ", ".join(f"{column['Name']} {column['Type']}" for column in columns)
+
+
+def under_role(role: str, crawler: str) -> Session:
+    """Return clients that have the crawler's role, as Glue's own have."""
+    arn = role if role.startswith("arn:") else f"arn:aws:iam::{local.ACCOUNT_ID}:role/{role}"
+    owner = session("local")
+    keys = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
+    boto_session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], local.REGION)
+    return Session("local", boto_session, Config(retries={"mode": "standard"}, proxies={}), local.endpoint())
+
+
+def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
+    """Write messages to the crawlers' log group."""
+    for call, names in ((logs.create_log_group, {}), (logs.create_log_stream, {"logStreamName": stream})):
+        try:
+            call(logGroupName=LOG_GROUP, **names)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            continue
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": f"[{crawl}] {message}"} for message in messages]
+    logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)
+
+
+def main(name: str, number: str) -> None:
+    """Run a crawl and print its result."""
+    crawler = session("local").client("glue").get_crawler(Name=name)["Crawler"]
+    aws = under_role(crawler["Role"], name) if crawler.get("Role") else session("local")
+    crawl = Crawl(crawler, aws, local.home() / "crawlers" / f"{name}-objects.json")
+    started, error = time.monotonic(), ""
+    try:
+        crawl.run()
+    except Exception as problem:  # noqa: BLE001 (whatever it is, the crawl has failed for that reason)
+        error = f"{type(problem).__name__}: {problem}"
+    changes = crawl.changes
+    print(json.dumps({"state": "STOPPING"}), flush=True)
+    ending = f"ERROR : {error}" if error else f"BENCHMARK : Finished after {time.monotonic() - started:.1f} seconds"
+    log(
+        aws.client("logs"),
+        name,
+        number,
+        [f"BENCHMARK : Running Start Crawl for Crawler {name}", *changes.messages, ending],
+    )
+    document = {
+        "error": error,
+        "tables_created": changes.tables_created,
+        "tables_updated": changes.tables_updated,
+        "partitions_created": changes.partitions_created,
+    }
+    print(json.dumps(document), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
