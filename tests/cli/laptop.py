@@ -1,0 +1,102 @@
+"""Everything that `tapeline up` runs, in a state folder and on a port of its own, and the command to talk to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from localaws.testing import free_port
+from tapeline.aws import stack, status
+from tapeline.aws.session import Session, session
+
+COMMAND = [sys.executable, "-m", "tapeline.cli"]
+
+
+class Laptop:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port = free_port()
+        self.environment = {**os.environ, "TAPELINE_HOME": str(home), "TAPELINE_PORT": str(self.port)}
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*COMMAND, *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+            **more,
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def aws(self) -> Session:
+        return session("local")
+
+    def pid(self, name: str) -> int:
+        return int(json.loads((self.home / "run" / f"{name}.pid").read_text())["pid"])
+
+    def supervisor_pid(self) -> int:
+        return int((self.home / "run" / "supervisord.lock").read_text())
+
+    def lambda_pids(self) -> list[int]:
+        return [child.pid for child in psutil.Process(self.pid("delivery")).children()]
+
+    def kill(self, *pids: int) -> datetime:
+        """Kill without warning; return when."""
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        return datetime.now(UTC)
+
+    def await_quote(self, since: datetime) -> None:
+        """Wait until a quote that the producer got after a moment is stored."""
+
+        def is_stored() -> bool:
+            with suppress(Exception):  # whatever was killed is on its way up
+                outputs = stack.outputs(self.aws())
+                return status.newest_since(self.aws(), outputs, since) is not None
+            return False
+
+        await_(is_stored, "a quote newer than the kill")
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that belongs to this state folder, by its command line or its environment."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                words = [*process.cmdline(), process.environ().get("TAPELINE_HOME", "")]
+                if process.pid != os.getpid() and any(word.startswith(str(self.home)) for word in words):
+                    found.append(process)
+        return found
+
+
+def await_(is_so: Callable[[], bool], what: str, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+        time.sleep(0.2)

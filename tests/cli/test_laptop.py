@@ -1,0 +1,218 @@
+"""The whole laptop: up, what runs and what it answers, everything killed in turn, down. The tests are one story."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapeline import local
+from tapeline.aws import stack
+from tapeline.aws.session import session
+
+from .laptop import Laptop
+
+PACE = ("--every", "0.2", "--symbols", "AAPL,MSFT,KO")
+
+
+@pytest.fixture(scope="module")
+def running(laptop: Laptop) -> Laptop:
+    up = laptop.run("up", "--detach", *PACE)
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "Quotes flow" in up.stdout
+    assert f"http://127.0.0.1:{laptop.port}" in up.stdout
+    return laptop
+
+
+def test_nothing_is_said_to_run_before_up_and_commands_say_how_to_start(laptop: Laptop) -> None:
+    status, tail = laptop.run("status"), laptop.run("tail")
+
+    assert status.returncode == tail.returncode == 1
+    assert "not running" in status.stdout
+    assert tail.stderr.count("\n") == 1
+    assert "make run" in tail.stderr
+    assert laptop.run("down").stdout == "Nothing was running.\n"
+
+
+def test_up_names_a_port_that_is_taken(laptop: Laptop) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+
+        up = laptop.run("up", "--detach", "--port", str(port))
+
+    assert up.returncode == 1
+    assert f"port {port} on 127.0.0.1 cannot be used" in up.stderr
+    assert "--port" in up.stderr
+    assert not laptop.processes()
+
+
+def test_every_part_is_up_and_green(running: Laptop) -> None:
+    status = running.run("status", "--json")
+    page = json.loads(status.stdout)
+
+    colours = {light["name"]: light["colour"] for light in page["lights"]}
+    parts = ("localaws", "delivery", "producer", "stream", "function stock-market-stream-processor")
+    assert [colours[part] for part in parts] == ["green"] * len(parts)
+    assert {quote["symbol"] for quote in page["newest"]} == {"AAPL", "MSFT", "KO"}
+    assert (status.returncode == 0) == page["green"]
+
+
+def test_a_second_up_says_that_one_runs(running: Laptop) -> None:
+    up = running.run("up")
+
+    assert up.returncode == 1
+    assert "already running" in up.stderr
+    assert "tapeline down" in up.stderr
+
+
+def test_the_producer_may_write_to_the_stream_and_nothing_else(running: Laptop) -> None:
+    signer = local.Credentials(**json.loads((running.home / "producer.json").read_text()))
+    producer = session("local", signer)
+
+    assert producer.client("sts").get_caller_identity()["Arn"].endswith(":user/tapeline-producer")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        producer.client("dynamodb").list_tables()
+    environment = json.loads((running.home / "run" / "producer.json").read_text())["environment"]
+    assert environment["AWS_ACCESS_KEY_ID"] == signer.access_key_id
+    for secret in ("producer.json", "credentials.json", "run/producer.json"):
+        assert (running.home / secret).stat().st_mode & 0o077 == 0, secret
+
+
+def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
+    tail = running.start("tail", "AAPL", "--json")
+    assert tail.stdout is not None
+    quotes = [json.loads(tail.stdout.readline()) for _ in range(3)]
+    tail.send_signal(signal.SIGINT)
+
+    assert tail.wait(timeout=20) == 0
+    assert {quote["symbol"] for quote in quotes} == {"AAPL"}
+    assert sorted(quotes, key=lambda quote: quote["timestamp"]) == quotes
+    assert isinstance(quotes[0]["price"], float)
+
+
+def test_a_subscriber_is_told_where_to_confirm(running: Laptop) -> None:
+    said = running.run("subscribe", "reader@example.com")
+
+    assert said.returncode == 0
+    assert f"http://127.0.0.1:{running.port}/" in said.stdout
+    assert running.run("subscribe", "nobody").returncode == 2
+
+
+def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: Laptop, tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    rows = [f"TSLA,2026-03-12T14:{minute:02}:00Z,10,12,9,{10 + minute % 3},100\n" for minute in range(60)]
+    bars.write_text("symbol,timestamp,open,high,low,close,volume\n" + "".join(rows))
+
+    first, second = (running.json("replay", str(bars), "--speed", "max") for _ in range(2))
+    result = running.json("reconcile", "--wait", "60")
+
+    assert first["sent"] == second["sent"] == 60
+    assert result["agrees"]
+    assert result["counts"]["accepted_quotes"] - result["counts"]["accepted_keys"] == 60
+    table = stack.outputs(running.aws()).table_name
+    answer = (
+        running.aws()
+        .client("dynamodb")
+        .query(
+            TableName=table,
+            Select="COUNT",
+            KeyConditionExpression="symbol = :s",
+            ExpressionAttributeValues={":s": {"S": "TSLA"}},
+        )
+    )
+    assert answer["Count"] == 60
+
+
+def test_a_file_that_is_none_is_one_line_and_exit_code_1(running: Laptop, tmp_path: Path) -> None:
+    said = running.run("replay", str(tmp_path / "absent.parquet"))
+
+    assert said.returncode == 1
+    assert said.stderr.startswith("Error: ")
+    assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("victim", ["producer", "functions", "delivery", "localaws"])
+def test_what_is_killed_comes_back_and_nothing_is_lost(running: Laptop, victim: str) -> None:
+    pids = running.lambda_pids() if victim == "functions" else [running.pid(victim)]
+    assert pids
+
+    killed_at = running.kill(*pids)
+    running.await_quote(since=killed_at)
+    result = running.run("reconcile", "--wait", "90")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    if victim == "localaws":
+        assert "killed" in (running.home / "aws" / "last-start.txt").read_text()
+
+
+def test_a_killed_supervisord_leaves_orphans_which_the_next_up_ends(running: Laptop) -> None:
+    running.kill(running.supervisor_pid())
+    orphans = [running.pid(name) for name in ("localaws", "delivery", "producer")]
+    status = running.run("status")
+    assert status.returncode == 1
+    assert "left localaws, delivery, producer running unwatched" in status.stdout
+
+    began = datetime.now(UTC)
+    up = running.run("up", "--detach", *PACE)
+
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "Ended what a killed run had left" in up.stdout
+    assert "Found earlier data" in up.stdout
+    assert not any(_lives(pid) for pid in orphans)
+    running.await_quote(since=began)
+    assert running.run("reconcile", "--wait", "90").returncode == 0
+
+
+def test_reconcile_names_an_item_that_vanished_and_exits_1(running: Laptop) -> None:
+    table = stack.outputs(running.aws()).table_name
+    key = {"symbol": {"S": "TSLA"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
+    dynamodb = running.aws().client("dynamodb")
+    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
+    dynamodb.delete_item(TableName=table, Key=key)
+
+    said = running.run("reconcile", "--wait", "5")
+    dynamodb.put_item(TableName=table, Item=item)
+
+    assert said.returncode == 1
+    assert "TSLA 2026-03-12T14:30:00Z" in said.stdout
+    assert running.run("reconcile", "--wait", "60").returncode == 0
+
+
+def test_down_leaves_no_process_and_the_data(running: Laptop) -> None:
+    assert running.run("down").stdout == "Stopped. The data is kept.\n"
+
+    assert running.processes() == []
+
+
+def test_ctrl_c_stops_a_run_in_the_foreground_without_a_trace(laptop: Laptop) -> None:
+    up = laptop.start("up", *PACE)
+    assert up.stdout is not None
+    lines = []
+    for line in up.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    assert any("Found earlier data" in line for line in lines)
+
+    laptop.kill(laptop.pid("producer"))
+    assert any("producer had died and runs again" in line for line in up.stdout)
+    up.send_signal(signal.SIGINT)
+
+    assert up.wait(timeout=100) == 0
+    assert laptop.processes() == []
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
