@@ -32,7 +32,7 @@ def test_a_file_opens_with_purpose_grain_and_cost(file: SqlFile) -> None:
 def test_a_file_reads_the_tables_it_names(file: SqlFile) -> None:
     body = "\n".join(line for line in file.text.splitlines() if not line.startswith("--"))
     tables = {*CURATED, *(f"{table}_staging" for table in CURATED), "stock_data_table", "trading_sessions"}
-    read = tables & set(re.findall(r"(?:FROM|JOIN) (\w+)", body))
+    read = tables & set(re.findall(r"(?:FROM|JOIN|OPTIMIZE|VACUUM) (\w+)", body))
     own = set(re.findall(r"MERGE INTO (\w+)", body))
     named = tables & set(re.findall(r"\w+", file.header.get("Source", "")))
     assert read - own == named

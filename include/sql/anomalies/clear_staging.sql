@@ -1,0 +1,7 @@
+-- Forget what was staged for anomalies over thirty days ago; it is published or was refused.
+-- Grain: none.
+-- Source: anomalies_staging.
+-- Cost: curated, kilobytes.
+-- Rerun: any number of times.
+DELETE FROM anomalies_staging
+WHERE session < DATE_ADD('day', -30, CURRENT_DATE)

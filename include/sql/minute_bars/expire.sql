@@ -1,0 +1,6 @@
+-- Drop the versions of minute_bars that are over five days old, Athena's default, and the files that only they need.
+-- Grain: none.
+-- Source: minute_bars.
+-- Cost: nothing is scanned.
+-- Rerun: any number of times. FOR TIMESTAMP AS OF reaches back no further than this.
+VACUUM minute_bars
