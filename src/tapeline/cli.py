@@ -68,6 +68,10 @@ def _common() -> None:
 
 @cli.command("up")
 def start(
+    producer_options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- OPTIONS]", help="For the source: see `python -m producer yahoo --help`."),
+    ] = None,
     source: Annotated[str, typer.Option(help="`simulated`, `yahoo` (polls) or `yahoo-stream`.")] = "simulated",
     symbols: Annotated[str, typer.Option(help="Tickers with commas between, such as AAPL,MSFT.")] = "",
     every: Annotated[
@@ -86,8 +90,10 @@ def start(
     """
     if source not in up.SOURCES:
         raise typer.BadParameter(f"expected one of {', '.join(up.SOURCES)}, found {source!r}", param_hint="--source")
+    if every is not None and source == "yahoo-stream":
+        raise typer.BadParameter("yahoo-stream sends when Yahoo does; drop it", param_hint="--every")
     up.choose_port(port)
-    options = up.Options(source, symbols, every, subscribe, _parameters(settings))
+    options = up.Options(source, symbols, every, subscribe, producer_options or (), _parameters(settings))
     up.Laptop(console).up(options, detach=detach)
 
 

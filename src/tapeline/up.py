@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,6 +64,8 @@ class Options:
         Seconds between two quotes of a symbol, or between two polls; None for the source's own.
     subscribe : str
         An address that gets alerts; empty for none.
+    producer : sequence of str
+        Further options of the source, as `python -m producer SOURCE --help` lists them.
     parameters : dict of str to str
         Parameters of the template.
     """
@@ -72,6 +74,7 @@ class Options:
     symbols: str = ""
     every: float | None = None
     subscribe: str = ""
+    producer: Sequence[str] = ()
     parameters: dict[str, str] | None = None
 
 
@@ -82,6 +85,7 @@ def programs(options: Options) -> list[Program]:
         producer += ["--symbols", options.symbols]
     if options.every is not None:
         producer += ["--every", f"{options.every:g}"]
+    producer += options.producer
     return [
         Program(LOCAL_AWS, [sys.executable, "-m", "localaws"], priority=100, stop_seconds=90),  # it saves its state
         Program("delivery", [sys.executable, "-m", "localaws.delivery"], priority=200, stop_seconds=45),

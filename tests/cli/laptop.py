@@ -38,7 +38,6 @@ class Laptop:
             text=True,
             timeout=180,
             check=False,
-            **more,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

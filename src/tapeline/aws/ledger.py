@@ -57,6 +57,10 @@ CREATE VIEW in_raw_zone_but_not_stored AS
         SELECT 1 FROM stored AS s
         WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp AND s.figures = a.figures);
 
+CREATE VIEW counted AS  -- without what came in while we counted
+    SELECT symbol, timestamp FROM raw AS a WHERE NOT recent OR EXISTS (
+        SELECT 1 FROM stored AS s WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp);
+
 CREATE VIEW newest AS
     SELECT symbol, timestamp FROM (
         SELECT symbol, timestamp, row_number() OVER (
@@ -184,7 +188,7 @@ class Ledger:
             ),
             refused_records=self._number("SELECT count(*) FROM accepted WHERE reason IS NOT NULL"),
             stored_quotes=self._number("SELECT count(*) FROM stored"),
-            raw_quotes=self._number("SELECT count(*) FROM (SELECT DISTINCT symbol, timestamp FROM raw)"),
+            raw_quotes=self._number("SELECT count(*) FROM (SELECT DISTINCT symbol, timestamp FROM counted)"),
             expired_quotes=self._number("SELECT count(*) FROM raw WHERE expired"),
             rejected=dict(self._select("SELECT reason, count(*) FROM rejected GROUP BY reason ORDER BY reason")),
         )
