@@ -96,7 +96,7 @@ class Athena:
             output=output,
             workgroup=workgroup,
             parameters=tuple(request.get("ExecutionParameters") or ()),
-            scan_limit=settings.get("BytesScannedCutoffPerQuery"),
+            scan_limit=int(settings.get("BytesScannedCutoffPerQuery") or 0) or None,
         )
         task = asyncio.create_task(self._run(execution, statement))
         self._tasks.add(task)
