@@ -158,6 +158,15 @@ def latest_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) ->
     return found
 
 
+def time_zone(exchange: str = NEW_YORK_STOCK_EXCHANGE) -> str:
+    """Return the IANA name of the exchange's time zone.
+
+    >>> time_zone()
+    'America/New_York'
+    """
+    return str(_calendar(exchange).tz)
+
+
 def _nearest(day: date, step: timedelta, exchange: str) -> Session:
     day += step
     while not is_session(day, exchange):

@@ -10,6 +10,7 @@ USING (
     params AS (
         SELECT
             DATE '2026-03-12' AS session,  -- the session to search
+            '9999-12-31T00:00:00Z' AS ingested_until,  -- quotes that came later are left for the next run
             5.0 AS threshold_pct  -- a move is above this many per cent of the previous close; the stream's own is 5
     ),
 
@@ -23,7 +24,9 @@ USING (
             raw_quotes.volume
         FROM stock_data_table AS raw_quotes
         CROSS JOIN params
-        WHERE raw_quotes.dt = CAST(params.session AS varchar)
+        WHERE
+            raw_quotes.dt = CAST(params.session AS varchar)
+            AND raw_quotes.ingested_at <= params.ingested_until
     ),
 
     copies AS (

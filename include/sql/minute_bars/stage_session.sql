@@ -8,7 +8,9 @@ USING (
     WITH
 
     params AS (
-        SELECT DATE '2026-03-12' AS session  -- the session to compute
+        SELECT
+            DATE '2026-03-12' AS session,  -- the session to compute
+            '9999-12-31T00:00:00Z' AS ingested_until  -- quotes that came later are left for the next run
     ),
 
     asked_session AS (
@@ -33,7 +35,9 @@ USING (
             raw_quotes.volume
         FROM stock_data_table AS raw_quotes
         CROSS JOIN params
-        WHERE raw_quotes.dt = CAST(params.session AS varchar)
+        WHERE
+            raw_quotes.dt = CAST(params.session AS varchar)
+            AND raw_quotes.ingested_at <= params.ingested_until
     ),
 
     copies AS (
