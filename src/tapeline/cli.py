@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
 from rich.console import Console
 from rich.markup import escape
 
@@ -341,6 +348,12 @@ def app() -> None:
     """Run the command line; what a user can mend is one red line, anything else a traceback worth a report."""
     try:
         cli()
+    except NoRegionError:
+        _fail(
+            "no AWS region is set: export AWS_DEFAULT_REGION, such as us-east-1, or choose a profile with AWS_PROFILE"
+        )
+    except (NoCredentialsError, PartialCredentialsError):
+        _fail("no AWS credentials are found: choose a profile with AWS_PROFILE, or sign in with `aws configure sso`")
     except EndpointConnectionError as error:
         _fail(f"{error}. Is it running, and is the network there?")
     except ClientError as error:
