@@ -65,7 +65,7 @@ def athena_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaLake
         yield filled(AthenaLake(aws, stack.outputs(aws)))
 
 
-@pytest.fixture(params=["duckdb"])
+@pytest.fixture(params=["duckdb", "athena"])
 def lake(request: pytest.FixtureRequest) -> Lake:
     """A lake with both sessions rolled up and 24 sessions of history in daily_summary; tests leave it as it is."""
     found: Lake = request.getfixturevalue("duck_lake" if request.param == "duckdb" else "athena_lake")

@@ -75,7 +75,8 @@ def roll_up(lake: Lake, *days: str) -> None:
 def curated(lake: Lake, table: str, *days: str) -> list[Row]:
     """The rows of some sessions in the order of their keys."""
     wanted = ", ".join(f"DATE '{session}'" for session in days)
-    return lake.run(f"SELECT * FROM {table} WHERE session IN ({wanted}) ORDER BY session, symbol, {KEYS[table]}")
+    key = KEYS[table.removesuffix("_staging")]
+    return lake.run(f"SELECT * FROM {table} WHERE session IN ({wanted}) ORDER BY session, symbol, {key}")
 
 
 class DuckLake:
@@ -126,6 +127,7 @@ class AthenaLake:
         self._quotes: dict[str, list[Quote]] = defaultdict(list)
         self._numbers = count()
         self.object_sizes: dict[str, list[int]] = defaultdict(list)
+        self.scanned_bytes = 0
         for table in CURATED:
             for ddl in ("ddl", "staging_ddl"):
                 self.run(sql.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
@@ -138,13 +140,13 @@ class AthenaLake:
         for day, found in by_day.items():
             self._quotes[day] += found
             self._put(day, found)
-            self.run(f"ALTER TABLE stock_data_table ADD IF NOT EXISTS PARTITION (dt = '{day}')")
 
     def _put(self, day: str, quotes: list[Quote]) -> None:
         body = gzip.compress("".join(quote.to_json() + "\n" for quote in quotes).encode())
         key = f"{RAW_PREFIX}dt={day}/{next(self._numbers):06}.json.gz"
         self._s3.put_object(Bucket=self._outputs.bucket_name, Key=key, Body=body)
         self.object_sizes[day].append(len(body))
+        self.run(f"ALTER TABLE stock_data_table ADD IF NOT EXISTS PARTITION (dt = '{day}')")
 
     def remove(self, day: str, symbol: str) -> None:
         self.clear(day)
@@ -152,7 +154,8 @@ class AthenaLake:
         self._put(day, self._quotes[day])
 
     def clear(self, day: str) -> None:
-        """Remove the day's objects."""
+        """Remove the day's objects and its partition."""
+        self.run(f"ALTER TABLE stock_data_table DROP IF EXISTS PARTITION (dt = '{day}')")
         prefix = f"{RAW_PREFIX}dt={day}/"
         for stored in self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=prefix).get("Contents", []):
             self._s3.delete_object(Bucket=self._outputs.bucket_name, Key=stored["Key"])
@@ -166,6 +169,7 @@ class AthenaLake:
         finished = athena.run(
             self._athena, statement, database=self._outputs.database_name, work_group=self._outputs.work_group_name
         )
+        self.scanned_bytes = finished.scanned_bytes
         columns, rows = athena.results(self._athena, finished)
         names = [column.name for column in columns]
         return [dict(zip(names, row, strict=True)) for row in rows]

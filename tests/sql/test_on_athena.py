@@ -1,0 +1,119 @@
+"""What only the whole way shows: gzip objects, the catalog's partitions, MERGE into Iceberg, pseudo columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from tapeline import sql
+from tests.sql.conftest import SESSIONS, hand_made_quotes
+from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Row, curated, publish, render, roll_up, stage
+
+DAY = "2025-12-02"
+"""A session of the same hours as 2025-11-26, whose quotes are moved here."""
+
+
+@pytest.fixture(scope="module")
+def moved() -> list[Dated]:
+    def move(text: str) -> str:
+        return text.replace("2025-11-26", DAY)
+
+    return [
+        (DAY, replace(quote, timestamp=move(quote.timestamp), ingested_at=move(quote.ingested_at)))
+        for day, quote in hand_made_quotes()
+        if day == "2025-11-26"
+    ]
+
+
+@pytest.fixture
+def day(athena_lake: AthenaLake) -> Iterator[AthenaLake]:
+    """The lake with that day empty, before and after."""
+    yield athena_lake
+    athena_lake.clear(DAY)
+    roll_up(athena_lake, DAY)
+
+
+def everything(lake: AthenaLake | DuckLake) -> dict[str, list[Row]]:
+    return {table: curated(lake, table, DAY) for table in CURATED}
+
+
+def test_a_session_comes_to_the_same_rows_by_any_way(day: AthenaLake, moved: list[Dated]) -> None:
+    at_once = DuckLake()
+    at_once.add(moved)
+    roll_up(at_once, DAY)
+
+    day.add(moved[::2])
+    roll_up(day, DAY)
+    assert everything(day) != everything(at_once)
+    day.add(moved[1::2])
+    roll_up(day, DAY)
+    assert everything(day) == everything(at_once)
+    roll_up(day, DAY)
+    assert everything(day) == everything(at_once)
+
+    day.remove(DAY, "XOM")
+    at_once.remove(DAY, "XOM")
+    roll_up(day, DAY)
+    roll_up(at_once, DAY)
+    assert everything(day) == everything(at_once)
+
+
+def test_a_session_is_replaced_in_one_snapshot_and_the_former_one_stays_readable(
+    day: AthenaLake, moved: list[Dated]
+) -> None:
+    day.add(moved[:5])
+    roll_up(day, DAY)
+    before = everything(day)
+    day.add(moved[5:])
+    stage(day, DAY)
+    assert everything(day) == before
+    count = 'SELECT count(*) AS snapshots, max(committed_at) AS newest FROM "minute_bars$snapshots"'
+    [told] = day.run(count)
+    publish(day, DAY)
+    assert day.run(count)[0]["snapshots"] == told["snapshots"] + 1
+    former = day.run(
+        f"SELECT minute_bars.* FROM minute_bars FOR TIMESTAMP AS OF (TIMESTAMP '{told['newest']}') "
+        f"WHERE session = DATE '{DAY}' ORDER BY session, symbol, minute_utc"
+    )
+    assert former == before["minute_bars"]
+
+
+def test_the_first_ten_rows_are_ten_quotes_as_they_came(athena_lake: AthenaLake) -> None:
+    rows = athena_lake.run(render("first_ten_rows"))
+    sent = {(day, quote.symbol, quote.timestamp, float(quote.price), quote.volume) for day, quote in hand_made_quotes()}
+    assert len(rows) == 10
+    assert {(row["dt"], row["symbol"], row["timestamp"], row["price"], row["volume"]) for row in rows} <= sent
+
+
+def test_files_and_bytes_of_each_partition_are_counted(athena_lake: AthenaLake) -> None:
+    rows = athena_lake.run(render("partition_files", first_session="2025-11-26", last_session="2025-11-28"))
+    assert [(row["dt"], row["files"], row["bytes"], row["records"]) for row in rows] == [
+        (day, 1, athena_lake.object_sizes[day][0], records)
+        for day, records in (("2025-11-26", 22), ("2025-11-27", 1), ("2025-11-28", 10))
+    ]
+
+
+@pytest.mark.parametrize("name", ["latest_quotes", "duplicates_and_late_quotes"])
+def test_a_question_of_one_day_reads_the_files_of_that_day_only(athena_lake: AthenaLake, name: str) -> None:
+    athena_lake.run(render(name, session="2025-11-28"))
+    assert athena_lake.scanned_bytes == sum(athena_lake.object_sizes["2025-11-28"])
+
+
+@pytest.mark.parametrize("name", [file.name for file in sql.catalogue() if file.name.endswith(("compact", "expire"))])
+def test_housekeeping_changes_no_row(athena_lake: AthenaLake, name: str) -> None:
+    table = name.partition("/")[0]
+    before = curated(athena_lake, table, *SESSIONS)
+    athena_lake.run(render(name))
+    assert curated(athena_lake, table, *SESSIONS) == before
+
+
+def test_old_staged_rows_are_forgotten_and_published_ones_kept(athena_lake: AthenaLake) -> None:
+    before = {table: curated(athena_lake, table, *SESSIONS) for table in CURATED}
+    for table in CURATED:
+        athena_lake.run(render(f"{table}/clear_staging"))
+        assert curated(athena_lake, f"{table}_staging", *SESSIONS) == []
+    assert {table: curated(athena_lake, table, *SESSIONS) for table in CURATED} == before
+    for session in SESSIONS:  # as the other tests expect it
+        stage(athena_lake, session)
