@@ -30,6 +30,7 @@ from ministack.services import dynamodb, kinesis
 from msgspec.json import decode, encode
 
 from localaws.extensions import Answer, Handler
+from localaws.packed import PackedList, PackedMap
 
 logger = logging.getLogger("localaws.journal")
 
@@ -71,7 +72,7 @@ class Journal:
 
     def follow(self) -> None:
         """Note each item that the base stores or removes, and commit before each answer of the two services."""
-        dynamodb._set_item = self._noting(dynamodb._set_item)
+        dynamodb._set_item = self._noting(_packing(dynamodb._set_item))
         dynamodb._remove_item = self._noting(dynamodb._remove_item)
         for service in ("kinesis", "dynamodb"):
             base.SERVICE_HANDLERS[service] = self._committing(base.SERVICE_HANDLERS[service])
@@ -102,7 +103,7 @@ class Journal:
         for table_id, table in tables.items():
             rows = self._database.execute("SELECT hash, range, document FROM item WHERE table_id = ?", (table_id,))
             for hash_value, range_value, document in rows:
-                table["items"].setdefault(hash_value, {})[range_value] = decode(document)
+                table["items"].setdefault(hash_value, PackedMap()).put_packed(range_value, document)
             dynamodb._items_replaced(table)
             counts["items"] += table["ItemCount"]
         changes = {arn: scope for scope, arn in _change_streams()}
@@ -168,27 +169,31 @@ class Journal:
 
     def _write_items(self, touched: list[tuple[str, str, str, dict[str, Any]]]) -> None:
         for table_id, hash_value, range_value, table in touched:
-            item = table["items"].get(hash_value, {}).get(range_value)
+            items = table["items"].get(hash_value, {})
+            document = items.packed(range_value) if isinstance(items, PackedMap) else _encoded(items.get(range_value))
             key = (table_id, hash_value, range_value)
-            if item is None:
+            if document is None:
                 self._database.execute("DELETE FROM item WHERE table_id = ? AND hash = ? AND range = ?", key)
             else:
-                self._database.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)", (*key, encode(item)))
+                self._database.execute("INSERT OR REPLACE INTO item VALUES (?, ?, ?, ?)", (*key, document))
 
     def _write_changes(self) -> None:
         for scope, arn in _change_streams():
-            records = dynamodb._stream_records.get_scoped(*scope, [])
+            records = dynamodb._stream_records.get_scoped(*scope, PackedList())
             first = dynamodb._stream_trimmed.get_scoped(*scope, 0)
             begin = max(first, self._written_changes.get(arn, -1) + 1)
-            if new := records[begin - first :]:
-                row = (arn, begin, new[-1]["dynamodb"]["ApproximateCreationDateTime"], encode(new))
+            end = first + len(records)
+            if begin < end:
+                created = records[-1]["dynamodb"]["ApproximateCreationDateTime"]
+                row = (arn, begin, created, records.packed_from(begin - first))
                 self._database.execute("INSERT INTO change VALUES (?, ?, ?, ?)", row)
-                self._written_changes[arn] = begin + len(new) - 1
+                self._written_changes[arn] = end - 1
 
     def _restore_changes(self, arn: str, scope: tuple[str, str, str]) -> int:
         query = "SELECT position, documents FROM change WHERE stream = ? ORDER BY position"
         rows = self._database.execute(query, (arn,)).fetchall()
-        records = [record for _, documents in rows for record in decode(documents)]
+        records = PackedList()
+        records.extend_packed(documents for _, documents in rows)
         first = rows[0][0] if rows else 0
         dynamodb._stream_trimmed.set_scoped(*scope, first)
         dynamodb._stream_records.set_scoped(*scope, records)
@@ -281,6 +286,23 @@ class Keeper:
             "queues, mail subscriptions, metrics); what changed after that, at most a minute's worth, is lost. "
             "`tapeline up` puts the stack back."
         )
+
+
+def _packing(set_item: Callable[..., Any]) -> Callable[..., Any]:
+    """Let the base put an item into a packed map, and the record of the change that follows into a packed list."""
+
+    def packed(table: dict[str, Any], hash_value: str, range_value: str, item: dict[str, Any]) -> Any:
+        if hash_value not in table["items"]:
+            table["items"][hash_value] = PackedMap()
+        if table["TableName"] not in dynamodb._stream_records:
+            dynamodb._stream_records[table["TableName"]] = PackedList()
+        return set_item(table, hash_value, range_value, item)
+
+    return packed
+
+
+def _encoded(item: dict[str, Any] | None) -> bytes | None:
+    return None if item is None else encode(item)
 
 
 def _without_bulk(
