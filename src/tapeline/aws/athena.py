@@ -20,8 +20,8 @@ MINIMUM_MEGABYTES = 10
 10; DDL is free. A terabyte is taken as 10^12 bytes, the dearer reading."""
 
 _FINISHED = {"SUCCEEDED", "FAILED", "CANCELLED"}
-_FIRST_WAITS = (0.05, 0.1, 0.2, 0.4)
-_LATER_WAIT = 0.8
+_FIRST_WAITS = (0.05,) * 4 + (0.1,) * 6
+_LATER_WAIT = 0.5
 
 _READERS: dict[str, Callable[[str], Any]] = {
     "boolean": lambda text: text == "true",
