@@ -64,7 +64,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         metrics.add_metric("BatchesRetried", MetricUnit.Count, 1)
     else:
         report(plan, len(records))
-    return {"batchItemFailures": [] if failed is None else [{"itemIdentifier": str(failed)}]}
+    # Lambda compares identifiers as text, and another stream than AWS's may write numbers with leading zeros.
+    as_written = {int(text): text for text in (record["kinesis"]["sequenceNumber"] for record in event["Records"])}
+    return {"batchItemFailures": [] if failed is None else [{"itemIdentifier": as_written[failed]}]}
 
 
 def read_record(record: dict[str, Any]) -> StreamRecord:

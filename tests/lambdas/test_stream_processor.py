@@ -200,3 +200,13 @@ def test_five_hundred_quotes_over_fifty_symbols_take_at_most_thirty_calls(deploy
     deployment.deliver(make_records(quotes), faults)
     # One read of 50 states, one object, 20 writes of 25 items, 2 writes of 25 states.
     assert faults.calls == 24
+
+
+def test_a_failure_is_reported_by_the_sequence_number_as_it_was_written(deploy: Deploy) -> None:
+    records = make_records([make_quote(minute=0), make_quote(minute=1)])
+    for number, record in enumerate(records, 1):
+        record["kinesis"]["sequenceNumber"] = f"{number:056}"
+
+    reported = deploy().deliver(records, Faults(lambda operation: "fail" if operation == "put_object" else None))
+
+    assert reported == records[0]["kinesis"]["sequenceNumber"]
