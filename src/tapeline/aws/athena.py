@@ -83,12 +83,14 @@ class Finished:
     seconds: float
 
     @property
+    def billed_megabytes(self) -> int:
+        """What Athena charges for: whole megabytes, at least 10; none for DDL."""
+        return 0 if self.kind == "DDL" else max(MINIMUM_MEGABYTES, -(-self.scanned_bytes // MEGABYTE))
+
+    @property
     def price_usd(self) -> float:
         """What Athena charges for it at list price."""
-        if self.kind == "DDL":
-            return 0.0
-        megabytes = max(MINIMUM_MEGABYTES, -(-self.scanned_bytes // MEGABYTE))
-        return megabytes * USD_PER_TERABYTE / 1_000_000
+        return self.billed_megabytes * USD_PER_TERABYTE / 1_000_000
 
 
 def run(

@@ -1,0 +1,269 @@
+"""Reports from the lake to the bucket and to people: ask, compose, put the page, send one mail, remember it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tapeline import prices, sessions, sql
+from tapeline.aws import athena
+from tapeline.aws.athena import Finished
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.partitions import NEW_YORK, RAW_PREFIX, REJECTED_PREFIX
+from tapeline.report_composition import Findings, compose
+from tapeline.report_page import page
+from tapeline.report_text import subject, text
+from tapeline.reports import Report
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+REPORTS_PREFIX = "reports/"
+MEMORY_PREFIX = "report#"
+MEMORY = timedelta(days=400)
+"""How long it is remembered that a report was sent."""
+
+LINK_LIFE = timedelta(days=7)
+"""The longest a signed link may live (S3 User Guide, "Sharing objects with presigned URLs")."""
+
+USUAL_SESSIONS = 20
+INTERVAL_MINUTES = {"anomaly_report": 5, "weekly_report": 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of a report.
+
+    Attributes
+    ----------
+    key : str
+        Of the page in the bucket.
+    sent : bool
+        Whether a mail was sent now; not if the last one told the same.
+    message_id : str
+        SNS's, empty if nothing was sent.
+    summary : str
+        One line for a log.
+    """
+
+    key: str
+    sent: bool
+    message_id: str
+    summary: str
+
+
+def send_anomaly_report(
+    session: Session, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
+) -> Published:
+    """Write and send the report of one session, ``YYYY-MM-DD``; see `publish`."""
+    return publish(session, outputs, anomaly_report(session, outputs, day), again=again, base_url=base_url)
+
+
+def send_weekly_report(
+    session: Session, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
+) -> Published:
+    """Write and send the report of the trading week of a date, ``YYYY-MM-DD``; see `publish`."""
+    return publish(session, outputs, weekly_report(session, outputs, day), again=again, base_url=base_url)
+
+
+def anomaly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
+    """Compose the report of one session.
+
+    Raises
+    ------
+    NotASessionError
+        If the exchange does not trade that day.
+    """
+    return _report(session, outputs, "anomaly_report", [sessions.session(date.fromisoformat(day))])
+
+
+def weekly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
+    """Compose the report of the trading week, Monday to Friday, that a date lies in."""
+    given = date.fromisoformat(day)
+    monday = given - timedelta(days=given.weekday())
+    week = sessions.sessions_between(monday, monday + timedelta(days=4))
+    if not week:
+        raise ValueError(f"the exchange does not trade in the week of {monday}")
+    return _report(session, outputs, "weekly_report", week)
+
+
+def publish(
+    session: Session, outputs: StackOutputs, report: Report, *, again: bool = False, base_url: str = ""
+) -> Published:
+    """Put the page under ``reports/dt=…/`` and send the mail, once for each content.
+
+    Run again, it does nothing if the report tells the same as the last that was sent (the cost aside, which grows with
+    every look at the tables), so that page and mail keep agreeing. If the figures have changed, the page is replaced
+    and a mail follows that says so in its subject. The memory is written last: a run that dies before it sends the mail
+    once more, never not at all.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    report : Report
+        What to say.
+    again : bool
+        Put the page and send the mail whatever was sent before.
+    base_url : str
+        Where pages are served, as far as the key, for the link; by default a signed link on the laptop and the
+        console's page of the object on AWS, which asks for a log-in.
+    """
+    s3: S3Client = session.client("s3")
+    dynamodb: DynamoDBClient = session.client("dynamodb")
+    day = report.sessions[-1].isoformat()
+    key = f"{REPORTS_PREFIX}dt={day}/{report.kind.replace('_', '-')}.html"
+    memory_key: Any = {"key": {"S": f"{MEMORY_PREFIX}{report.kind}#{day}"}}
+    sent = dynamodb.get_item(TableName=outputs.state_table_name, Key=memory_key, ConsistentRead=True).get("Item")
+    last = sent["fingerprint"]["S"] if sent else ""
+    if last == report.fingerprint and not again and _exists(s3, outputs.bucket_name, key):
+        return Published(key, sent=False, message_id="", summary=f"{key} and its mail stand: nothing has changed")
+
+    s3.put_object(
+        Bucket=outputs.bucket_name,
+        Key=key,
+        Body=page(report).encode(),
+        ContentType="text/html; charset=utf-8",
+        CacheControl="no-cache",
+    )
+    corrected = bool(last) and last != report.fingerprint
+    attributes = {"kind": report.kind, "severity": report.severity, "session": day}
+    answer = session.client("sns").publish(
+        TopicArn=outputs.alert_topic_arn,
+        Subject=subject(report, corrected=corrected),
+        Message=text(report, _link(session, outputs, key, base_url), corrected=corrected),
+        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    )
+    now = datetime.now(UTC)
+    dynamodb.put_item(
+        TableName=outputs.state_table_name,
+        Item={
+            **memory_key,
+            "fingerprint": {"S": report.fingerprint},
+            "sent_at": {"S": now.isoformat()},
+            "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
+        },
+    )
+    return Published(
+        key, True, answer["MessageId"], f"{key} is written and sent: {subject(report, corrected=corrected)}"
+    )
+
+
+def _report(session: Session, outputs: StackOutputs, kind: str, asked: Sequence[sessions.Session]) -> Report:
+    lake = _Lake(session, outputs)
+    first, last = asked[0].day, asked[-1].day
+    span = {"first_session": first, "last_session": last}
+    before = sessions.previous_session(first).day
+    findings = Findings(
+        sessions=lake.ask("reports/sessions", {"first_session": before, "last_session": last}),
+        anomalies=lake.ask("queries/anomalies_with_context", {**span, "sessions": USUAL_SESSIONS}),
+        gaps=lake.ask("reports/gaps", span),
+        received=lake.ask("reports/received", span),
+        course=lake.ask("reports/course", {**span, "interval_minutes": INTERVAL_MINUTES[kind]}),
+    )
+    own = [row for row in findings.sessions if row["session"] >= first]
+    start = datetime(first.year, first.month, first.day, tzinfo=NEW_YORK)
+    end = datetime(last.year, last.month, last.day, tzinfo=NEW_YORK) + timedelta(days=1)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    usage = prices.usage_of(
+        days=len(days),
+        records=sum(row["records"] for row in findings.received),
+        quotes=sum(row["quotes"] for row in own),
+        symbols=len({row["symbol"] for row in own}),
+        objects=_count_objects(session.client("s3"), outputs.bucket_name, days),
+        megabytes_scanned=lake.billed_megabytes(start, end),
+        mails=_delivered(session, outputs, start, end) + 1,
+    )
+    half_days = [one.day for one in asked if one.is_half_day]
+    return compose(kind, [one.day for one in asked], half_days, findings, prices.cost(usage))
+
+
+class _Lake:
+    """Runs the SQL files, and knows what Athena bills for them."""
+
+    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+        self._athena: AthenaClient = session.client("athena")
+        self._outputs = outputs
+        self._own: dict[str, Finished] = {}
+
+    def ask(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Return the rows of a SQL file, by column name."""
+        finished = athena.run(
+            self._athena,
+            sql.load(name).render(values),
+            database=self._outputs.database_name,
+            work_group=self._outputs.work_group_name,
+        )
+        self._own[finished.query_id] = finished
+        columns, rows = athena.results(self._athena, finished)
+        return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
+
+    def billed_megabytes(self, start: datetime, end: datetime) -> int:
+        """Return what the work group scanned between two moments, this object's own queries included, as billed."""
+        billed = {name: finished.billed_megabytes for name, finished in self._own.items()}
+        for execution in self._executions(start):
+            submitted = execution["Status"]["SubmissionDateTime"]
+            if start <= submitted < end:
+                scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
+                kind = execution.get("StatementType", "DML")
+                billed[execution["QueryExecutionId"]] = Finished("", kind, scanned, 0.0).billed_megabytes
+        return sum(billed.values())
+
+    def _executions(self, start: datetime) -> Iterator[Any]:
+        """Yield executions, the newest first, until one is older than a moment."""
+        pages = self._athena.get_paginator("list_query_executions").paginate(WorkGroup=self._outputs.work_group_name)
+        for names in pages:
+            if not names["QueryExecutionIds"]:
+                return
+            answer = self._athena.batch_get_query_execution(QueryExecutionIds=names["QueryExecutionIds"])
+            yield from answer["QueryExecutions"]
+            if any(one["Status"]["SubmissionDateTime"] < start for one in answer["QueryExecutions"]):
+                return
+
+
+def _count_objects(s3: S3Client, bucket: str, days: Iterable[date]) -> int:
+    pages = s3.get_paginator("list_objects_v2")
+    return sum(
+        len(found.get("Contents", []))
+        for day in days
+        for prefix in (RAW_PREFIX, REJECTED_PREFIX)
+        for found in pages.paginate(Bucket=bucket, Prefix=f"{prefix}dt={day}/")
+    )
+
+
+def _delivered(session: Session, outputs: StackOutputs, start: datetime, end: datetime) -> int:
+    """Return how many messages of the alert topic SNS delivered, by its own metric; the laptop has none."""
+    topic = {"Name": "TopicName", "Value": outputs.alert_topic_arn.rpartition(":")[2]}
+    metric = {"Namespace": "AWS/SNS", "MetricName": "NumberOfNotificationsDelivered", "Dimensions": [topic]}
+    answer = session.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "delivered", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}],
+        StartTime=start,
+        EndTime=end,
+    )
+    return int(sum(sum(result["Values"]) for result in answer["MetricDataResults"]))
+
+
+def _exists(s3: S3Client, bucket: str, key: str) -> bool:
+    return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
+
+
+def _link(session: Session, outputs: StackOutputs, key: str, base_url: str) -> str:
+    if base_url:
+        return f"{base_url.rstrip('/')}/{key}"
+    if session.target == "local":
+        signed: str = session.client("s3").generate_presigned_url(
+            "get_object",
+            Params={"Bucket": outputs.bucket_name, "Key": key},
+            ExpiresIn=int(LINK_LIFE.total_seconds()),
+        )
+        return signed
+    return (
+        f"https://{outputs.region}.console.aws.amazon.com/s3/object/{outputs.bucket_name}"
+        f"?region={outputs.region}&prefix={quote(key)}"
+    )

@@ -1,0 +1,215 @@
+"""What a report says: one frozen value, from which mail and page are both written."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from tapeline.prices import CostLine
+
+WHOLE_FEED = "*"
+"""The symbol of a gap in which no symbol had a quote."""
+
+UNREAL = {
+    "simulated": "Simulated market: these prices are not real.",
+    "replay": "Replayed from a file: these prices are not current.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """One symbol over the report's sessions; change in per cent, close in USD."""
+
+    symbol: str
+    change_pct: Decimal
+    close_usd: Decimal
+    volume_shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """One event of the table `anomalies` beside what is usual for its symbol.
+
+    Attributes
+    ----------
+    usual_move_pct : Decimal or None
+        Mean of |change| over `sessions_known` sessions before, per cent; None if there were none.
+    times_usual_move, times_usual_volume : Decimal or None
+        This one as a multiple of the usual.
+    session_change_pct : Decimal or None
+        Where the session ended, per cent.
+    """
+
+    session: date
+    symbol: str
+    direction: str
+    phase: str
+    started_at: datetime
+    duration_seconds: int
+    peak_change_pct: Decimal
+    usual_move_pct: Decimal | None
+    times_usual_move: Decimal | None
+    times_usual_volume: Decimal | None
+    sessions_known: int
+    session_change_pct: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The silences of one symbol, or of the `WHOLE_FEED`, in one session's regular trading."""
+
+    session: date
+    symbol: str
+    gaps: int
+    silent_minutes: int
+    longest_minutes: int
+    longest_started_at: datetime
+    longest_ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Minutes with quotes of those that regular trading has, and their share in per cent."""
+
+    symbol: str
+    minutes: int
+    expected_minutes: int
+
+    @property
+    def completeness_pct(self) -> Decimal:
+        """Share in per cent, two decimals; 0 where nothing was expected."""
+        if not self.expected_minutes:
+            return Decimal(0)
+        return (Decimal(100 * self.minutes) / self.expected_minutes).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How soon the records of the range reached the producer."""
+
+    records: int
+    within_5_seconds: int
+    within_60_seconds: int
+    longest_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One interval of regular trading: the market's mean change in per cent, and how many quotes there were."""
+
+    session: date
+    at: datetime
+    change_pct: Decimal
+    quotes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One session of a week: mean change in per cent over its symbols, anomalies, completeness."""
+
+    session: date
+    change_pct: Decimal
+    symbols: int
+    anomalies: int
+    quotes: int
+    completeness_pct: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that mail and page say.
+
+    Attributes
+    ----------
+    kind : str
+        ``anomaly_report`` (one session) or ``weekly_report``.
+    sessions : tuple of date
+        The sessions it is about, oldest first.
+    half_days : tuple of date
+        Those of them that close early.
+    sources : tuple of str
+        Where the quotes came from.
+    symbols, up, down : int
+        How many symbols have a change, rose and fell.
+    mean_change_pct : Decimal or None
+        Mean over the symbols, per cent; None without one.
+    benchmark : Mover or None
+        The symbol that stands for the market, if there is one.
+    top, bottom : tuple of Mover
+        The largest rises and falls, the largest first.
+    anomalies : tuple of Anomaly
+        The farthest first.
+    gaps : tuple of Gap
+        The longest silence first.
+    coverage, worst : Coverage, tuple of Coverage
+        Over all symbols, and the least complete ones.
+    missing : tuple of str
+        Symbols that the session before had and these sessions have not.
+    quotes, late_quotes, repeated_quotes : int
+        Counts over the sessions.
+    arrival : Arrival or None
+        None if no record is in the raw zone.
+    last_quote_at : datetime or None
+        Time of the newest quote of regular trading or after.
+    course, days : tuple of Point, tuple of Day
+        For the charts.
+    cost : tuple of CostLine
+        At list prices.
+    """
+
+    kind: str
+    sessions: tuple[date, ...]
+    half_days: tuple[date, ...]
+    sources: tuple[str, ...]
+    symbols: int
+    up: int
+    down: int
+    mean_change_pct: Decimal | None
+    benchmark: Mover | None
+    top: tuple[Mover, ...]
+    bottom: tuple[Mover, ...]
+    anomalies: tuple[Anomaly, ...]
+    gaps: tuple[Gap, ...]
+    coverage: Coverage
+    worst: tuple[Coverage, ...]
+    missing: tuple[str, ...]
+    quotes: int
+    late_quotes: int
+    repeated_quotes: int
+    arrival: Arrival | None
+    last_quote_at: datetime | None
+    course: tuple[Point, ...]
+    days: tuple[Day, ...]
+    cost: tuple[CostLine, ...]
+
+    @property
+    def unreal(self) -> tuple[str, ...]:
+        """Notes on sources whose prices are not of a live market."""
+        return tuple(UNREAL[source] for source in self.sources if source in UNREAL)
+
+    @property
+    def feed_gaps(self) -> tuple[Gap, ...]:
+        """The silences of the whole feed."""
+        return tuple(gap for gap in self.gaps if gap.symbol == WHOLE_FEED)
+
+    @property
+    def symbol_gaps(self) -> tuple[Gap, ...]:
+        """The silences of single symbols."""
+        return tuple(gap for gap in self.gaps if gap.symbol != WHOLE_FEED)
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """Sum of the positions, USD."""
+        return sum((line.usd for line in self.cost), Decimal())
+
+    @property
+    def severity(self) -> str:
+        """`warning` if there is an anomaly, a silence of the whole feed or a missing symbol, else `info`."""
+        return "warning" if self.anomalies or self.feed_gaps or self.missing else "info"
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for reports that tell the same; the cost is left out, for every look at the tables adds to it."""
+        return hashlib.sha256(repr(replace(self, cost=())).encode()).hexdigest()

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from html.parser import HTMLParser
+
+import pytest
+
+from tapeline import report_words as words
+from tapeline.report_page import page
+from tapeline.report_text import subject, text
+from tapeline.reports import Report
+
+from .report_builders import FRIDAY, WEDNESDAY, anomaly, gap, report, row, weekly
+
+LINK = "https://example.com/reports/dt=2025-11-28/anomaly-report.html?" + "X" * 200
+
+
+class Words(HTMLParser):
+    """The words of a page that a reader sees, and the attributes that could run or load something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self._hidden = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self._hidden += tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._hidden -= tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self._hidden:
+            self.seen.append(data)
+
+
+def read(html: str) -> Words:
+    parser = Words()
+    parser.feed(html)
+    return parser
+
+
+def test_a_report_counts_ranks_and_averages_its_symbols() -> None:
+    found = report()
+    assert (found.symbols, found.up, found.down) == (4, 3, 1)
+    assert found.mean_change_pct == Decimal("1.86")  # (1.50 - 0.25 + 0.30 + 5.88) / 4 = 1.8575
+    assert [mover.symbol for mover in found.top] == ["XOM", "AAPL", "SPY"]
+    assert [mover.symbol for mover in found.bottom] == ["KO"]
+    assert found.benchmark is not None
+    assert found.benchmark.symbol == "SPY"
+    assert found.coverage.completeness_pct == Decimal("97.50")  # 819 of 840
+    assert [(worst.symbol, worst.completeness_pct) for worst in found.worst] == [("XOM", Decimal("90.00"))]
+    assert (found.quotes, found.late_quotes, found.repeated_quotes) == (4000, 8, 12)
+
+
+def test_a_symbol_of_the_session_before_that_is_gone_is_missed() -> None:
+    found = report([row("AAPL", 1.0), row("AAPL", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)])
+    assert found.missing == ("GE",)
+    assert found.symbols == 1
+    assert "Missing:      GE" in text(found, LINK)
+
+
+def test_a_week_multiplies_the_changes_of_its_sessions() -> None:
+    found = weekly()
+    changes = {mover.symbol: mover.change_pct for mover in (*found.top, *found.bottom)}
+    assert changes == {"AAPL": Decimal("-1.00"), "KO": Decimal("2.01")}  # 1.1 * 0.9, 1.01 * 1.01
+    assert [(day.session, day.change_pct, day.anomalies) for day in found.days] == [
+        (WEDNESDAY, Decimal("5.50"), 1),
+        (FRIDAY, Decimal("-4.50"), 1),
+    ]
+
+
+def test_a_symbol_without_a_regular_quote_has_no_change() -> None:
+    found = report([row("AAPL", 1.0), row("NIO", None)])
+    assert (found.symbols, found.mean_change_pct) == (1, Decimal("1.00"))
+
+
+def test_the_mail_of_an_eventful_day_reads_so() -> None:
+    said = text(report(), "https://example.com/r")
+    assert said == (
+        """Fri 28 Nov 2025, half day: 1 anomaly, market +1.86%.
+
+Anomalies
+  XOM +5.88% from 10:02 for 12 min: usual 1.70% a day, so 3.4 times;
+    volume 2.0 times usual; the session ended at +2.94%.
+
+Up
+  Symbol  Change    Close     Shares
+  XOM     +5.88%  $105.88  1,000,000
+  AAPL    +1.50%  $101.50  1,000,000
+  SPY     +0.30%  $100.30  1,000,000
+
+Down
+  Symbol  Change   Close     Shares
+  KO      -0.25%  $99.75  1,000,000
+
+Market:       +1.86% on average, 3 up, 1 down; SPY +0.30%
+Completeness: 97.50% of the minutes of regular trading have a quote;
+              least XOM with 90.00%
+Freshness:    97.5% arrived within 5 s, the slowest after 1 min; last
+              quote 13:00 New York
+Gaps:         none in the feed; 1 symbol silent for 3 min or more
+Quotes:       4,000 of 4 symbols, 8 late, 12 repeated
+Source:       yahoo
+Cost:         $0.9600 at list prices for the day
+
+Charts and tables:
+https://example.com/r
+"""
+    )
+
+
+def test_a_day_without_anomalies_is_a_short_mail_too() -> None:
+    quiet = report(anomalies=[], gaps=[])
+    said = text(quiet, LINK)
+    assert subject(quiet) == "Fri 28 Nov 2025, half day: no anomalies, market +1.86%"
+    assert len(said.splitlines()) < 20
+    assert "Up:           XOM +5.88%, AAPL +1.50%, SPY +0.30%" in said
+    assert quiet.severity == "info"
+
+
+@pytest.mark.parametrize("source", ["simulated", "replay"])
+def test_unreal_data_is_said_in_subject_mail_and_page(source: str) -> None:
+    found = report(source=source)
+    assert subject(found).startswith(f"[{source}] ")
+    assert found.unreal[0] in " ".join(text(found, LINK).split())
+    assert found.unreal[0] in " ".join(read(page(found)).seen)
+
+
+@pytest.mark.parametrize("found", [report(), report([], [], []), weekly(), report(gaps=[gap("*", 9)])])
+def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(found: Report) -> None:
+    many = replace(found, anomalies=found.anomalies * 40, missing=tuple(f"SYM{number}" for number in range(30)))
+    for one in (found, many):
+        assert all(len(line) <= 72 for line in text(one, LINK).splitlines() if line != LINK)
+        assert LINK in text(one, LINK).splitlines()
+        for corrected in (False, True):
+            said = subject(one, corrected=corrected)
+            assert said.isascii()
+            assert len(said) < 100
+
+
+@pytest.mark.parametrize("found", [report(), weekly(), report(gaps=[gap("*", 9), gap("KO", 44)])])
+def test_every_figure_of_the_mail_stands_in_the_page(found: Report) -> None:
+    seen = " ".join(" ".join(read(page(found)).seen).split())
+    for label, value in words.facts(found):
+        assert f"{label} {value}" in seen or value in seen
+    figures = re.findall(r"[-+]?\$?[\d,]*\.?\d+%?", text(found, "").split("Charts and tables")[0])
+    assert [figure for figure in figures if figure not in seen] == []
+
+
+def test_every_figure_of_the_tables_is_the_reports_own() -> None:
+    found = report()
+    assert words.movers("Up", found.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
+    assert words.anomaly_rows(found).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
+    assert words.cost_rows(found).rows[-1] == ("In all", "", "", "$0.9600")
+
+
+def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:
+    hostile = '<script>alert("1")</script>'
+    html = page(report([row(hostile, 3.0), row("a&b'\"", -2.0)], [anomaly(hostile, 6.0)], [gap(hostile, 5)], "<b>x"))
+    parsed = read(html)
+    assert "script" not in parsed.tags
+    assert not {"b", "img", "iframe", "object"} & set(parsed.tags)
+    assert not [name for name, _ in parsed.attributes if name.startswith("on") or name in {"src", "style"}]
+    assert {value for name, value in parsed.attributes if name == "href"} == {"data:,"}
+    assert any(hostile in seen for seen in parsed.seen)
+    assert "default-src 'none'" in html
+    assert "unsafe" not in html
+
+
+def test_a_page_with_nothing_to_show_is_still_a_page() -> None:
+    empty = report([], [], [])
+    empty = replace(empty, course=(), arrival=None, sources=())
+    assert "no market data" in page(empty)
+
+
+def test_reports_that_differ_in_cost_alone_have_one_fingerprint() -> None:
+    found = report()
+    assert replace(found, cost=()).fingerprint == found.fingerprint
+    assert report(anomalies=[]).fingerprint != found.fingerprint
