@@ -54,6 +54,11 @@ class Athena:
             "GetTableMetadata": self._table_metadata,
         }
 
+    def workgroup_of(self, query_id: str) -> str | None:
+        """Return the workgroup that an execution runs in."""
+        execution = self._executions.get(query_id)
+        return None if execution is None else execution.workgroup
+
     async def start(self) -> None:
         """Remember earlier executions and have a worker ready."""
         self._executions.load()

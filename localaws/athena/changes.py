@@ -14,12 +14,13 @@ from pyiceberg.table import Table as IcebergTable
 from sqlglot import exp
 
 from localaws.athena import iceberg, iceberg_scan, types
-from localaws.athena.casts import Value, coerce, identifier, quote
+from localaws.athena.casts import Value, coerce, identifier
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, mismatch
 from localaws.athena.expressions import Columns
 from localaws.athena.prune import conditions_by_scan
 from localaws.athena.query import Work
+from localaws.athena.scans import FILE, PLACES, parquet_rows
 from localaws.athena.translate import Translator
 from localaws.athena.types import BIGINT, INTEGER, VARCHAR, Type, common
 
@@ -68,7 +69,7 @@ class Change:
         self.iceberg: IcebergTable = iceberg.load(work, self.table)
         self.condition = condition or exp.true()
         self.known: dict[str, dict[str, Type]] = {
-            TARGET: {**self.table.columns, "file of the row": VARCHAR, "place of the row": BIGINT},
+            TARGET: {**self.table.columns, FILE: VARCHAR, "place of the row": BIGINT},
             PAIRS: _PAIR_COLUMNS,
         }
         if source is not None:
@@ -95,20 +96,13 @@ class Change:
         self.files = {place.path: file for place, file in zip(local, files, strict=True)}
         self.work.scanned += sum(file.file_size_in_bytes for file in files)
         self.work.check_limit()
-        columns = ", ".join(
-            f"CAST({identifier(name)} AS {types.duckdb(kind)}) AS {identifier(name)}"
-            for name, kind in self.table.columns.items()
-        )
-        nothing = ", ".join(
+        rows = "SELECT " + ", ".join(
             f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(name)}" for name, kind in self.known[TARGET].items()
         )
-        listed = "[" + ", ".join(quote(path) for path in self.files) + "]"
-        source = f"read_parquet({listed}, union_by_name=true, filename='file of the row', file_row_number=true, hive_partitioning=false)"
-        self.work.connection.execute(
-            f'CREATE VIEW {identifier(TARGET)} AS SELECT {columns}, "file of the row", file_row_number AS "place of the row" FROM {source}'
-            if files
-            else f"CREATE VIEW {identifier(TARGET)} AS SELECT {nothing} WHERE FALSE"
-        )
+        rows = f"{rows} WHERE FALSE"
+        if files:
+            rows = parquet_rows(self.work.connection, list(self.files), self.table.columns, PLACES)
+        self.work.connection.execute(f"CREATE VIEW {identifier(TARGET)} AS {rows}")
 
     def run(self, name: str, query: exp.Select) -> Columns:
         """Translate a query over the known tables and keep its rows as a table."""
@@ -121,7 +115,7 @@ class Change:
         joined = _aliased(SOURCE, self.source_alias) if self.source_alias else None
         query = self.from_clause(joined, self.condition if joined is not None else None)
         query = query.select(
-            exp.alias_(exp.column("file of the row", self.alias, quoted=True), "file"),
+            exp.alias_(exp.column(FILE, self.alias, quoted=True), "file"),
             exp.alias_(exp.column("place of the row", self.alias, quoted=True), "place"),
             exp.alias_(source_row, "source"),
             exp.alias_(clause, "clause"),
@@ -166,7 +160,7 @@ class Change:
                 )
                 old = case
             query = query.select(exp.alias_(old, name, quoted=True))
-        listed = exp.column("file of the row", self.alias, quoted=True).isin(*touched)
+        listed = exp.column(FILE, self.alias, quoted=True).isin(*touched)
         query = query.where(listed if touched else exp.false())
         if deleting:
             query = query.where(
@@ -345,13 +339,9 @@ def optimize(work: Work, table: Table) -> int:
         groups.setdefault(str(file.partition), []).append(file)
     small = list(chain.from_iterable(files for files in groups.values() if len(files) > 1))
     if small:
-        listed = "[" + ", ".join(quote(file.path) for file in iceberg_scan.local_files(work, small)) + "]"
-        columns = ", ".join(
-            f"CAST({identifier(name)} AS {types.duckdb(kind)}) AS {identifier(name)}"
-            for name, kind in table.columns.items()
-        )
-        source = f"read_parquet({listed}, union_by_name=true, hive_partitioning=false)"
-        work.connection.execute(f"CREATE VIEW {identifier(ROWS)} AS SELECT {columns} FROM {source}")
+        paths = [file.path for file in iceberg_scan.local_files(work, small)]
+        rows = parquet_rows(work.connection, paths, table.columns, "")
+        work.connection.execute(f"CREATE VIEW {identifier(ROWS)} AS {rows}")
         iceberg.commit(opened, iceberg.write(work, opened, ROWS), small)
     return len(small)
 

@@ -11,10 +11,11 @@ from sqlglot import exp
 from localaws.athena import definitions
 from localaws.athena.catalog import Partition, Table, partition_location
 from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.grammar import parse_statement
 from localaws.athena.listing import describe, show
 from localaws.athena.query import Work, text_result
 from localaws.athena.statements import Outcome
-from localaws.athena.translate import Translator, parse_statement
+from localaws.athena.translate import Translator
 
 NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
 

@@ -16,10 +16,10 @@ from sqlglot import exp
 from localaws.athena import ddl, prepared, writes
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, bind, run_explain, run_select
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
-from localaws.athena.translate import parse_statement
 from tapeline.aws.session import Session
 
 logger = logging.getLogger(__name__)
@@ -151,7 +151,7 @@ def explain(error: duckdb.Error) -> QueryError:
 
 _ERRORS = (
     (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
-    (r"more than one row|multiple rows", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    (r"[Mm]ore than one row", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
     (
         r"Malformed JSON in file \"(.+?)\".* line (\d+)",
         "HIVE_CURSOR_ERROR",

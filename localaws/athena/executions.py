@@ -60,7 +60,7 @@ class Execution:
             status["AthenaError"] = {
                 "ErrorCategory": category, "ErrorType": kind, "Retryable": False, "ErrorMessage": self.reason,
             }  # fmt: skip
-        optional = {
+        optional: dict[str, Any] = {
             key: self.request[key] for key in ("QueryExecutionContext", "ExecutionParameters") if key in self.request
         }
         return {

@@ -1,9 +1,9 @@
 """Athena's functions that the laptop knows: what they take, what they return, and what they are in DuckDB.
 
-A function that is not here, or special in `expressions`, does not run: an unknown one may mean something else in DuckDB.
-Each line of the tables reads `name(parameters) result | DuckDB expression`. A capital letter stands for a type: T, U, K, V
-any, I a whole number, D a decimal, M a date or timestamp; `local` takes a date or timestamp as the clock on the wall
-of its zone shows it, `clock` only a timestamp. Several lines of a name are overloads, the first that fits is taken.
+A function that is neither here nor in `special` does not run: an unknown one may mean something else in DuckDB. Each line
+of the tables reads `name(parameters) result | DuckDB expression`. A capital letter stands for a type: T, U, K, V any, I a
+whole number, D a decimal; `local` takes a date or timestamp as the clock on the wall of its zone shows it, `clock` only
+a timestamp. Several lines of a name are overloads, of which the first that fits is taken.
 Source: Athena User Guide, "Functions in Amazon Athena" (engine version 3), and the Trino documentation it refers to.
 """
 
@@ -13,7 +13,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from localaws.athena.types import UNKNOWN, Type, common, decimal, parse
+from localaws.athena.casts import Value, failure, local, quote
+from localaws.athena.types import UNKNOWN, Type, common, decimal, duckdb, parse
 
 SCALAR = r"""
 abs(I) I | abs({0})
@@ -48,7 +49,9 @@ is_nan(double) boolean | isnan({0})
 is_finite(double) boolean | isfinite({0})
 is_infinite(double) boolean | isinf({0})
 random() double | random()
-width_bucket(double, double, double, bigint) bigint | CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 ELSE floor({3} * ({0} - {1}) / ({2} - {1})) + 1 END AS BIGINT)
+width_bucket(double, double, double, bigint) bigint |
+    CAST(CASE WHEN {0} < {1} THEN 0 WHEN {0} >= {2} THEN {3} + 1 ELSE floor({3} * ({0} - {1}) / ({2} - {1})) +
+    1 END AS BIGINT)
 
 length(varchar) bigint | length({0})
 lower(varchar) varchar | lower({0})
@@ -60,10 +63,15 @@ reverse(varchar) varchar | reverse({0})
 replace(varchar, varchar) varchar | replace({0}, {1}, '')
 replace(varchar, varchar, varchar) varchar | replace({0}, {1}, {2})
 substr(varchar, bigint) varchar | CASE WHEN {1} = 0 OR abs({1}) > length({0}) THEN '' ELSE substr({0}, {1}) END
-substr(varchar, bigint, bigint) varchar | CASE WHEN {1} = 0 OR abs({1}) > length({0}) OR {2} <= 0 THEN '' ELSE substr({0}, {1}, {2}) END
+substr(varchar, bigint, bigint) varchar |
+    CASE WHEN {1} = 0 OR abs({1}) > length({0}) OR {2} <= 0 THEN '' ELSE substr({0}, {1}, {2}) END
 strpos(varchar, varchar) bigint | strpos({0}, {1})
-split(varchar, varchar) array(varchar) | CASE WHEN {1} = '' THEN {fail:INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string} ELSE string_split({0}, {1}) END
-split_part(varchar, varchar, bigint) varchar | CASE WHEN {2} < 1 OR {1} = '' THEN {fail:INVALID_FUNCTION_ARGUMENT: Index must be greater than zero} ELSE list_extract(string_split({0}, {1}), {2}) END
+split(varchar, varchar) array(varchar) |
+    CASE WHEN {1} = '' THEN {fail:INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string} ELSE
+    string_split({0}, {1}) END
+split_part(varchar, varchar, bigint) varchar |
+    CASE WHEN {2} < 1 OR {1} = '' THEN {fail:INVALID_FUNCTION_ARGUMENT: Index must be greater than zero} ELSE
+    list_extract(string_split({0}, {1}), {2}) END
 lpad(varchar, bigint, varchar) varchar | lpad({0}, CAST({1} AS INTEGER), {2})
 rpad(varchar, bigint, varchar) varchar | rpad({0}, CAST({1} AS INTEGER), {2})
 starts_with(varchar, varchar) boolean | starts_with({0}, {1})
@@ -104,13 +112,21 @@ to_milliseconds(interval day to second) bigint | CAST(round(epoch({0}) * 1000) A
 
 cardinality(array(T)) bigint | len({0})
 cardinality(map(K, V)) bigint | CAST(cardinality({0}) AS BIGINT)
-contains(array(T), T) boolean | CASE WHEN list_contains({0}, {1}) THEN TRUE WHEN {1} IS NULL OR len(list_filter({0}, lambda e: e IS NULL)) > 0 THEN NULL ELSE list_contains({0}, {1}) END
+contains(array(T), T) boolean |
+    CASE WHEN list_contains({0}, {1}) THEN TRUE WHEN {1} IS NULL OR len(list_filter({0}, lambda e: e IS NULL))
+    > 0 THEN NULL ELSE list_contains({0}, {1}) END
 element_at(map(K, V), K) V | {0}[{1}]
-element_at(array(T), bigint) T | CASE WHEN {1} = 0 THEN {fail:INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1} ELSE list_extract({0}, {1}) END
+element_at(array(T), bigint) T |
+    CASE WHEN {1} = 0 THEN {fail:INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1} ELSE
+    list_extract({0}, {1}) END
 array_sort(array(T)) array(T) | list_sort({0}, 'ASC', 'NULLS LAST')
-array_position(array(T), T) bigint | CAST(coalesce(list_position({0}, {1}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END) AS BIGINT)
+array_position(array(T), T) bigint |
+    CAST(coalesce(list_position({0}, {1}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN 0 END) AS
+    BIGINT)
 array_join(array(varchar), varchar) varchar | array_to_string({0}, {1})
-slice(array(T), bigint, bigint) array(T) | CASE WHEN {1} < 1 OR {2} < 0 THEN {fail:NOT_SUPPORTED: not supported on the laptop: slice from the end} ELSE list_slice({0}, {1}, {1} + {2} - 1) END
+slice(array(T), bigint, bigint) array(T) |
+    CASE WHEN {1} < 1 OR {2} < 0 THEN {fail:NOT_SUPPORTED: not supported on the laptop: slice from the end}
+    ELSE list_slice({0}, {1}, {1} + {2} - 1) END
 reverse(array(T)) array(T) | list_reverse({0})
 flatten(array(array(T))) array(T) | flatten({0})
 sequence(bigint, bigint) array(bigint) | generate_series({0}, {1}, CASE WHEN {0} <= {1} THEN 1 ELSE -1 END)
@@ -140,8 +156,6 @@ min(T, bigint) array(T) | min({0}, {1}){over}
 max(T, bigint) array(T) | max({0}, {1}){over}
 min_by(T, U) T | arg_min_null({0}, {1}){over}
 max_by(T, U) T | arg_max_null({0}, {1}){over}
-min_by(T, U, bigint) array(T) | arg_min({0}, {1}, {2}){over}
-max_by(T, U, bigint) array(T) | arg_max({0}, {1}, {2}){over}
 arbitrary(T) T | any_value({0}){over}
 array_agg(T) array(T) | list({distinct}{0}{order}){over}
 count_if(boolean) bigint | CAST(count_if({0}){over} AS BIGINT)
@@ -155,7 +169,8 @@ corr(double, double) double | CASE WHEN isfinite(corr({0}, {1}){over}) THEN corr
 covar_samp(double, double) double | covar_samp({0}, {1}){over}
 covar_pop(double, double) double | covar_pop({0}, {1}){over}
 regr_slope(double, double) double | CASE WHEN isfinite(regr_slope({0}, {1}){over}) THEN regr_slope({0}, {1}){over} END
-regr_intercept(double, double) double | CASE WHEN isfinite(regr_intercept({0}, {1}){over}) THEN regr_intercept({0}, {1}){over} END
+regr_intercept(double, double) double |
+    CASE WHEN isfinite(regr_intercept({0}, {1}){over}) THEN regr_intercept({0}, {1}){over} END
 geometric_mean(double) double | exp(avg({distinct}ln({0})){over})
 approx_distinct(T) bigint | count(DISTINCT {0}){over}
 approx_percentile(I, double) I | quantile_disc({0}, {1}){over}
@@ -195,25 +210,28 @@ ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One overload of a function."""
+    """One overload of a function: what it takes and gives, and what it is in DuckDB."""
 
     parameters: tuple[Type, ...]
     result: Type
     template: str
 
-    def bind(self, arguments: list[Type]) -> tuple[list[Type], Type, dict[str, Type]] | None:
-        """Return the types to cast the arguments to, the result's type and what the letters stand for, if it fits."""
+    def bind(self, arguments: list[Type]) -> Bound | None:
+        """Return what the overload becomes with these arguments, if it takes them."""
         if len(arguments) != len(self.parameters):
             return None
         letters: dict[str, Type] = {}
         pairs = list(zip(self.parameters, arguments, strict=True))
         if not all(_fits(parameter, argument, letters) for parameter, argument in pairs):
             return None
-        wanted = [
+        taken = [
             argument if parameter.name in ("local", "clock") else _fill(parameter, letters)
             for parameter, argument in pairs
         ]
-        return wanted, self._result(wanted, letters), letters
+        result = self._result(taken, letters)
+        names = {letter: duckdb(kind) for letter, kind in letters.items()}
+        template = re.sub(r"\{([A-Z])\}", lambda match: names[match[1]], self.template)
+        return Bound(taken, result, Signature(self.parameters, result, template))
 
     def _result(self, arguments: list[Type], letters: dict[str, Type]) -> Type:
         if self.result.name == "integral":  # Trino: round, floor and ceil of a decimal
@@ -222,6 +240,29 @@ class Signature:
         if self.result.name == "total":
             return decimal(38, arguments[0].arguments[1])
         return _fill(self.result, letters)
+
+    def fill(self, values: list[Value], texts: dict[str, str]) -> str:
+        """Put the arguments into the template, and the clauses that stand around the call."""
+
+        def part(match: re.Match[str]) -> str:
+            key = match[1]
+            if key.isdigit():
+                is_local = self.parameters[int(key)].name in ("local", "clock")
+                return local(values[int(key)]) if is_local else values[int(key)].sql
+            if key.startswith("fail:"):
+                return failure(quote(key[5:]), self.result)
+            return texts.get(key, "")
+
+        return "(" + re.sub(r"\{([^{}]+)\}", part, self.template) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An overload with its letters filled in: the types of its parameters and of its result."""
+
+    parameters: list[Type]
+    result: Type
+    signature: Signature
 
 
 def _fits(parameter: Type, argument: Type, letters: dict[str, Type]) -> bool:
@@ -255,10 +296,12 @@ def _fill(pattern: Type, letters: dict[str, Type]) -> Type:
 
 def _read(table: str) -> dict[str, list[Signature]]:
     functions: dict[str, list[Signature]] = {}
-    for line in filter(None, map(str.strip, table.splitlines())):
+    joined = re.sub(r"\n +", " ", table)  # an indented line goes on with the one before
+    for line in filter(None, joined.splitlines()):
         head, _, template = line.partition(" | ")
         match = re.fullmatch(r"(\w+)\((.*)\) ([\w() ,]+)", head)
-        assert match, line
+        if match is None:
+            raise ValueError(f"expected name(types) type | expression, found {line!r}")
         name, parameters, result = match.groups()
         kinds = tuple(_pattern(text) for text in re.split(r", (?![^()]*\))", parameters) if text)
         functions.setdefault(name, []).append(Signature(kinds, _pattern(result.strip()), template))

@@ -17,10 +17,10 @@ from localaws.athena import iceberg
 from localaws.athena.casts import coerce
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
+from localaws.athena.names import Reference
 from localaws.athena.query import Work
 from localaws.athena.scans import DataFile as File
 from localaws.athena.scans import Scans
-from localaws.athena.translate import Reference
 from localaws.athena.types import zoned
 
 ice: Any = ice_expressions  # whose constructors take names and values, which its type hints do not know
@@ -76,7 +76,8 @@ def row_filter(conditions: list[exp.Expr]) -> Condition:
     for condition in conditions:
         with contextlib.suppress(ValueError, TypeError):
             filters += _filters(condition)
-    return ice.And(*filters, ice.AlwaysTrue())
+    combined: Condition = ice.And(*filters, ice.AlwaysTrue())
+    return combined
 
 
 def _filters(condition: exp.Expr) -> list[Condition]:

@@ -63,7 +63,8 @@ def _descend(
     if isinstance(node, exp.SetOperation):
         names = [item.alias_or_name for item in node.selects]
         for side in scope.set_operation_scopes:
-            own = dict(zip(names, (item.alias_or_name for item in side.expression.selects), strict=False))
+            selects = side.expression.selects if isinstance(side.expression, exp.Query) else []
+            own = dict(zip(names, (item.alias_or_name for item in selects), strict=False))
             _descend(side, [_renamed(condition, own) for condition in inherited], found, counts, done)
     elif isinstance(node, exp.Select):
         conditions = _own_conditions(node) + _through_projections(node, inherited)

@@ -14,11 +14,13 @@ from localaws.athena import results
 from localaws.athena.casts import identifier
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, ScanLimitError, unsupported
+from localaws.athena.grammar import parse_statement
+from localaws.athena.names import Reference
 from localaws.athena.prune import conditions_by_scan
 from localaws.athena.scans import Scans
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
-from localaws.athena.translate import Reference, Translation, Translator, parse_statement
+from localaws.athena.translate import Translation, Translator
 from localaws.athena.types import Type
 
 

@@ -14,8 +14,8 @@ from localaws.athena.casts import Value, cast, failure, identifier, quote
 from localaws.athena.catalog import Catalog, Partition, Table
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
+from localaws.athena.names import FILE_SIZE, HIDDEN, PATH, Reference
 from localaws.athena.storage import Lake, S3Object
-from localaws.athena.translate import FILE_SIZE, HIDDEN, PATH, Reference
 from localaws.athena.types import VARCHAR, Type
 
 FILE = "file of the row"
@@ -72,11 +72,12 @@ class Scans:
         listed = "[" + ", ".join(quote(file.path) for file in files) + "]"
         reader = _READERS[table.format]
         source = reader.source(listed, columns, table, needs_file)
-        missing = self._missing(source, columns) if reader is _Parquet else set()
-        shown = [
-            f"{f'CAST(NULL AS {types.duckdb(kind)})' if key in missing else reader.column(key, kind, table)} AS {identifier(key)}"
+        missing = missing_columns(self._connection, source, columns) if reader is _Parquet else set()
+        written = {
+            key: f"CAST(NULL AS {types.duckdb(kind)})" if key in missing else reader.column(key, kind, table)
             for key, kind in columns.items()
-        ]
+        }
+        shown = [f"{sql} AS {identifier(key)}" for key, sql in written.items()]
         join = ""
         if needs_file:
             self._keep_files(f"files of {name}", files, table)
@@ -86,11 +87,6 @@ class Scans:
         self._connection.execute(
             f"CREATE VIEW {identifier(name)} AS SELECT {', '.join(shown)} FROM {source} AS r{join}"
         )
-
-    def _missing(self, source: str, columns: dict[str, Type]) -> set[str]:
-        """Return the columns that none of the files has."""
-        found = {row[0].lower() for row in self._connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        return set(columns) - found
 
     def _keep_files(self, name: str, files: list[DataFile], table: Table) -> None:
         """Store which file belongs to which partition."""
@@ -173,6 +169,29 @@ class Scans:
                 for column in columns
             ]
         return [partitions[number] for number in columns[0]]
+
+
+def missing_columns(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, Type]) -> set[str]:
+    """Return the columns that none of the files has, for they were added to the table later."""
+    found = {row[0].lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    return set(columns) - found
+
+
+def parquet_rows(connection: duckdb.DuckDBPyConnection, paths: list[str], columns: dict[str, Type], places: str) -> str:
+    """Return a query of all rows of Parquet files, typed; with `places` also the file of each and its number in it."""
+    listed = "[" + ", ".join(map(quote, paths)) + "]"
+    source = f"read_parquet({listed}, union_by_name=true, hive_partitioning=false{places})"
+    missing = missing_columns(connection, source, columns)
+    typed = [
+        f"CAST({'NULL' if name in missing else identifier(name)} AS {types.duckdb(kind)}) AS {identifier(name)}"
+        for name, kind in columns.items()
+    ]
+    if places:
+        typed += [identifier(FILE), 'file_row_number AS "place of the row"']
+    return f"SELECT {', '.join(typed)} FROM {source}"
+
+
+PLACES = f", filename={quote(FILE)}, file_row_number=true"
 
 
 def scanned_bytes(

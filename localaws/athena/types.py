@@ -121,7 +121,11 @@ def parse(text: str) -> Type:
         return Type(name, tuple(parse(part) for part in parts))
     if name in ("struct", "row"):
         return Type(
-            "row", tuple((field, parse(kind)) for field, kind in (re.split("[: ]", part, maxsplit=1) for part in parts))
+            "row",
+            tuple(
+                (field, parse(kind))
+                for field, kind in (re.split("[: ]", part.replace('"', ""), maxsplit=1) for part in parts)
+            ),
         )
     if name not in _SIMPLE:
         raise unsupported(f"type {text}")

@@ -13,9 +13,10 @@ from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.errors import QueryError, mismatch, unsupported
+from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, text_result
 from localaws.athena.statements import Outcome
-from localaws.athena.translate import Translation, parse_statement
+from localaws.athena.translate import Translation
 from localaws.athena.types import Type
 
 STAGED = "rows to write"

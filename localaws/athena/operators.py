@@ -1,0 +1,109 @@
+"""Operators between values, with Athena's rules on types: what fits, what is widened, what comes out."""
+
+from __future__ import annotations
+
+import re
+
+from localaws.athena import moments, types
+from localaws.athena.casts import Value, coerce, null
+from localaws.athena.errors import mismatch, unsupported
+from localaws.athena.types import BOOLEAN, INTEGER, UNKNOWN, VARCHAR, Type, array, common, decimal
+
+_FINITE = re.compile(r"CAST\('?[\d.e+-]+'? AS DOUBLE\)")
+
+
+def unified(values: list[Value], what: str) -> tuple[list[Value], Type]:
+    """Return the values widened to the one type that holds them all."""
+    kind = UNKNOWN
+    for value in values:
+        merged = common(kind, value.type)
+        if merged is None:
+            raise mismatch(
+                f"{what} must be the same type or coercible to a common type. "
+                f"Cannot find common type between {kind} and {value.type}"
+            )
+        kind = merged
+    return [coerce(value, kind) for value in values], kind
+
+
+def pair(left: Value, right: Value, word: str) -> tuple[Value, Value]:
+    """Return two values as they are compared, or fail if they are not comparable."""
+    if left.type.name == right.type.name == "timestamp with time zone":
+        return left, right  # two instants, whatever their zones
+    kind = common(left.type, right.type)
+    if kind is None:
+        raise mismatch(f"Cannot apply operator: {left.type} {word} {right.type}")
+    return coerce(left, kind), coerce(right, kind)
+
+
+def compare(word: str, left: Value, right: Value) -> Value:
+    """Compare; in DuckDB NaN equals itself and is above all numbers, in Athena no comparison with it is true."""
+    left, right = pair(left, right, word)
+    plain = f"({left.sql} {word} {right.sql})"
+    doubtful = {"<": right, "<=": right, ">": left, ">=": left, "=": left, "<>": left}.get(word)
+    if left.type.is_float and doubtful is not None and not _FINITE.fullmatch(doubtful.sql):
+        plain = f"({plain} {'OR' if word == '<>' else 'AND NOT'} isnan({doubtful.sql}))"
+    return Value(plain, BOOLEAN)
+
+
+def arithmetic(word: str, left: Value, right: Value) -> Value:
+    """Calculate: whole numbers stay whole, decimals keep their digits, doubles may be infinite."""
+    if left.type.is_moment and right.type.name.startswith("interval") and word in "+-":
+        return moments.plus_interval(left, word, right)
+    if right.type.is_moment and left.type.name.startswith("interval") and word == "+":
+        return moments.plus_interval(right, word, left)
+    if left.type.is_moment and right.type.is_moment and word == "-":
+        return moments.difference(left, right)
+    if left.type.name == right.type.name and left.type.name.startswith("interval") and word in "+-":
+        return Value(f"({left.sql} {word} {right.sql})", left.type)
+    kind = common(left.type, right.type)
+    if kind == UNKNOWN:
+        return null(INTEGER)
+    if kind is None or not kind.is_number:
+        raise mismatch(f"Cannot apply operator: {left.type} {word} {right.type}")
+    if kind.name == "decimal":
+        return _decimal(word, left, right)
+    left, right = coerce(left, kind), coerce(right, kind)
+    operator = "//" if word == "/" and kind.is_integer else word
+    return Value(f"CAST({left.sql} {operator} {right.sql} AS {types.duckdb(kind)})", kind)
+
+
+def _decimal(word: str, left: Value, right: Value) -> Value:
+    """Calculate with decimals: the digits of the result follow from the operands' (Trino, DecimalOperators)."""
+    left, right = (
+        coerce(value, types.integer_as_decimal(value.type)) if value.type.is_integer else value
+        for value in (left, right)
+    )
+    if UNKNOWN in (left.type, right.type):
+        return null(right.type if left.type == UNKNOWN else left.type)
+    (p1, s1), (p2, s2) = left.type.arguments, right.type.arguments
+    scale = max(s1, s2)
+    if word == "/":
+        return quotient(left, right, decimal(p1 + s2 + max(0, s2 - s1), scale))
+    if word == "%":
+        raise unsupported("% of decimals")
+    kind = decimal(p1 + p2, s1 + s2) if word == "*" else decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
+    return Value(f"CAST({left.sql} {word} {right.sql} AS {types.duckdb(kind)})", kind)
+
+
+def quotient(left: Value, right: Value, kind: Type) -> Value:
+    """Divide decimals exactly, a half going up: DuckDB would make a double of them."""
+    s1, s2, scale = left.type.arguments[1], right.type.arguments[1], kind.arguments[1]
+    whole = [f"CAST(replace(CAST({value.sql} AS VARCHAR), '.', '') AS HUGEINT)" for value in (left, right)]
+    scaled = f"{whole[0]} * CAST('1{'0' * (scale - s1 + s2)}' AS HUGEINT)"
+    exact = f"CAST(decimal_quotient({scaled}, {whole[1]}) || 'e-{scale}' AS DECIMAL(38, {scale}))"
+    return Value(f"CAST({exact} AS {types.duckdb(kind)})", kind)
+
+
+def concat(values: list[Value]) -> Value:
+    """Join texts, or arrays; a null makes the whole null."""
+    if any(value.type.name == "array" for value in values):
+        arrays = [
+            value if value.type.name == "array" else Value(f"[{value.sql}]", array(value.type)) for value in values
+        ]
+        arrays, kind = unified(arrays, "Arrays")
+        return Value("(" + " || ".join(value.sql for value in arrays) + ")", kind)
+    if any(value.type not in (VARCHAR, UNKNOWN) for value in values):
+        shown = ", ".join(str(value.type) for value in values)
+        raise mismatch(f"Unexpected parameters ({shown}) for function concat. Expected: concat(varchar)")
+    return Value("(" + " || ".join(value.sql for value in values) + ")", VARCHAR)

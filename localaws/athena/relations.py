@@ -1,0 +1,68 @@
+"""VALUES and UNNEST in a FROM clause."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from localaws.athena.casts import Value, coerce, identifier
+from localaws.athena.errors import QueryError, mismatch
+from localaws.athena.expressions import Columns, Expressions
+from localaws.athena.types import BIGINT, UNKNOWN, common
+
+
+def replace_values(node: exp.Values, expressions: Expressions) -> Columns:
+    """Write VALUES in place, its columns as wide as their widest cell, and return the columns."""
+    rows = [
+        [expressions.value(cell) for cell in (row.expressions if isinstance(row, exp.Tuple) else [row])]
+        for row in node.expressions
+    ]
+    kinds = [UNKNOWN] * len(rows[0])
+    for row in rows:
+        merged = [common(kind, cell.type) for kind, cell in zip(kinds, row, strict=True)]
+        if None in merged:
+            raise mismatch("Values rows have mismatched types")
+        kinds = [kind for kind in merged if kind]
+    names = node.alias_column_names or [f"_col{number}" for number in range(len(kinds))]
+    cells = [
+        "(" + ", ".join(coerce(cell, kind).sql for cell, kind in zip(row, kinds, strict=True)) + ")" for row in rows
+    ]
+    listed = ", ".join(map(identifier, names))
+    node.replace(exp.Var(this=f"(VALUES {', '.join(cells)}) AS {identifier(node.alias)}({listed})"))
+    return list(zip(names, kinds, strict=True))
+
+
+def replace_unnest(node: exp.Unnest, expressions: Expressions) -> Columns:
+    """Write UNNEST in place, as a lateral subquery, and return its columns; a row or a map becomes several of them."""
+    pieces: list[Value] = []
+    lengths = []
+    for item in node.expressions:
+        value = expressions.value(item)
+        lengths.append(f"len({value.sql})" if value.type.name == "array" else f"cardinality({value.sql})")
+        if value.type.name == "map":
+            pieces += [
+                Value(f"unnest(map_{part}({value.sql}))", kind)
+                for part, kind in zip(("keys", "values"), value.type.arguments, strict=True)
+            ]
+        elif value.type.name == "array" and value.type.arguments[0].name == "row":
+            pieces += [
+                Value(f"unnest(list_transform({value.sql}, lambda r: struct_extract_at(r, {number})))", kind)
+                for number, (_, kind) in enumerate(value.type.arguments[0].arguments, 1)
+            ]
+        elif value.type.name == "array":
+            pieces.append(Value(f"unnest({value.sql})", value.type.arguments[0]))
+        else:
+            raise mismatch(f"Cannot unnest type: {value.type}")
+    if node.args.get("offset"):
+        longest = f"greatest({', '.join(f'coalesce({length}, 0)' for length in lengths)})"
+        pieces.append(Value(f"unnest(range(1, CAST({longest} AS BIGINT) + 1))", BIGINT))
+    names = [*node.alias_column_names]
+    if node.args.get("offset") and isinstance(node.args["offset"], exp.Identifier) and len(names) < len(pieces):
+        names.append(node.args["offset"].name)
+    if len(names) != len(pieces):
+        raise QueryError(
+            "MISMATCHED_COLUMN_ALIASES",
+            f"Column alias list has {len(names)} entries but relation has {len(pieces)} columns",
+        )
+    shown = ", ".join(f"{piece.sql} AS {identifier(name)}" for piece, name in zip(pieces, names, strict=True))
+    node.replace(exp.Var(this=f"LATERAL (SELECT {shown}) AS {identifier(node.alias)}"))
+    return [(name, piece.type) for name, piece in zip(names, pieces, strict=True)]
