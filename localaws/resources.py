@@ -9,23 +9,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ministack.core import iam_actions
-from ministack.services import athena, dynamodb_streams, kinesis
+from ministack.services import dynamodb_streams, kinesis
+
+_Finder = Callable[[str, dict[str, Any]], str | None]
 
 MAX_BODY_BYTES = 16 * 1024
 """Requests that name something indirectly are short; a PutRecords is not read twice."""
 
 
-def name_resources() -> None:
-    """Let the base check the resource that AWS would check."""
+def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
+    """Let the base check the resource that AWS would check.
+
+    Parameters
+    ----------
+    workgroup_of_query : callable
+        Tells the workgroup that a query of Athena ran in, by its id.
+    """
+    finders: dict[str, _Finder] = {**_FINDERS, "athena": partial(_athena, workgroup_of_query)}
     base_answer = iam_actions.extract_resource_arn
 
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
     ) -> str:
-        find = _FINDERS.get(service)
+        find = finders.get(service)
         if find is not None and len(body) <= MAX_BODY_BYTES and body.startswith(b"{"):
             operation = headers.get("x-amz-target", "").rpartition(".")[2]
             if resource := find(operation, json.loads(body)):
@@ -34,12 +44,6 @@ def name_resources() -> None:
         return answer
 
     iam_actions.extract_resource_arn = extract
-
-
-def workgroup_of_query(query_id: str) -> str | None:
-    """Return the workgroup that a query ran in."""
-    execution = athena._executions.get(query_id)
-    return str(execution["WorkGroup"]) if execution else None
 
 
 def _kinesis(_operation: str, asked: dict[str, Any]) -> str | None:
@@ -59,7 +63,7 @@ def _logs(operation: str, asked: dict[str, Any]) -> str | None:
     return None
 
 
-def _athena(operation: str, asked: dict[str, Any]) -> str | None:
+def _athena(workgroup_of_query: Callable[[str], str | None], operation: str, asked: dict[str, Any]) -> str | None:
     if query_id := asked.get("QueryExecutionId") or next(iter(asked.get("QueryExecutionIds") or ()), None):
         workgroup = workgroup_of_query(query_id)
         return workgroup and f"workgroup/{workgroup}"
@@ -80,8 +84,7 @@ def _glue(operation: str, asked: dict[str, Any]) -> str | None:
     return f"table/{asked['DatabaseName']}/{table}" if table and "DatabaseName" in asked else None
 
 
-_FINDERS: dict[str, Callable[[str, dict[str, Any]], str | None]] = {
-    "athena": _athena,
+_FINDERS: dict[str, _Finder] = {
     "dynamodb": _dynamodb,
     "dynamodbstreams": _dynamodb,
     "glue": _glue,

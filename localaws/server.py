@@ -38,6 +38,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
     athena = Athena(folder, session("local"))
+    resources.name_resources(athena.workgroup_of)
     return Layer(
         [Keeper(folder / "aws"), mail, athena, Crawler(folder), LambdaInvoke(folder)],
         Pages(mailbox, mail, endpoint, secret),
@@ -52,7 +53,6 @@ class Layer:
         self._pages = pages
         access.enforce_root_signature()
         access.authorize_batches()
-        resources.name_resources()
         bounds.keep_bounds()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True

@@ -13,7 +13,7 @@ from tapeline import local
 
 TARGETS = ("local", "aws")
 
-_CONFIG = Config(
+CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
     connect_timeout=5,
     read_timeout=60,
@@ -74,7 +74,7 @@ def session(target: str | None = None, signer: local.Credentials | None = None) 
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, found {target!r}")
     if target == "aws":
-        return Session(target, boto3.Session(), _CONFIG)
+        return Session(target, boto3.Session(), CONFIG)
     signer = signer or local.credentials()
     boto_session = boto3.Session(
         aws_access_key_id=signer.access_key_id,
@@ -82,4 +82,4 @@ def session(target: str | None = None, signer: local.Credentials | None = None) 
         region_name=local.REGION,
     )
     # A proxy for the outside world has no business with our own machine.
-    return Session(target, boto_session, _CONFIG.merge(Config(proxies={})), local.endpoint())
+    return Session(target, boto_session, CONFIG.merge(Config(proxies={})), local.endpoint())
