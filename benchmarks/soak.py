@@ -1,8 +1,8 @@
 """A day at the default pace, in minutes, to see whether the local AWS stays small and quick and stops well.
 
-`python -m benchmarks soak` deploys the stack on a local AWS of its own, takes a confirmed address among the
+`python -m benchmarks.soak` deploys the stack on a local AWS of its own, takes a confirmed address among the
 subscribers, and puts 24 hours of the simulated market on the stream (12 symbols, a quote each every 5 s) as fast as it
-is delivered, 12 quotes to a batch as at the real pace: as many invocations, objects in S3, items and mails as in a day.
+is delivered, a turn of the market at a time: as many invocations, objects in S3, items and mails as in a day.
 What hangs on the clock is not sped up: it saves its state every minute of the run, and no record grows a day old.
 SOAK_HOURS in the environment asks for a part of the day.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
@@ -98,7 +99,8 @@ def main() -> None:
     """Run the day and print what it cost; exit with 1 if the server outgrew its limit."""
     console = Console()
     hours = float(os.environ.get("SOAK_HOURS", "24"))
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
+    folder = tempfile.mkdtemp(prefix="tapeline-soak-")  # it stays if this fails: the logs are in it
+    with running(Path(folder)) as local:
         os.environ |= {"TAPELINE_HOME": folder, "TAPELINE_PORT": str(local.port)}
         aws = session("local")
         made = stack.deploy(aws, {}, lambda _step: None)
@@ -122,6 +124,8 @@ def main() -> None:
         started = time.monotonic()
         reloaded = psutil.Process(local.process.pid).memory_info().rss
         report = (local.folder / "aws" / "last-start.txt").read_text()
+
+    shutil.rmtree(folder)
 
     table = Table(title=f"{hours:g} hours at the default pace, in {(ended - began) / 60:.1f} minutes")
     for column in ("", "first minute", "last minute", "ratio"):
@@ -158,28 +162,32 @@ def day(market: SimulatedMarket, hours: float) -> list[Quote]:
 def feed(aws: Session, local: LocalAws, stream: str, quotes: list[Quote], size: int) -> None:
     """Put the quotes on the stream as they are delivered, and wait for the last."""
     kinesis = aws.client("kinesis")
-    sent: deque[int] = deque()
+    sent: deque[dict[str, int]] = deque()
     for start in track(range(0, len(quotes), size), description="a day of quotes"):
         batch = quotes[start : start + size]
         records = [{"Data": quote.to_json().encode(), "PartitionKey": quote.symbol} for quote in batch]
         answer = kinesis.put_records(StreamName=stream, Records=records)
-        sent.append(int(answer["Records"][-1]["SequenceNumber"]))
+        sent.append({record["ShardId"]: int(record["SequenceNumber"]) for record in answer["Records"]})
         if len(sent) > AHEAD:
             await_delivery(local, sent.popleft())
     await_delivery(local, sent[-1])
 
 
-def await_delivery(local: LocalAws, sequence_number: int) -> None:
-    """Wait until the delivery's checkpoint of the stream is there."""
+def await_delivery(local: LocalAws, positions: dict[str, int]) -> None:
+    """Wait until the delivery's checkpoints of the stream's shards are there."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        found = [
-            json.loads(path.read_text()) for path in (local.folder / "delivery").glob("*/shardId-0000000000??.json")
-        ]
-        if any(int(checkpoint["sequence_number"] or 0) >= sequence_number for checkpoint in found):
+        if all(checkpoint(local, shard_id) >= position for shard_id, position in positions.items()):
             return
         time.sleep(0.005)
-    raise TimeoutError(f"the delivery has not reached {sequence_number} in two minutes; see {local.folder / 'logs'}")
+    raise TimeoutError(f"the delivery has not reached {positions} in two minutes; see the logs in {local.folder}")
+
+
+def checkpoint(local: LocalAws, shard_id: str) -> int:
+    """Return how far the delivery has got in a shard."""
+    for path in (local.folder / "delivery").glob(f"*/{shard_id}.json"):
+        return int(json.loads(path.read_text())["sequence_number"] or 0)
+    return 0
 
 
 def one_batch_a_turn(aws: Session, function: str) -> None:
