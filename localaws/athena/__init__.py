@@ -2,11 +2,13 @@
 
 A statement goes through these modules, in this order:
 
-- `api` answers the service's operations, and `executions` keeps each execution and its outcome on disk;
+- `api` answers the service's operations, `executions` keeps each execution and its outcome, `pages` reads results;
 - `pool` hands a statement to a `worker` process, so that a slow query blocks nobody and can be stopped;
-- `engine` says what kind of statement it is and runs it: `ddl`, `writes` and `iceberg` change the catalog and the lake,
-  `query` answers a SELECT;
-- `translate` checks a SELECT against the types of the Glue `catalog` as Athena would (`expressions`, `functions`,
-  `casts`, `types`) and writes it in DuckDB's SQL; whatever it does not know it refuses;
-- `storage` reads and writes S3, `scans` puts a table's objects before DuckDB, `results` writes the answer as Athena does.
+- `engine` says what kind of statement it is: `ddl`, `listing` and `definitions` are about the catalog, `writes` and
+  `changes` about data, `prepared` about prepared statements, `query` about a SELECT;
+- `grammar` parses a SELECT, `names` resolves its names, `translate` writes it in DuckDB's SQL scope by scope:
+  `relations`, `expressions` and `calls` check its parts against `types` (`operators`, `casts`, `moments`, and the
+  functions of `functions` and `special`), and refuse what they do not know;
+- `catalog` reads Glue, `storage` S3; `prune` finds which partitions a query can need, `scans` and `iceberg_scan` put
+  their files before DuckDB, `iceberg` writes and commits new ones, `results` stores the answer as Athena does.
 """

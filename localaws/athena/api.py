@@ -84,11 +84,11 @@ class Athena:
             raise ServiceError(
                 "InvalidRequestException", "QueryString must not be empty", AthenaErrorCode="INVALID_INPUT"
             )
-        if token := request.get("ClientRequestToken"):
-            if earlier := self._executions.by_token(token):
-                if {**earlier.request, "ClientRequestToken": token} != request:
-                    raise ServiceError("InvalidRequestException", "Idempotent parameters do not match")
-                return {"QueryExecutionId": earlier.id}
+        token = request.get("ClientRequestToken")
+        if token and (earlier := self._executions.by_token(token)):
+            if earlier.request != request:
+                raise ServiceError("InvalidRequestException", "Idempotent parameters do not match")
+            return {"QueryExecutionId": earlier.id}
         workgroup = request.get("WorkGroup") or "primary"
         settings = await self._workgroup(workgroup)
         output = _output(request, settings)

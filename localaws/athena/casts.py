@@ -1,7 +1,7 @@
 """Casts as Athena makes them, and values as text.
 
-DuckDB casts more than Athena does ('1.5' to a whole number, '2026-03-12T14:30:00Z' to a timestamp) and rounds a double's
-half to even; here a text must have Athena's form, and a half goes up.
+DuckDB casts more than Athena does ('1.5' to a whole number, '2026-03-12T14:30:00Z' to a timestamp) and rounds a half to
+even; here a text must have Athena's form, and a half goes up.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TEXT_FORMS = {  # what a varchar must look like, by the type it is cast to
 def failure(message: str, kind: Type) -> str:
     """Return an expression of this type that fails when it is computed, with the message that an SQL expression gives.
 
-    DuckDB's `error()` may not stand inside of `TRY`. A cast that fails may, and `engine` finds the message in its error.
+    DuckDB's `error()` may not stand inside of `TRY`. A failing cast may, and `engine` finds the message in its error.
     """
     marked = f"'!!' || {message} || '!!'"
     if kind.name in ("varchar", "varbinary"):  # to which every text can be cast
@@ -73,7 +73,7 @@ def cast(value: Value, to: Type) -> Value:
     """Return what CAST(value AS to) is in Athena."""
     source = value.type
     plain = Value(f"CAST({value.sql} AS {duckdb(to)})", to)
-    if source == to or source == UNKNOWN:
+    if source in (to, UNKNOWN):
         return plain if source == UNKNOWN else value
     if source.is_number or source.name == "boolean":
         return _cast_number(value, to, plain)

@@ -1,4 +1,4 @@
-"""The Glue catalog as Athena sees it: tables with typed columns, their format, and the partitions that are registered."""
+"""The Glue catalog as Athena sees it: tables with typed columns, their format, and their registered partitions."""
 
 from __future__ import annotations
 

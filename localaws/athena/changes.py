@@ -1,7 +1,7 @@
 """INSERT, MERGE, UPDATE, DELETE, OPTIMIZE and VACUUM of Iceberg tables: files are replaced, in one snapshot.
 
-Only files that hold a changed row are written anew. What a statement changes is first a table of pairs in DuckDB: a row of
-the target (its file and place in it), the source row it matched, and the number of the clause that decides.
+Only files that hold a changed row are written anew. What a statement changes is first a table of pairs in DuckDB: a row
+of the target (its file and place in it), the source row it matched, and the number of the clause that decides.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Change:
             )
 
     def replace(self, values: dict[str, list[tuple[int, exp.Expr]]], deleting: list[int], inserts: list[str]) -> int:
-        """Write the changed files anew, with the values that each clause gives, and commit; return how many rows changed."""
+        """Write the changed files anew, with what the clauses give, and commit; return how many rows changed."""
         connection, pairs = self.work.connection, identifier(PAIRS)
         touched = [
             path for (path,) in connection.execute(f"SELECT DISTINCT file FROM {pairs} WHERE clause > 0").fetchall()
@@ -229,7 +229,8 @@ def merge(work: Work, node: exp.Merge) -> int:
     names = [name.lower() for name, _ in source.columns]
     listed = ", ".join(map(identifier, names))
     work.connection.execute(
-        f'CREATE TEMP TABLE {identifier(SOURCE)} AS SELECT *, row_number() OVER () AS "number of the row" FROM ({source.sql}) AS s({listed})'
+        f'CREATE TEMP TABLE {identifier(SOURCE)} AS SELECT *, row_number() OVER () AS "number of the row" '
+        f"FROM ({source.sql}) AS s({listed})"
     )
     columns = {**dict(zip(names, (kind for _, kind in source.columns), strict=True)), "number of the row": BIGINT}
     change = Change(work, node.this, node.args["on"], columns)
@@ -347,7 +348,7 @@ def optimize(work: Work, table: Table) -> int:
 
 
 def vacuum(work: Work, table: Table) -> None:
-    """Forget snapshots older than the table's `vacuum_max_snapshot_age_seconds` (5 days), and delete what only they had."""
+    """Forget snapshots older than `vacuum_max_snapshot_age_seconds` of the table (5 days), and their files."""
     opened = iceberg.load(work, table)
     age = timedelta(seconds=int(table.parameters.get("vacuum_max_snapshot_age_seconds", 432_000)))
     oldest = work.now - age

@@ -223,8 +223,8 @@ def update(work: Work, table: Table, change: Any) -> None:
 
 
 _TABLE_INPUT = (
-    "Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "ViewOriginalText", "ViewExpandedText",
-    "TableType", "Parameters",
+    "Name", "Description", "Owner", "Retention", "StorageDescriptor", "PartitionKeys", "ViewOriginalText",
+    "ViewExpandedText", "TableType", "Parameters",
 )  # fmt: skip
 
 

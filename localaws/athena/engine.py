@@ -1,4 +1,4 @@
-"""Runs a statement: says what kind it is, hands it to the module that does it, and puts failures into Athena's words."""
+"""Runs a statement: finds its kind, hands it to the module that does it, and puts failures into Athena's words."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ _BY_WORDS: tuple[tuple[str, Callable[[Work, str], Outcome]], ...] = (
     (r"alter\s+table\s", ddl.alter_table),
     (r"drop\s", ddl.drop),
 )
-_BY_TREE: tuple[tuple[Any, Callable[[Work, exp.Expr], Outcome]], ...] = (
+_BY_TREE: tuple[tuple[Any, Callable[[Work, Any], Outcome]], ...] = (
     (exp.Query, run_select),
     (exp.Values, run_select),
     (exp.Insert, writes.insert),

@@ -33,7 +33,9 @@ class Dialect(Trino):
 _COMMON = {"this", "expression", "expressions"}
 _UNDERSTOOD: dict[type[exp.Expr], set[str]] = {
     # Queries
-    exp.Select: {"with_", "from_", "joins", "where", "group", "having", "windows", "order", "limit", "offset", "distinct"},
+    exp.Select: {
+        "with_", "from_", "joins", "where", "group", "having", "windows", "order", "limit", "offset", "distinct",
+    },
     exp.SetOperation: {"with_", "distinct", "order", "limit", "offset"},
     exp.Subquery: {"alias", "with_"},
     exp.Table: {"alias", "db", "catalog", "joins", "version", "sample"},

@@ -188,7 +188,7 @@ def add_columns(work: Work, table: Table, added: list[dict[str, str]]) -> None:
 
 
 def write(work: Work, table: IcebergTable, rows: str) -> list[DataFile]:
-    """Write the rows of a DuckDB table into new data files of an Iceberg table, which no reader sees before the commit."""
+    """Write the rows of a DuckDB table into new data files, which no reader sees before the commit."""
     spec, schema = table.spec(), table.schema()
     keys = [
         _transform_sql(str(field.transform), schema.find_column_name(field.source_id) or "", schema)

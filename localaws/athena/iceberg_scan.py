@@ -182,9 +182,10 @@ def _metadata_rows(table: IcebergTable, suffix: str) -> Iterator[list[Any]]:
 
 def _shown_partition(table: IcebergTable, file: DataFile) -> str:
     fields = table.specs()[file.spec_id].fields
+    kinds = [table.schema().find_type(field.source_id) for field in fields]
     shown = [
-        f"{field.name}={field.transform.to_human_string(table.schema().find_type(field.source_id), file.partition[place])}"
-        for place, field in enumerate(fields)
+        f"{field.name}={field.transform.to_human_string(kind, file.partition[place])}"
+        for place, (field, kind) in enumerate(zip(fields, kinds, strict=True))
     ]
     return "{" + ", ".join(shown) + "}"
 

@@ -12,12 +12,13 @@ from localaws.athena.types import BIGINT, DATE, INTERVAL_DAY, INTERVAL_YEAR, TIM
 
 _UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
 _MYSQL = {  # date_format, date_parse: MySQL's letters, where strftime has another
-    "i": "%M", "s": "%S", "M": "%B", "W": "%A", "c": "%-m", "e": "%-d", "h": "%I", "k": "%-H", "l": "%-I", "T": "%H:%M:%S",
-    "r": "%I:%M:%S %p", "v": "%V", "x": "%G", **{letter: f"%{letter}" for letter in "YmdHSfabIjpy%"},
+    "i": "%M", "s": "%S", "M": "%B", "W": "%A", "c": "%-m", "e": "%-d", "h": "%I", "k": "%-H", "l": "%-I",
+    "T": "%H:%M:%S", "r": "%I:%M:%S %p", "v": "%V", "x": "%G", **{letter: f"%{letter}" for letter in "YmdHSfabIjpy%"},
 }  # fmt: skip
 _JODA = {  # format_datetime, parse_datetime
     "yyyy": "%Y", "YYYY": "%Y", "yy": "%y", "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d",
-    "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "ss": "%S", "SSS": "%g", "a": "%p", "EEE": "%a", "EEEE": "%A",
+    "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "ss": "%S", "SSS": "%g", "a": "%p",
+    "EEE": "%a", "EEEE": "%A",
 }  # fmt: skip
 
 
@@ -84,7 +85,8 @@ def date_add(unit: Value, amount: Value, moment: Value) -> Value:
     times = "3 * " if name == "quarter" else ""
     maker = "months" if name == "quarter" else f"{name}s"
     kind = INTERVAL_YEAR if name in ("month", "quarter", "year") else INTERVAL_DAY
-    number = f"CAST({times}{amount.sql} AS {'BIGINT' if kind == INTERVAL_DAY and name not in ('day', 'week') else 'INTEGER'})"
+    width = "BIGINT" if kind == INTERVAL_DAY and name not in ("day", "week") else "INTEGER"
+    number = f"CAST({times}{amount.sql} AS {width})"
     interval = f"to_{maker}({number})"
     if moment.type.name == "timestamp with time zone" and _UNITS.index(name) >= _UNITS.index("day"):
         return Value(f"(({local(moment)} + {interval}) AT TIME ZONE {quote(moment.type.zone)})", moment.type)

@@ -177,7 +177,8 @@ _METADATA = {
     "snapshots": "committed_at timestamp(3) with time zone, snapshot_id bigint, parent_id bigint, operation varchar, "
     "manifest_list varchar, summary map(varchar, varchar)",
     "files": "content integer, file_path varchar, file_format varchar, record_count bigint, file_size_in_bytes bigint",
-    "history": "made_current_at timestamp(3) with time zone, snapshot_id bigint, parent_id bigint, is_current_ancestor boolean",
+    "history": "made_current_at timestamp(3) with time zone, snapshot_id bigint, parent_id bigint, "
+    "is_current_ancestor boolean",
 }
 
 
@@ -195,7 +196,7 @@ def metadata_columns(table: Table, suffix: str) -> dict[str, Type]:
 
 
 def _mark_unnamed(tree: exp.Expr) -> None:
-    """Give every unnamed expression of a SELECT list a name of its own, for sqlglot would name a cast after its column."""
+    """Give every unnamed expression of a SELECT a name of its own, for sqlglot would name a cast after its column."""
     marks = count()
     for select in list(tree.find_all(exp.Select)):
         for item in select.expressions:

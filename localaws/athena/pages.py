@@ -37,9 +37,9 @@ def read_page(s3: Any, url: str, start: int, size: int) -> tuple[list[Row], int 
 
 
 def read_rows(body: bytes, limit: int) -> list[tuple[Row, int]]:
-    """Read rows of Athena's CSV, at most so many, each with the place where it ends.
+    r"""Read rows of Athena's CSV, at most so many, each with the place where it ends.
 
-    >>> read_rows(b'"a","b"\\n"x",\\n', 10)
+    >>> read_rows(b'"a","b"\n"x",\n', 10)
     [(['a', 'b'], 8), (['x', None], 13)]
     """
     rows: list[tuple[Row, int]] = []

@@ -34,7 +34,8 @@ class Worker:
     async def run(self, statement: Statement) -> dict[str, Any] | None:
         """Return the worker's answer, or None if it died."""
         self.statements += 1
-        assert self.process.stdin and self.process.stdout  # noqa: S101 (they are pipes, see `Pool._worker`)
+        assert self.process.stdin  # noqa: S101 (a pipe, see `Pool._worker`)
+        assert self.process.stdout  # noqa: S101 (likewise)
         try:
             self.process.stdin.write(json.dumps(asdict(statement)).encode() + b"\n")
             await self.process.stdin.drain()

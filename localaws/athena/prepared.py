@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 from botocore.exceptions import ClientError
@@ -48,10 +49,8 @@ def prepare(work: Work, text: str) -> Outcome:
     if not match:
         raise QueryError("SYNTAX_ERROR", "expected PREPARE name FROM statement")
     name = {"StatementName": match[1], "WorkGroup": work.statement.workgroup}
-    try:
+    with contextlib.suppress(ClientError):  # there may be none of that name
         work.athena.delete_prepared_statement(**name)
-    except ClientError:
-        pass  # There was none of that name.
     work.athena.create_prepared_statement(**name, QueryStatement=match[2])
     return text_result(work, "PREPARE", "", [])
 

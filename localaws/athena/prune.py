@@ -1,7 +1,7 @@
 """Which conditions of a query hold for every row it needs of a table, so that partitions and files can be left out.
 
-Conditions travel from a SELECT into the tables it joins and into the subqueries it reads from, as far as that is certainly
-right; where it is not, nothing is pruned, which costs time but no row.
+Conditions travel from a SELECT into the tables it joins and into the subqueries it reads from, as far as that is
+certainly right; where it is not, nothing is pruned, which costs time but no row.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _holds_for(condition: exp.Expr, alias: str, node: exp.Select) -> bool:
 
 
 def _rejects_null(condition: exp.Expr) -> bool:
-    """Whether a null in its column makes it anything but true, so that it holds on the optional side of an outer join."""
+    """Whether a null in its column never makes it true, so that it holds on the optional side of an outer join too."""
     return isinstance(condition, _SIMPLE) and isinstance(condition.this, exp.Column)
 
 
@@ -119,7 +119,7 @@ def _has_outer_join(node: exp.Select) -> bool:
 
 
 def _by_equality(conditions: Conditions) -> Conditions:
-    """What holds for a column holds for one that is equal to it."""
+    """Return what must hold of a column because it holds of one that is equal to it."""
     equal = [
         (condition.this, condition.expression)
         for condition in conditions
@@ -140,7 +140,7 @@ def _by_equality(conditions: Conditions) -> Conditions:
 
 
 def _through_projections(node: exp.Select, inherited: Conditions) -> Conditions:
-    """Rewrite conditions on the output of a SELECT as conditions on its input, where a row that they drop changes no other."""
+    """Rewrite conditions on a SELECT's output as ones on its input, where a row that they drop changes no other row."""
     if not inherited or node.args.get("limit") or node.args.get("offset"):
         return []
     group = node.args.get("group")

@@ -1,4 +1,4 @@
-"""A table's objects as a view in DuckDB: only registered partitions, only those that the query can need, typed by Glue."""
+"""A table's objects as a view in DuckDB: of registered partitions, of those that a query can need, typed by Glue."""
 
 from __future__ import annotations
 
@@ -219,7 +219,9 @@ class _Json:
         read = {name: "VARCHAR" if _as_text(kind, forgiving) else types.duckdb(kind) for name, kind in columns.items()}
         spelled = ", ".join(f"{identifier(name)}: {quote(kind)}" for name, kind in read.items())
         return (
-            f"read_json({listed}, format='newline_delimited', records=true, columns={{{spelled}}}, ignore_errors={forgiving}, "
+            # `records` said outright: DuckDB would read every file twice to find out for a single column.
+            f"read_json({listed}, format='newline_delimited', records=true, columns={{{spelled}}}, "
+            f"ignore_errors={forgiving}, "
             f"hive_partitioning=false{_file_option(with_file)})"
         )
 

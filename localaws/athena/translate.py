@@ -1,7 +1,7 @@
 """A SELECT of Athena as a SELECT of DuckDB, checked and typed against the catalog.
 
-sqlglot parses it in Trino's dialect and resolves names, `expressions` checks and writes every expression. Functions stay
-calls by name on the way, for sqlglot's own idea of them is not Athena's.
+sqlglot has parsed it in Trino's dialect, and `names` has resolved its names; here `expressions` checks and writes every
+expression. Functions have stayed calls by name, for sqlglot's own idea of them is not Athena's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from localaws.athena.types import Type, common
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A query for DuckDB, its columns, the tables it mentions, and the tree of names from which partitions are pruned."""
+    """A query for DuckDB, its columns, the tables it mentions, and the query of resolved names that `prune` reads."""
 
     sql: str
     columns: Columns

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from localaws.athena import definitions, types
+from localaws.athena import definitions, results, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.errors import QueryError, mismatch, unsupported
@@ -17,7 +17,7 @@ from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, text_result
 from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translation
-from localaws.athena.types import Type
+from localaws.athena.types import BIGINT, Type
 
 STAGED = "rows to write"
 MAX_OPEN_PARTITIONS = 100
@@ -73,8 +73,7 @@ def _count(work: Work) -> int:
 
 
 def _changed(work: Work, substatement: str, rows: int) -> Outcome:
-    columns = [{"CatalogName": "hive", "SchemaName": "", "TableName": "", "Name": "rows", "Label": "rows", "Type": "bigint",
-                "Precision": 19, "Scale": 0, "Nullable": "UNKNOWN", "CaseSensitive": False}]  # fmt: skip
+    columns = [results.column_info("rows", BIGINT)]
     output = f"{work.statement.output}{work.statement.id}"
     return Outcome("DML", substatement, columns, output, update_count=rows)
 
@@ -244,27 +243,24 @@ def unload(work: Work, text: str) -> Outcome:
     return Outcome("DML", "UNLOAD", [], output, update_count=_count(work), manifest=manifest)
 
 
-def merge(work: Work, node: exp.Expr) -> Outcome:
+def merge(work: Work, node: exp.Merge) -> Outcome:
     """MERGE INTO an Iceberg table."""
-    from localaws.athena import changes
+    from localaws.athena import changes  # pyiceberg takes half a second to import
 
-    assert isinstance(node, exp.Merge)
     return _changed(work, "MERGE", changes.merge(work, node))
 
 
-def delete(work: Work, node: exp.Expr) -> Outcome:
+def delete(work: Work, node: exp.Delete) -> Outcome:
     """DELETE FROM an Iceberg table."""
-    from localaws.athena import changes
+    from localaws.athena import changes  # pyiceberg takes half a second to import
 
-    assert isinstance(node, exp.Delete)
     return _changed(work, "DELETE", changes.delete(work, node))
 
 
-def update(work: Work, node: exp.Expr) -> Outcome:
+def update(work: Work, node: exp.Update) -> Outcome:
     """UPDATE an Iceberg table."""
-    from localaws.athena import changes
+    from localaws.athena import changes  # pyiceberg takes half a second to import
 
-    assert isinstance(node, exp.Update)
     return _changed(work, "UPDATE", changes.update(work, node))
 
 

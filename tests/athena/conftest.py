@@ -33,7 +33,8 @@ QUOTES = {
 }
 JSON_SERDE = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
 TABLES = (
-    "CREATE EXTERNAL TABLE quotes (symbol string, `timestamp` string, price double, previous_close double, volume bigint) "
+    "CREATE EXTERNAL TABLE quotes "
+    "(symbol string, `timestamp` string, price double, previous_close double, volume bigint) "
     f"PARTITIONED BY (dt string) {JSON_SERDE} LOCATION 's3://lake/raw-data/'",
     "ALTER TABLE quotes ADD PARTITION (dt = '2026-03-12') PARTITION (dt = '2026-03-13')",
     "CREATE EXTERNAL TABLE names (symbol string, name string) "
@@ -68,7 +69,9 @@ class Runner:
     numbers: Iterator[int] = field(default_factory=count)
 
     def run(self, sql: str, *parameters: str, **settings: Any) -> tuple[Outcome, list[Row]]:
-        statement = Statement(f"query-{next(self.numbers)}", sql, "lake", "s3://lake/results/", parameters=parameters, **settings)
+        statement = Statement(
+            f"query-{next(self.numbers)}", sql, "lake", "s3://lake/results/", parameters=parameters, **settings
+        )
         outcome = self.engine.execute(statement)
         if not outcome.columns or not outcome.output.endswith((".csv", ".txt")):
             return outcome, []
