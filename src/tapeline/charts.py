@@ -1,7 +1,8 @@
 """Charts as plain SVG: no script, no library to load, colours from the page's style sheet.
 
-Lengths along x are per cents of the width, so that a chart fits a phone and a desk alike while its letters keep their
-size; lines lie in an inner picture that is stretched. Why not a charting library: docs/decisions/0020-report-page.md.
+Names and axes have a picture of a fixed width; beside it, lengths are per cents of the width there is, so that a chart
+fits a phone and a desk alike while its letters keep their size. Why not a charting library:
+docs/decisions/0020-report-page.md.
 """
 
 from __future__ import annotations
@@ -14,13 +15,9 @@ from math import ceil, floor, log10
 ROW = 26
 PLOT_HEIGHT = 180
 AXIS_HEIGHT = 22
-LEFT = 14.0
-"""Per cent of the width that labels on the left take."""
-
-NAME_WIDTH = 22.0
-"""Per cent of the width for the names of bars."""
-
-VALUE_WIDTH = 16.0
+AXIS_PIXELS = 46
+NAME_PIXELS = 84
+VALUE_WIDTH = 22.0
 """Per cent of the width kept for the figures behind the longest bar."""
 
 
@@ -55,18 +52,17 @@ def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
 def bars(title: str, found: Sequence[Bar]) -> str:
     """Draw bars by their absolute value, one under the other, each with its figure."""
     longest = max((abs(bar.value) for bar in found), default=0) or 1
-    space = 100 - NAME_WIDTH - VALUE_WIDTH
-    parts = []
+    names, drawn = [], []
     for number, bar in enumerate(found):
-        width = max(0.4, space * abs(bar.value) / longest)
+        width = max(0.4, (100 - VALUE_WIDTH) * abs(bar.value) / longest)
         middle = number * ROW + ROW / 2
-        parts.append(
-            f'<text class="name" x="{NAME_WIDTH - 1:g}%" y="{middle:g}" text-anchor="end">{escape(bar.name)}</text>'
-            f'<rect class="{bar.kind}" x="{NAME_WIDTH:g}%" y="{middle - 8:g}" width="{width:.2f}%" height="16" rx="2">'
+        names.append(f'<text x="{NAME_PIXELS - 8}" y="{middle:g}" text-anchor="end">{escape(bar.name)}</text>')
+        drawn.append(
+            f'<rect class="{bar.kind}" x="0" y="{middle - 8:g}" width="{width:.2f}%" height="16" rx="2">'
             f"<title>{escape(f'{bar.name} {bar.label}'.strip())}</title></rect>"
-            f'<text class="value" x="{NAME_WIDTH + width + 1:.2f}%" y="{middle:g}">{escape(bar.label)}</text>'
+            f'<text x="{width + 1.5:.2f}%" y="{middle:g}">{escape(bar.label)}</text>'
         )
-    return _picture(title, len(found) * ROW, parts)
+    return _picture(title, len(found) * ROW, NAME_PIXELS, names, drawn)
 
 
 def line(title: str, values: Sequence[float], names: Sequence[str], x_labels: Iterable[tuple[float, str]]) -> str:
@@ -91,15 +87,12 @@ def line(title: str, values: Sequence[float], names: Sequence[str], x_labels: It
     points = " ".join(f"{100 * number / steps:.2f},{height(value):.1f}" for number, value in enumerate(values))
     zero = height(0.0)
     area = f"0,{zero:.1f} {points} 100,{zero:.1f}"
-    parts = [*_y_axis(marks, "%"), *_x_axis(x_labels)]
-    parts.append(
-        f'<svg x="{LEFT:g}%" y="{AXIS_HEIGHT // 2}" width="{100 - LEFT:g}%" height="{PLOT_HEIGHT}" '
-        f'viewBox="0 0 100 {PLOT_HEIGHT}" preserveAspectRatio="none">'
-        f'<polygon class="area" points="{area}"/><polyline class="line" points="{points}"/>'
-    )
-    parts += _targets(names)
-    parts.append("</svg>")
-    return _picture(title, PLOT_HEIGHT + 2 * AXIS_HEIGHT, parts)
+    plot = [
+        f'<polygon class="area" points="{area}"/>',
+        f'<polyline class="line" points="{points}"/>',
+        *_targets(names),
+    ]
+    return _plot(title, marks, "%", plot, x_labels)
 
 
 def columns(title: str, values: Sequence[float], names: Sequence[str], x_labels: Iterable[tuple[float, str]]) -> str:
@@ -107,42 +100,36 @@ def columns(title: str, values: Sequence[float], names: Sequence[str], x_labels:
     marks = ticks(0.0, max((*values, 0.0)))
     high = marks[-1]
     width = 100 / max(1, len(values))
-    parts = [*_y_axis(marks, ""), *_x_axis(x_labels)]
-    parts.append(
-        f'<svg x="{LEFT:g}%" y="{AXIS_HEIGHT // 2}" width="{100 - LEFT:g}%" height="{PLOT_HEIGHT}" '
-        f'viewBox="0 0 100 {PLOT_HEIGHT}" preserveAspectRatio="none">'
-    )
-    parts += [
+    plot = [
         f'<rect class="plain" x="{number * width + width * 0.1:.3f}" y="{PLOT_HEIGHT * (1 - value / high):.1f}" '
         f'width="{width * 0.8:.3f}" height="{PLOT_HEIGHT * value / high:.1f}"/>'
         for number, value in enumerate(values)
     ]
-    parts += _targets(names)
-    parts.append("</svg>")
-    return _picture(title, PLOT_HEIGHT + 2 * AXIS_HEIGHT, parts)
+    return _plot(title, marks, "", [*plot, *_targets(names)], x_labels)
 
 
-def _y_axis(marks: Sequence[float], unit: str) -> list[str]:
+def _plot(
+    title: str, marks: Sequence[float], unit: str, plot: Iterable[str], x_labels: Iterable[tuple[float, str]]
+) -> str:
+    """Put axes around what is drawn in a picture of 100 by `PLOT_HEIGHT` that is stretched to the width there is."""
     low, high = marks[0], marks[-1]
-    parts = []
+    axis, parts = [], []
     for mark in marks:
         y = AXIS_HEIGHT // 2 + PLOT_HEIGHT * (high - mark) / (high - low)
-        kind = "zero" if mark == 0 else "grid"
-        parts.append(
-            f'<line class="{kind}" x1="{LEFT:g}%" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="tick" x="{LEFT - 1.5:g}%" y="{y:.1f}" text-anchor="end">{mark:,g}{unit}</text>'
-        )
-    return parts
-
-
-def _x_axis(labels: Iterable[tuple[float, str]]) -> list[str]:
-    y = PLOT_HEIGHT + AXIS_HEIGHT * 1.25
-    parts = []
-    for share, label in labels:
+        label = f"{mark:,g}{unit}"
+        axis.append(f'<text class="tick" x="{AXIS_PIXELS - 8}" y="{y:.1f}" text-anchor="end">{label}</text>')
+        parts.append(f'<line class="{"grid" if mark else "zero"}" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+    for share, label in x_labels:
         anchor = "start" if share < 0.02 else "end" if share > 0.98 else "middle"
-        x = LEFT + share * (100 - LEFT)
-        parts.append(f'<text class="tick" x="{x:.2f}%" y="{y:g}" text-anchor="{anchor}">{escape(label)}</text>')
-    return parts
+        y = PLOT_HEIGHT + AXIS_HEIGHT * 1.25
+        parts.append(
+            f'<text class="tick" x="{100 * share:.2f}%" y="{y:g}" text-anchor="{anchor}">{escape(label)}</text>'
+        )
+    parts.append(
+        f'<svg y="{AXIS_HEIGHT // 2}" width="100%" height="{PLOT_HEIGHT}" viewBox="0 0 100 {PLOT_HEIGHT}" '
+        f'preserveAspectRatio="none">{"".join(plot)}</svg>'
+    )
+    return _picture(title, PLOT_HEIGHT + 2 * AXIS_HEIGHT, AXIS_PIXELS, axis, parts)
 
 
 def _targets(names: Sequence[str]) -> list[str]:
@@ -154,8 +141,9 @@ def _targets(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _picture(title: str, height: float, parts: Iterable[str]) -> str:
+def _picture(title: str, height: float, axis_width: int, axis: Iterable[str], parts: Iterable[str]) -> str:
     return (
-        f'<svg role="img" aria-label="{escape(title)}" width="100%" height="{height:g}">'
-        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+        f'<div class="chart"><svg aria-hidden="true" width="{axis_width}" height="{height:g}">{"".join(axis)}</svg>'
+        f'<svg role="img" aria-label="{escape(title)}" class="drawn" width="100%" height="{height:g}">'
+        f"{''.join(parts)}</svg></div>"
     )

@@ -36,17 +36,21 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 6px 
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { text-align: left; padding: 5px 10px 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th, td { text-align: left; padding: 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; vertical-align: bottom; } .number { text-align: right; }
-td:last-child, th:last-child { padding-right: 0; } tr:last-child td { border-bottom: 0; }
+td + td, th + th { padding-left: 16px; } tr:last-child td { border-bottom: 0; }
 .long th { white-space: normal; }
-svg { display: block; overflow: visible; } svg text { fill: var(--ink); font-size: 13px; dominant-baseline: central; }
+.chart { display: flex; margin-bottom: 12px; } .drawn { flex: 1; min-width: 0; }
+svg { display: block; flex: none; overflow: visible; }
+svg text { fill: var(--ink); font-size: 13px; dominant-baseline: central; }
 svg .tick { fill: var(--soft); font-size: 12px; } .up { fill: var(--up); } .down { fill: var(--down); }
 .plain { fill: var(--accent); } .usual { fill: var(--usual); } .grid { stroke: var(--line); }
 .zero { stroke: var(--soft); } .line { fill: none; stroke: var(--accent); stroke-width: 2;
   vector-effect: non-scaling-stroke; stroke-linejoin: round; } .area { fill: var(--accent); opacity: .12; }
 .target { fill: transparent; } .target:hover { fill: var(--soft); opacity: .25; }
 footer { color: var(--soft); font-size: .85rem; margin-top: 20px; }
+@media (max-width: 480px) { td + td, th + th { padding-left: 8px; } table { font-size: .82rem; }
+  td:not(.number), th { white-space: normal; } }
 """
 
 
@@ -141,7 +145,7 @@ def _hours(course: tuple[Point, ...]) -> list[tuple[float, str]]:
         return [
             (number / last, words.clock(point.at))
             for number, point in enumerate(course)
-            if words.clock(point.at).endswith(":00") and point.at.hour % 2 == course[-1].at.hour % 2
+            if words.clock(point.at).endswith(":00")
         ]
     starts = [0] + [number for number in range(1, len(course)) if course[number].session != course[number - 1].session]
     return [(number / last, f"{course[number].session:%a}") for number in starts]

@@ -207,19 +207,18 @@ def anomaly_sentence(report: Report, one: Anomaly) -> str:
 
 def gap_rows(report: Report) -> Table:
     """Return the table of silences, the whole feed's first."""
-    columns = ("Who", "Gaps>", "Silent min>", "Longest min>", "From", "To")
+    columns = ("Who", "Gaps>", "Silent min>", "Longest")
     rows = tuple(_gap_row(report, gap) for gap in (*report.feed_gaps, *report.symbol_gaps)[:SHOWN_GAPS])
     return Table("Silences of 3 minutes and more", columns, rows)
 
 
 def _gap_row(report: Report, gap: Gap) -> tuple[str, ...]:
+    start = _moment(report, gap.session, gap.longest_started_at)
     return (
         "whole feed" if gap.symbol == WHOLE_FEED else gap.symbol,
         f"{gap.gaps}",
         f"{gap.silent_minutes}",
-        f"{gap.longest_minutes}",
-        _moment(report, gap.session, gap.longest_started_at),
-        _moment(report, gap.session, gap.longest_ended_at),
+        f"{gap.longest_minutes} min, {start} to {clock(gap.longest_ended_at)}",
     )
 
 
@@ -243,6 +242,6 @@ def day_rows(report: Report) -> Table:
 
 def cost_rows(report: Report) -> Table:
     """Return the table of what it cost."""
-    rows = [(line.name, f"{line.quantity:,}", line.unit, usd(line.usd)) for line in report.cost]
-    total = ("In all", "", "", usd(report.cost_usd))
-    return Table("Cost at list prices", ("Position", "Quantity>", "Unit", "USD>"), (*rows, total))
+    rows = [(line.name, f"{line.quantity:,} {line.unit}", usd(line.usd)) for line in report.cost]
+    total = ("In all", "", usd(report.cost_usd))
+    return Table("Cost at list prices", ("Position", "Quantity>", "USD>"), (*rows, total))

@@ -158,7 +158,7 @@ def test_every_figure_of_the_tables_is_the_reports_own() -> None:
     found = report()
     assert words.movers("Up", found.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
     assert words.anomaly_rows(found).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
-    assert words.cost_rows(found).rows[-1] == ("In all", "", "", "$0.9600")
+    assert words.cost_rows(found).rows[-1] == ("In all", "", "$0.9600")
 
 
 def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:

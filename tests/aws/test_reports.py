@@ -1,0 +1,117 @@
+"""Reports from a real lake on the local AWS: rows, page, mail, and a second run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from localaws.mail import Message
+from tapeline.aws import reports
+from tapeline.sessions import NotASessionError
+from tests.sql.lakes import AthenaLake
+
+from .conftest import Deployment, link_in, mail_to, objects, open_page, subscribe
+
+Read = Callable[[], list[Message]]
+
+
+@pytest.fixture(scope="module")
+def messages(deployment: Deployment) -> Read:
+    """Return what reached a reader's mailbox since the last look; its filter lets warnings of anomaly reports in."""
+    wanted = {"kind": ["anomaly_report"], "severity": ["warning"]}
+    subscribe(deployment, deployment.outputs.alert_topic_arn, "reports@example.com", wanted)
+    seen = len(mail_to(deployment, "reports@example.com"))
+
+    def read() -> list[Message]:
+        nonlocal seen
+        found = mail_to(deployment, "reports@example.com")[seen:]
+        seen += len(found)
+        return found
+
+    return read
+
+
+def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: AthenaLake) -> None:
+    found = reports.anomaly_report(deployment.session, deployment.outputs, "2025-11-28")
+    assert [(mover.symbol, mover.change_pct) for mover in found.top] == [
+        ("XOM", Decimal("5.88")),
+        ("AAPL", Decimal("2.67")),
+    ]
+    assert [(one.symbol, one.phase, one.peak_change_pct, one.usual_move_pct) for one in found.anomalies] == [
+        ("AAPL", "pre", Decimal("5.88"), Decimal("2.01")),
+        ("XOM", "regular", Decimal("5.88"), Decimal("1.98")),
+    ]
+    assert (found.symbols, found.quotes, found.coverage.minutes, found.coverage.expected_minutes) == (2, 10, 6, 630)
+    assert found.sources == ("replay",)
+    assert found.half_days == found.sessions
+    cost = {line.name: line.quantity for line in found.cost}
+    assert cost["Kinesis, records in and out"] == 10
+    assert cost["Kinesis, the stream"] == 24
+    assert cost["Athena, scanned"] >= 5 * 10  # five queries of ten megabytes at the least
+
+
+def test_a_day_without_a_session_has_no_report(deployment: Deployment, lake: AthenaLake) -> None:
+    with pytest.raises(NotASessionError):
+        reports.anomaly_report(deployment.session, deployment.outputs, "2025-11-27")
+
+
+def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
+    messages()
+    aws, outputs = deployment.session, deployment.outputs
+    first = reports.send_anomaly_report(aws, outputs, "2025-11-28")
+    assert first.sent
+    assert objects(deployment, "reports/") == ["reports/dt=2025-11-28/anomaly-report.html"] == [first.key]
+
+    again = reports.send_anomaly_report(aws, outputs, "2025-11-28")
+    assert not again.sent
+    (message,) = messages()
+    assert message.subject == "[replay] Fri 28 Nov 2025, half day: 2 anomalies, market +4.28%"
+    status, page = open_page(link_in(message))
+    assert status == 200
+    assert "2 anomalies, market +4.28%" in page
+
+    aws.client("s3").delete_object(Bucket=outputs.bucket_name, Key=first.key)
+    assert reports.send_anomaly_report(aws, outputs, "2025-11-28").sent  # a lost page is written again
+    assert reports.send_anomaly_report(aws, outputs, "2025-11-28", again=True).sent
+    assert [one.subject.count("Corrected") for one in messages()] == [0, 0]
+
+
+def test_changed_figures_are_sent_as_a_correction(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
+    aws, outputs = deployment.session, deployment.outputs
+    found = reports.anomaly_report(aws, outputs, "2025-11-26")
+    reports.publish(aws, outputs, found)
+    messages()
+    reports.publish(aws, outputs, replace(found, quotes=found.quotes + 1), base_url="https://tapeline.example.com/")
+    (message,) = messages()
+    assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
+    assert "\nhttps://tapeline.example.com/reports/dt=2025-11-26/anomaly-report.html\n" in message.text
+
+
+def test_a_run_that_dies_before_the_memory_sends_once_more(
+    deployment: Deployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws, outputs = deployment.session, deployment.outputs
+    found = replace(reports.anomaly_report(aws, outputs, "2025-11-26"), quotes=12345)
+    messages()
+    with monkeypatch.context() as patch:
+        patch.setattr(aws.client("dynamodb"), "put_item", _die)
+        with pytest.raises(InterruptedError):
+            reports.publish(aws, outputs, found)
+    assert reports.publish(aws, outputs, found).sent
+    assert not reports.publish(aws, outputs, found).sent
+    assert len(messages()) == 2
+
+
+def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: Deployment, lake: AthenaLake) -> None:
+    found = reports.weekly_report(deployment.session, deployment.outputs, "2025-11-28")
+    assert [session.day for session in found.sessions] == [24, 25, 26, 28]
+    assert [(day.session.day, day.anomalies) for day in found.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
+    assert next(line.quantity for line in found.cost if line.unit == "hours") == 5 * 24
+
+
+def _die(**_: Any) -> None:
+    raise InterruptedError
