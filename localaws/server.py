@@ -15,7 +15,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.services import lambda_svc
 
-from localaws import access, bounds, resources
+from localaws import access, bounds, paging, resources
 from localaws.athena.api import Athena
 from localaws.crawler import Crawler
 from localaws.extensions import Extension, Response, install
@@ -54,6 +54,7 @@ class Layer:
         access.enforce_root_signature()
         access.authorize_batches()
         bounds.keep_bounds()
+        paging.read_by_the_page()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         lambda_svc._poller_started = True
         install(part for part in parts if isinstance(part, Extension))
