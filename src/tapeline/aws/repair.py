@@ -1,0 +1,131 @@
+"""The partitions of the raw zone: what bucket and catalog have, and the calls that make them agree.
+
+Partitions go into the catalog by Glue's own batch calls rather than ALTER TABLE ADD PARTITION on Athena: the same
+entry, a hundred at once, no query to wait for, and an answer for each partition alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.partitions import RAW_PREFIX
+from tapeline.repair import Plan, folders, plan
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+
+CREATED_PER_CALL = 100
+"""Most a BatchCreatePartition takes (Glue API Reference)."""
+
+
+class RepairError(RuntimeError):
+    """Glue refused some partitions; the message names them. What could be done is done, and a second run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A plan and whether it was carried out."""
+
+    plan: Plan
+    dry_run: bool
+
+    @property
+    def summary(self) -> str:
+        """A few lines for a log or a terminal."""
+        return self.plan.summary(dry_run=self.dry_run)
+
+
+def repair_partitions(
+    session: Session, outputs: StackOutputs, first: str = "", last: str = "", *, dry_run: bool = True
+) -> Repair:
+    """Make the catalog agree with the raw zone, or (dry run) say what that takes.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    first, last : str
+        Only trading dates of this range, ``YYYY-MM-DD``, both ends included; empty for no bound.
+    dry_run : bool
+        Change nothing.
+
+    Raises
+    ------
+    RepairError
+        If Glue refuses a partition.
+    """
+    s3: S3Client = session.client("s3")
+    glue: GlueClient = session.client("glue")
+    table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True
+    )
+    registered = {
+        one["Values"][0]: one.get("StorageDescriptor", {}).get("Location", "")
+        for found in pages
+        for one in found["Partitions"]
+    }
+    present, strange = folders(_list(s3, outputs.bucket_name))
+    made = plan(
+        table["StorageDescriptor"]["Location"],
+        present,
+        registered,
+        strange,
+        date.fromisoformat(first) if first else None,
+        date.fromisoformat(last) if last else None,
+    )
+    if not dry_run:
+        _Catalog(glue, s3, outputs, table["StorageDescriptor"]).carry_out(made)
+    return Repair(made, dry_run)
+
+
+def _list(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
+    for found in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RAW_PREFIX):
+        yield from ((one["Key"], one["Size"]) for one in found.get("Contents", []) if one["Key"] != RAW_PREFIX)
+
+
+class _Catalog:
+    def __init__(self, glue: GlueClient, s3: S3Client, outputs: StackOutputs, descriptor: Any) -> None:
+        self._glue = glue
+        self._s3 = s3
+        self._outputs = outputs
+        self._table: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
+        self._descriptor = descriptor
+
+    def carry_out(self, made: Plan) -> None:
+        # A quote may have come since the listing: a folder is looked at once more before its partition goes.
+        for day in [*made.move, *(day for day in made.remove if not self._has_objects(day))]:
+            with contextlib.suppress(self._glue.exceptions.EntityNotFoundException):
+                self._glue.delete_partition(**self._table, PartitionValues=[str(day)])
+        errors: list[Any] = []
+        for days in _chunks([*(folder.day for folder in made.add), *made.move], CREATED_PER_CALL):
+            entries = [self._entry(made, day) for day in days]
+            errors += self._glue.batch_create_partition(**self._table, PartitionInputList=entries).get("Errors", [])
+        refused = [
+            f"{error['PartitionValues'][0]}: {error['ErrorDetail']['ErrorCode']}"
+            for error in errors
+            if error["ErrorDetail"]["ErrorCode"] != "AlreadyExistsException"
+        ]
+        if refused:
+            raise RepairError(f"Glue refused {len(refused)} partitions: {', '.join(refused[:10])}")
+
+    def _entry(self, made: Plan, day: date) -> Any:
+        return {
+            "Values": [str(day)],
+            "StorageDescriptor": {**self._descriptor, "Location": f"{made.location}dt={day}/"},
+        }
+
+    def _has_objects(self, day: date) -> bool:
+        found = self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=f"{RAW_PREFIX}dt={day}/", MaxKeys=1)
+        return bool(found.get("KeyCount"))
+
+
+def _chunks(days: Sequence[date], size: int) -> Iterator[Sequence[date]]:
+    return (days[start : start + size] for start in range(0, len(days), size))

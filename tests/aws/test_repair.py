@@ -1,0 +1,99 @@
+"""The catalog of the local AWS after folders came and went."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tapeline.aws import repair
+from tests.sql.lakes import AthenaLake
+
+from .conftest import Deployment
+
+SPAN = ("2030-01-01", "2030-12-31")
+
+
+@pytest.fixture
+def days(deployment: Deployment) -> Any:
+    """120 folders of 2030 that the catalog does not know, and 30 partitions without a folder."""
+    s3, glue = deployment.session.client("s3"), deployment.session.client("glue")
+    names = {"DatabaseName": deployment.outputs.database_name, "TableName": deployment.outputs.raw_table_name}
+    present = [date.fromordinal(date(2030, 1, 1).toordinal() + number) for number in range(150)]
+    for day in present[:120]:
+        s3.put_object(Bucket=deployment.outputs.bucket_name, Key=f"raw-data/dt={day}/x.json.gz", Body=b"x")
+    table = glue.get_table(DatabaseName=names["DatabaseName"], Name=names["TableName"])["Table"]
+    descriptor = table["StorageDescriptor"]
+    entries = [
+        {
+            "Values": [str(day)],
+            "StorageDescriptor": {**descriptor, "Location": f"{descriptor['Location'].rstrip('/')}/dt={day}/"},
+        }
+        for day in present[120:]
+    ]
+    glue.batch_create_partition(**names, PartitionInputList=entries)
+    yield present
+    for day in present[:120]:
+        s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=f"raw-data/dt={day}/x.json.gz")
+    repair.repair_partitions(deployment.session, deployment.outputs, *SPAN, dry_run=False)
+
+
+def registered(deployment: Deployment) -> dict[str, Any]:
+    pages = (
+        deployment.session.client("glue")
+        .get_paginator("get_partitions")
+        .paginate(DatabaseName=deployment.outputs.database_name, TableName=deployment.outputs.raw_table_name)
+    )
+    return {one["Values"][0]: one for page in pages for one in page["Partitions"]}
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(deployment: Deployment, days: list[date]) -> None:
+    before = registered(deployment).keys()
+    found = repair.repair_partitions(deployment.session, deployment.outputs, *SPAN)
+    assert "Would add 120: 2030-01-01 (1 objects, 0.0 MB), " in found.summary
+    assert "Would remove, since their folders are empty, 30: 2030-05-01, " in found.summary
+    assert registered(deployment).keys() == before
+
+
+def test_a_repair_adds_and_removes_and_a_second_one_finds_nothing(deployment: Deployment, days: list[date]) -> None:
+    repair.repair_partitions(deployment.session, deployment.outputs, *SPAN, dry_run=False)
+    found = registered(deployment)
+    assert {value for value in found if value.startswith("2030")} == {str(day) for day in days[:120]}
+    entry = found["2030-01-01"]["StorageDescriptor"]
+    assert entry["Location"].endswith("/raw-data/dt=2030-01-01/")
+    assert entry["SerdeInfo"]["SerializationLibrary"]  # Athena reads the partition by its own descriptor
+    again = repair.repair_partitions(deployment.session, deployment.outputs, *SPAN, dry_run=False)
+    assert again.summary == "Nothing to repair: 120 partitions are right."
+
+
+def test_a_quote_that_came_since_the_listing_keeps_its_partition(
+    deployment: Deployment, days: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, s3 = deployment.outputs.bucket_name, deployment.session.client("s3")
+    listed = repair.folders
+    key = f"raw-data/dt={days[-1]}/x.json.gz"
+
+    def then_one_comes(found: Any) -> Any:
+        answer = listed(found)
+        s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+        return answer
+
+    monkeypatch.setattr(repair, "folders", then_one_comes)
+    repair.repair_partitions(deployment.session, deployment.outputs, *SPAN, dry_run=False)
+    assert str(days[-1]) in registered(deployment)
+    s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_a_partition_that_points_elsewhere_is_put_right_and_athena_reads_it(
+    deployment: Deployment, lake: AthenaLake
+) -> None:
+    lake.run("ALTER TABLE stock_data_table DROP IF EXISTS PARTITION (dt = '2025-11-26')")
+    lake.run(
+        "ALTER TABLE stock_data_table ADD PARTITION (dt = '2025-11-26') "
+        f"LOCATION 's3://{deployment.outputs.bucket_name}/elsewhere/'"
+    )
+    count = "SELECT COUNT(*) AS records FROM stock_data_table WHERE dt = '2025-11-26'"
+    assert lake.run(count) == [{"records": 0}]
+    repair.repair_partitions(deployment.session, deployment.outputs, "2025-11-26", "2025-11-26", dry_run=False)
+    assert lake.run(count) == [{"records": 22}]
