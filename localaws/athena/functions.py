@@ -2,8 +2,8 @@
 
 A function that is neither here nor in `special` does not run: an unknown one may mean something else in DuckDB. Each
 line of the tables reads `name(parameters) result | DuckDB expression`. A capital letter stands for a type: T, U, K, V
-any, I a whole number, D a decimal; `local` takes a date or timestamp as the clock on the wall of its zone shows it, `clock`
-only a timestamp. Several lines of a name are overloads, of which the first that fits is taken.
+any, I a whole number, D a decimal; `local` takes a date or timestamp as the clock on the wall of its zone shows it,
+`clock` only a timestamp. Several lines of a name are overloads, of which the first that fits is taken.
 Source: Athena User Guide, "Functions in Amazon Athena" (engine version 3), and the Trino documentation it refers to.
 """
 

@@ -1,0 +1,341 @@
+"""Athena's operations as its clients call them: boto3, pyathena and Airflow's operators, over HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyathena
+import pytest
+from botocore.exceptions import ClientError
+from pyathena.arrow.cursor import ArrowCursor
+
+from localaws.testing import LocalAws, running
+from tapeline.aws.session import Session
+from tests.athena.conftest import JSON_SERDE, Runner
+
+OUTPUT = "s3://lake/results/"
+NUMBERS = "UNNEST(sequence(1, 10000))"
+SLOW = (
+    f"SELECT count(*) FROM {NUMBERS} AS a(x) CROSS JOIN {NUMBERS} AS b(y) CROSS JOIN {NUMBERS} AS c(z) WHERE x + y > z"
+)
+OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@pytest.fixture
+def athena(aws: Session, runner: Runner) -> Any:
+    return aws.client("athena")
+
+
+def start(athena: Any, sql: str, **parameters: Any) -> str:
+    parameters = {"ResultConfiguration": {"OutputLocation": OUTPUT}, **parameters}
+    answer = athena.start_query_execution(QueryString=sql, QueryExecutionContext={"Database": "lake"}, **parameters)
+    return str(answer["QueryExecutionId"])
+
+
+def wait(athena: Any, number: str, states: tuple[str, ...] = OVER) -> dict[str, Any]:
+    pause = threading.Event()
+    for _ in range(2400):
+        execution: dict[str, Any] = athena.get_query_execution(QueryExecutionId=number)["QueryExecution"]
+        if execution["Status"]["State"] in states:
+            return execution
+        pause.wait(0.025)
+    raise AssertionError(f"waited in vain for {states}: {execution['Status']}")
+
+
+def rows_of(answer: dict[str, Any]) -> list[list[str | None]]:
+    return [[cell.get("VarCharValue") for cell in row["Data"]] for row in answer["ResultSet"]["Rows"]]
+
+
+def test_query_goes_from_start_to_results(athena: Any, aws: Session) -> None:
+    number = start(athena, "SELECT symbol, price, previous_close FROM quotes ORDER BY timestamp, symbol")
+    execution = wait(athena, number)
+
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert (execution["StatementType"], execution["SubstatementType"]) == ("DML", "SELECT")
+    assert execution["ResultConfiguration"]["OutputLocation"] == f"{OUTPUT}{number}.csv"
+    assert execution["Status"]["CompletionDateTime"] >= execution["Status"]["SubmissionDateTime"]
+    listed = aws.client("s3").list_objects_v2(Bucket="lake", Prefix="raw-data/dt=2026-03-1")["Contents"]
+    sizes = {item["Key"].split("/")[1]: item["Size"] for item in listed}
+    assert execution["Statistics"]["DataScannedInBytes"] == sizes["dt=2026-03-12"] + sizes["dt=2026-03-13"]
+    answer = athena.get_query_results(QueryExecutionId=number)
+    assert rows_of(answer) == [
+        ["symbol", "price", "previous_close"],
+        ["AAPL", "10.0", "8.0"],
+        ["MSFT", "20.0", None],
+        ["AAPL", "11.5", "8.0"],
+        ["MSFT", "21.0", "20.0"],
+    ]
+    kinds = [column["Type"] for column in answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]]
+    assert kinds == ["varchar", "double", "double"]
+    body = aws.client("s3").get_object(Bucket="lake", Key=f"results/{number}.csv")["Body"].read().decode()
+    assert body.splitlines()[:3] == ['"symbol","price","previous_close"', '"AAPL","10.0","8.0"', '"MSFT","20.0",']
+
+
+def test_results_come_in_pages_that_join_without_gap(athena: Any) -> None:
+    number = start(
+        athena, "SELECT x, CAST(x AS varchar) || ' \"ü\"' AS t FROM UNNEST(sequence(1, 2500)) AS u(x) ORDER BY x"
+    )
+    wait(athena, number)
+
+    pages = list(athena.get_paginator("get_query_results").paginate(QueryExecutionId=number))
+
+    rows = [row for page in pages for row in rows_of(page)]
+    assert [len(rows_of(page)) for page in pages] == [1000, 1000, 501]
+    assert rows == [["x", "t"], *([str(x), f'{x} "ü"'] for x in range(1, 2501))]
+
+
+def test_failed_query_says_why(athena: Any) -> None:
+    execution = wait(athena, start(athena, "SELECT nope FROM quotes"))
+
+    assert execution["Status"]["State"] == "FAILED"
+    assert execution["Status"]["StateChangeReason"].startswith("COLUMN_NOT_FOUND: line 1:")
+    assert execution["Status"]["AthenaError"]["ErrorCategory"] == 2
+    with pytest.raises(ClientError, match="FAILED"):
+        athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+
+
+def test_stopped_query_is_cancelled_at_once_and_blocks_nobody(athena: Any) -> None:
+    number = start(athena, SLOW)
+    wait(athena, number, ("RUNNING",))
+
+    other = wait(athena, start(athena, "SELECT 1"))
+    athena.stop_query_execution(QueryExecutionId=number)
+
+    assert other["Status"]["State"] == "SUCCEEDED"
+    assert wait(athena, number)["Status"]["State"] == "CANCELLED"
+    assert wait(athena, start(athena, "SELECT 1"))["Status"]["State"] == "SUCCEEDED"
+
+
+def test_queries_run_beside_each_other(athena: Any) -> None:
+    numbers = [start(athena, f"SELECT sum(volume) + {number} FROM quotes") for number in range(8)]
+
+    assert [wait(athena, number)["Status"]["State"] for number in numbers] == ["SUCCEEDED"] * 8
+    answers = [rows_of(athena.get_query_results(QueryExecutionId=number))[1] for number in numbers]
+    assert answers == [[str(370 + number)] for number in range(8)]
+
+
+def test_workgroup_sets_the_output_and_the_scan_limit(athena: Any, aws: Session) -> None:
+    configuration = {
+        "EnforceWorkGroupConfiguration": True,
+        "ResultConfiguration": {"OutputLocation": "s3://lake/enforced/"},
+        "BytesScannedCutoffPerQuery": 10_000_000,  # the least there is
+    }
+    athena.create_work_group(Name="tight", Configuration=configuration)
+    aws.client("s3").put_object(Bucket="lake", Key="heavy/a.json", Body=b'{"symbol": "A"}\n' * 700_000)
+    wait(athena, start(athena, f"CREATE EXTERNAL TABLE heavy (symbol string) {JSON_SERDE} LOCATION 's3://lake/heavy/'"))
+
+    small = wait(athena, start(athena, "SELECT count(*) FROM quotes", WorkGroup="tight"))
+    large = wait(athena, start(athena, "SELECT count(*) FROM heavy", WorkGroup="tight"))
+
+    assert small["ResultConfiguration"]["OutputLocation"].startswith("s3://lake/enforced/")
+    assert small["Status"]["State"] == "SUCCEEDED"
+    assert large["Status"]["State"] == "CANCELLED"
+    assert "Bytes scanned limit was exceeded" in large["Status"]["StateChangeReason"]
+    assert large["Statistics"]["DataScannedInBytes"] == 11_200_000
+
+
+def test_workgroup_that_is_missing_or_disabled_and_missing_output_are_refused(athena: Any) -> None:
+    athena.create_work_group(Name="idle", Configuration={"ResultConfiguration": {"OutputLocation": OUTPUT}})
+    athena.update_work_group(WorkGroup="idle", State="DISABLED")
+
+    for expected, parameters in (
+        ("WorkGroup nowhere is not found", {"WorkGroup": "nowhere"}),
+        ("WorkGroup idle is disabled", {"WorkGroup": "idle"}),
+        ("No output location provided", {"ResultConfiguration": {}}),
+    ):
+        with pytest.raises(ClientError, match=expected):
+            start(athena, "SELECT 1", **parameters)
+
+
+def test_parameters_are_literals_of_sql(athena: Any) -> None:
+    sql = "SELECT price FROM quotes WHERE symbol = ? AND price > ? -- and not this one?"
+    number = start(athena, sql, ExecutionParameters=["'AAPL'", "10.5"])
+
+    assert wait(athena, number)["ExecutionParameters"] == ["'AAPL'", "10.5"]
+    assert rows_of(athena.get_query_results(QueryExecutionId=number)) == [["price"], ["11.5"]]
+
+
+def test_prepared_statement_of_the_api_runs_with_parameters(athena: Any) -> None:
+    name = {"StatementName": "of_symbol", "WorkGroup": "primary"}
+    athena.create_prepared_statement(**name, QueryStatement="SELECT 1")
+    athena.update_prepared_statement(**name, QueryStatement="SELECT count(*) FROM quotes WHERE symbol = ?")
+
+    number = start(athena, "EXECUTE of_symbol", ExecutionParameters=["'MSFT'"])
+
+    assert wait(athena, number)["Status"]["State"] == "SUCCEEDED"
+    assert rows_of(athena.get_query_results(QueryExecutionId=number))[1] == ["2"]
+
+
+def test_same_token_starts_a_query_once(athena: Any) -> None:
+    token = uuid.uuid4().hex
+    first = start(athena, "SELECT 1", ClientRequestToken=token)
+
+    assert start(athena, "SELECT 1", ClientRequestToken=token) == first
+    with pytest.raises(ClientError, match="Idempotent parameters do not match"):
+        start(athena, "SELECT 2", ClientRequestToken=token)
+
+
+def test_executions_are_listed_newest_first_and_in_batches(athena: Any) -> None:
+    first, second = (start(athena, f"SELECT {number}") for number in (1, 2))
+
+    assert athena.list_query_executions()["QueryExecutionIds"][:2] == [second, first]
+    answer = athena.batch_get_query_execution(QueryExecutionIds=[first, "nobody"])
+    assert [execution["Query"] for execution in answer["QueryExecutions"]] == ["SELECT 1"]
+    assert [missing["QueryExecutionId"] for missing in answer["UnprocessedQueryExecutionIds"]] == ["nobody"]
+    with pytest.raises(ClientError, match="was not found"):
+        athena.get_query_execution(QueryExecutionId="nobody")
+
+
+def test_catalog_is_described(athena: Any) -> None:
+    table = athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="lake", TableName="quotes")
+
+    assert [column["Name"] for column in table["TableMetadata"]["Columns"]][:2] == ["symbol", "timestamp"]
+    assert [key["Name"] for key in table["TableMetadata"]["PartitionKeys"]] == ["dt"]
+    with pytest.raises(ClientError, match="EntityNotFoundException"):
+        athena.get_table_metadata(CatalogName="AwsDataCatalog", DatabaseName="lake", TableName="nope")
+    databases = athena.list_databases(CatalogName="AwsDataCatalog")["DatabaseList"]
+    assert "lake" in [database["Name"] for database in databases]
+
+
+def test_executions_survive_a_restart(tmp_path: Any) -> None:
+    with running(tmp_path) as local:
+        local.client("s3").create_bucket(Bucket="lake")
+        athena = local.client("athena")
+        number = start(athena, "SELECT 41 + 1 AS answer")
+        wait(athena, number)
+        local.stop()
+        local.start()
+
+        assert wait(athena, number)["Status"]["State"] == "SUCCEEDED"
+        assert rows_of(athena.get_query_results(QueryExecutionId=number)) == [["answer"], ["42"]]
+
+
+# Clients
+
+
+@pytest.fixture
+def connect(local_aws: LocalAws, runner: Runner) -> Callable[..., Any]:
+    root = local_aws.client("sts")._request_signer._credentials
+
+    def connect(**settings: Any) -> Any:
+        return pyathena.connect(
+            s3_staging_dir=OUTPUT,
+            schema_name="lake",
+            region_name="us-east-1",
+            endpoint_url=local_aws.endpoint,
+            aws_access_key_id=root.access_key,
+            aws_secret_access_key=root.secret_key,
+            poll_interval=0.05,
+            **settings,
+        )
+
+    return connect
+
+
+def test_pyathena_reads_typed_rows(connect: Callable[..., Any]) -> None:
+    cursor = connect().cursor()
+    cursor.execute(
+        "SELECT symbol, sum(volume) AS v, max(price) AS p, CAST(max(dt) AS date) AS d FROM quotes GROUP BY 1 ORDER BY 1"
+    )
+
+    rows = cursor.fetchall()
+
+    assert [(symbol, volume, price, str(day)) for symbol, volume, price, day in rows] == [
+        ("AAPL", 250, 11.5, "2026-03-12"),
+        ("MSFT", 120, 21.0, "2026-03-13"),
+    ]
+    assert [column[:2] for column in cursor.description] == [
+        ("symbol", "varchar"),
+        ("v", "bigint"),
+        ("p", "double"),
+        ("d", "date"),
+    ]
+
+
+def test_pyathena_takes_parameters_of_either_style(connect: Callable[..., Any]) -> None:
+    cursor = connect().cursor()
+
+    cursor.execute(
+        "SELECT price FROM quotes WHERE symbol = %(symbol)s AND price > %(price)s", {"symbol": "AAPL", "price": 11}
+    )
+    assert cursor.fetchall() == [(11.5,)]
+    cursor.execute("SELECT price FROM quotes WHERE symbol = ? AND price > ?", ["'AAPL'", "11"], paramstyle="qmark")
+    assert cursor.fetchall() == [(11.5,)]
+
+
+def test_pyathena_reads_the_result_file_into_arrow(
+    connect: Callable[..., Any], local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.endpoint)  # for the clients that it makes for S3
+    cursor = connect(cursor_class=ArrowCursor).cursor()
+
+    table = cursor.execute("SELECT symbol, volume FROM quotes ORDER BY volume").as_arrow()
+
+    assert table.to_pydict() == {"symbol": ["MSFT", "MSFT", "AAPL", "AAPL"], "volume": [50, 70, 100, 150]}
+
+
+def test_pyathena_lists_partitions_and_reports_errors(connect: Callable[..., Any]) -> None:
+    cursor = connect().cursor()
+
+    assert cursor.execute("SHOW PARTITIONS quotes").fetchall() == [("dt=2026-03-12",), ("dt=2026-03-13",)]
+    with pytest.raises(pyathena.OperationalError, match="TABLE_NOT_FOUND"):
+        cursor.execute("SELECT * FROM nope")
+
+
+@contextmanager
+def airflow_connection(local: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import json
+
+    root = local.client("sts")._request_signer._credentials
+    extra = {"endpoint_url": local.endpoint, "region_name": "us-east-1"}
+    sql_extra = {"s3_staging_dir": OUTPUT, "schema_name": "lake", "aws_conn_id": "aws_default", **extra}
+    for name, kind, fields in (("AWS_DEFAULT", "aws", extra), ("ATHENA_DEFAULT", "athena", sql_extra)):
+        connection = {"conn_type": kind, "login": root.access_key, "password": root.secret_key, "extra": fields}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
+    yield
+
+
+def test_airflows_operator_and_hooks_work_unmodified(
+    local_aws: LocalAws, runner: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    operators = pytest.importorskip("airflow.providers.amazon.aws.operators.athena")
+    from airflow.providers.amazon.aws.hooks.athena import AthenaHook
+    from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
+
+    with airflow_connection(local_aws, monkeypatch):
+        operator = operators.AthenaOperator(
+            task_id="count",
+            query="SELECT count(*) AS n FROM quotes",
+            database="lake",
+            output_location=OUTPUT,
+            sleep_time=1,
+        )
+        number = operator.execute({})
+        results = AthenaHook(aws_conn_id="aws_default").get_query_results(number)
+
+        assert rows_of(results) == [["n"], ["4"]]
+        assert operator.hook.get_output_location(number) == f"{OUTPUT}{number}.csv"
+        assert AthenaSQLHook().get_records("SELECT symbol, sum(volume) FROM quotes GROUP BY symbol ORDER BY 1") == [
+            ("AAPL", 250),
+            ("MSFT", 120),
+        ]
+
+
+def test_csv_of_a_result_is_what_a_csv_reader_expects(athena: Any, aws: Session) -> None:
+    number = start(athena, "SELECT 'a,b' AS \"x\"\"y\", 'say \"hi\"', '', CAST(NULL AS varchar), 'two\nlines'")
+    wait(athena, number)
+
+    body = aws.client("s3").get_object(Bucket="lake", Key=f"results/{number}.csv")["Body"].read().decode()
+
+    assert list(csv.reader(io.StringIO(body))) == [
+        ['x"y', "_col1", "_col2", "_col3", "_col4"],
+        ["a,b", 'say "hi"', "", "", "two\nlines"],
+    ]
+    assert rows_of(athena.get_query_results(QueryExecutionId=number))[1] == ["a,b", 'say "hi"', "", None, "two\nlines"]
