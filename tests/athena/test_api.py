@@ -13,7 +13,7 @@ from typing import Any
 import pyathena
 import pytest
 from botocore.exceptions import ClientError
-from pyathena.arrow.cursor import ArrowCursor
+from pyathena.pandas.cursor import PandasCursor
 
 from localaws.testing import LocalAws, running
 from tapeline.aws.session import Session
@@ -269,15 +269,15 @@ def test_pyathena_takes_parameters_of_either_style(connect: Callable[..., Any]) 
     assert cursor.fetchall() == [(11.5,)]
 
 
-def test_pyathena_reads_the_result_file_into_arrow(
+def test_pyathena_reads_the_result_file_into_pandas(
     connect: Callable[..., Any], local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.endpoint)  # for the clients that it makes for S3
-    cursor = connect(cursor_class=ArrowCursor).cursor()
+    cursor = connect(cursor_class=PandasCursor).cursor()
 
-    table = cursor.execute("SELECT symbol, volume FROM quotes ORDER BY volume").as_arrow()
+    frame = cursor.execute("SELECT symbol, volume FROM quotes ORDER BY volume").as_pandas()
 
-    assert table.to_pydict() == {"symbol": ["MSFT", "MSFT", "AAPL", "AAPL"], "volume": [50, 70, 100, 150]}
+    assert frame.to_dict("list") == {"symbol": ["MSFT", "MSFT", "AAPL", "AAPL"], "volume": [50, 70, 100, 150]}
 
 
 def test_pyathena_lists_partitions_and_reports_errors(connect: Callable[..., Any]) -> None:
