@@ -293,9 +293,9 @@ class Laptop:
     # Watching
 
     def _watch(self) -> None:
-        self._console.print("\nCtrl-C stops everything and keeps the data.\n")
         known = {state.name: state.pid for state in self.supervisor.states()}
         told: set[str] = set()
+        self._console.print("\nCtrl-C stops everything and keeps the data.\n")
         while True:
             time.sleep(WATCH_SECONDS)
             try:

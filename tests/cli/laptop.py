@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -49,6 +50,18 @@ class Laptop:
             text=True,
             start_new_session=True,
         )
+
+    def listen(self, process: subprocess.Popen[str]) -> list[str]:
+        """Return a list that fills with what a process prints."""
+        lines: list[str] = []
+
+        def read() -> None:
+            assert process.stdout is not None
+            for line in process.stdout:
+                lines.append(line)
+
+        threading.Thread(target=read, daemon=True).start()
+        return lines
 
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json").stdout)

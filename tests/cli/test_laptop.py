@@ -16,7 +16,7 @@ from tapeline import local
 from tapeline.aws import stack
 from tapeline.aws.session import session
 
-from .laptop import Laptop
+from .laptop import Laptop, await_
 
 PACE = ("--every", "0.2", "--symbols", "AAPL,MSFT,KO")
 
@@ -88,14 +88,15 @@ def test_the_producer_may_write_to_the_stream_and_nothing_else(running: Laptop) 
 
 def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
     tail = running.start("tail", "AAPL", "--json")
-    assert tail.stdout is not None
-    quotes = [json.loads(tail.stdout.readline()) for _ in range(3)]
+    said = running.listen(tail)
+    await_(lambda: len(said) >= 3, "three quotes")
+    quotes = [json.loads(line) for line in said[:3]]
     tail.send_signal(signal.SIGINT)
 
     assert tail.wait(timeout=20) == 0
     assert {quote["symbol"] for quote in quotes} == {"AAPL"}
     assert sorted(quotes, key=lambda quote: quote["timestamp"]) == quotes
-    assert isinstance(quotes[0]["price"], float)
+    assert isinstance(quotes[0]["price"], int | float)
 
 
 def test_a_subscriber_is_told_where_to_confirm(running: Laptop) -> None:
@@ -129,6 +130,28 @@ def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: La
         )
     )
     assert answer["Count"] == 60
+
+
+def test_status_counts_a_bad_record_by_its_reason_and_says_where_it_is(running: Laptop) -> None:
+    stream = stack.outputs(running.aws()).stream_name
+    running.aws().client("kinesis").put_record(StreamName=stream, Data=b"{no quote", PartitionKey="x")
+
+    await_(lambda: running.json("status")["rejected_last_hour"] == {"not_json": 1}, "the reject")
+    status = running.run("status")
+
+    assert status.returncode == 1
+    assert "not_json 1" in status.stdout
+    assert "rejected/" in status.stdout
+    assert running.run("reconcile", "--wait", "60").returncode == 0
+
+
+def test_status_measures_rate_latency_and_iterator_age(running: Laptop) -> None:
+    def is_measured() -> bool:
+        page = running.json("status")
+        ages = page["iterator_age_seconds"]
+        return bool(page["quotes_per_second"] and page["latency_seconds"] and ages["stock-market-stream-processor"])
+
+    await_(is_measured, "the first metrics")
 
 
 def test_a_file_that_is_none_is_one_line_and_exit_code_1(running: Laptop, tmp_path: Path) -> None:
@@ -194,16 +217,12 @@ def test_down_leaves_no_process_and_the_data(running: Laptop) -> None:
 
 def test_ctrl_c_stops_a_run_in_the_foreground_without_a_trace(laptop: Laptop) -> None:
     up = laptop.start("up", *PACE)
-    assert up.stdout is not None
-    lines = []
-    for line in up.stdout:
-        lines.append(line)
-        if "Ctrl-C" in line:
-            break
-    assert any("Found earlier data" in line for line in lines)
+    said = laptop.listen(up)
+    await_(lambda: "Ctrl-C stops" in "".join(said), "a run that flows")
+    assert "Found earlier data" in "".join(said)
 
     laptop.kill(laptop.pid("producer"))
-    assert any("producer had died and runs again" in line for line in up.stdout)
+    await_(lambda: "producer had died and runs again" in "".join(said), "word of the producer's return")
     up.send_signal(signal.SIGINT)
 
     assert up.wait(timeout=100) == 0

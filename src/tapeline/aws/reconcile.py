@@ -198,11 +198,11 @@ class _Count:
     def _accepted(self, shard_id: str, record: Any) -> Accepted:
         arrived_at = record["ApproximateArrivalTimestamp"].astimezone(UTC)
         expired = arrived_at + self._places.quote_retention <= self._began
+        place = (shard_id, _number(record["SequenceNumber"]))
         try:
             quote = parse_quote(record["Data"], arrived_at)
         except QuoteRejectedError as error:
-            return Accepted(shard_id, record["SequenceNumber"], None, None, None, error.reason, expired)
-        place = (shard_id, record["SequenceNumber"])
+            return Accepted(*place, None, None, None, error.reason, expired)
         return Accepted(*place, quote.symbol, quote.timestamp, figures(quote), None, expired)
 
     def wait_for_delivery(self) -> None:
@@ -335,4 +335,9 @@ def _stored(item: Any) -> Kept:
 
 def _rejected(line: str) -> Rejected:
     record = json.loads(line)
-    return Rejected(record["shard_id"], record["sequence_number"], record["reason"])
+    return Rejected(record["shard_id"], _number(record["sequence_number"]), record["reason"])
+
+
+def _number(text: str) -> str:
+    """Return a sequence number without the leading zeros that the laptop's stream writes."""
+    return text.lstrip("0")
