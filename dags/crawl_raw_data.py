@@ -1,0 +1,63 @@
+"""
+# crawl_raw_data: let the catalog know what is in the raw zone
+
+**What.** Runs the stack's Glue crawler over `raw-data/`, which registers new dates as partitions of `stock_data_table`,
+and then compares the table's columns with those agreed.
+
+**When, and why then.** Every hour while the New York Stock Exchange is open, so that analysts find today's quotes, and
+15 minutes after the close, so that `daily_rollup` does half an hour after it.
+
+**Input.** The objects under `raw-data/dt=…/`.
+
+**Output.** Partitions and columns in the Glue database, and an event of the asset `raw_quotes`, which starts
+`repair_partitions`. If the columns differ from those agreed, one message to the operations topic; the next one comes
+when the difference changes or is gone.
+
+**Start by hand.** *Trigger*; there is nothing to choose.
+
+**Rerun safety.** Any number of times. If the crawler is already running, the run waits for it.
+
+**When it fails.**
+- `crawl`: Glue's last error is in the log and in the console under Crawlers. A crawler without permission or with a
+  broken object names it. Until it works, `repair_partitions` registers dates without it.
+- `notice_schema_drift` does not fail over a difference, only if the table is missing: run `tapeline deploy`.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
+from airflow.sdk import chain, dag, task
+
+from tapeline import orchestration
+from tapeline.orchestration import DAG_DEFAULT_ARGS, MACROS, RAW_QUOTES, START_DATE
+from tapeline.timetables import TradingHoursTimetable
+
+
+@dag(
+    schedule=TradingHoursTimetable(every=timedelta(hours=1), after_close=timedelta(minutes=15)),
+    start_date=START_DATE,
+    catchup=False,  # the newest crawl finds everything
+    max_active_runs=1,  # Glue runs a crawler once at a time
+    default_args=DAG_DEFAULT_ARGS,
+    user_defined_macros=MACROS,
+    deadline=orchestration.deadline(timedelta(minutes=30)),
+    tags=["catalog", "in session"],
+    doc_md=__doc__,
+)
+def crawl_raw_data():
+    """Crawl, compare, hand on."""
+
+    @task(outlets=[RAW_QUOTES])
+    def notice_schema_drift():
+        return orchestration.watch_schema()
+
+    crawl = GlueCrawlerRunOperator(
+        task_id="crawl",
+        crawler_name="{{ names().crawler_name }}",
+        poll_interval=2,
+        fail_on_already_running=False,  # an earlier try of this task may have started it
+    )
+    chain(crawl, notice_schema_drift())
+
+
+crawl_raw_data()

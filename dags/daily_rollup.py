@@ -1,0 +1,116 @@
+"""
+# daily_rollup: a session's minute bars, anomalies and summary
+
+**What.** Computes the curated tables `minute_bars`, `anomalies` and `daily_summary` of one trading session from the raw
+zone, checks them, and publishes them: write, audit, publish (docs/decisions/0011-write-audit-publish.md says why so).
+
+**When, and why then.** 30 minutes after each close of the New York Stock Exchange, half days included: late quotes have
+arrived by then. Trading after hours goes on until four hours after the close; whoever needs its figures runs the
+session again in the evening.
+
+**Input.** `stock_data_table`, the partition of the session. The run waits up to an hour for the crawl to register it.
+
+**Output.** The session's rows of the three tables, at once for every reader, and an event of each table's asset with
+the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC.
+
+**Start by hand.** A backfill of one or more sessions: in the UI *Trigger*, *Backfill*, or `airflow backfill create
+--dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13 --reprocess-behavior completed`. Holidays are skipped. Thresholds are parameters of the run.
+
+**Rerun safety.** Any number of times: each statement replaces the session. All statements of a run see the quotes that
+came before it began. Killed at any point, readers still have whole tables, the former version or the new.
+
+**When it fails.**
+- `wait_for_quotes`: no quotes of that session are in the catalog. Is there anything under `raw-data/dt=…/`? If so run
+  `repair_partitions` for that day; if not, see `feed_watchdog` and `tapeline status`.
+- `audit`: the message names the checks and the first rows that are wrong; nothing was published. If the data are right
+  and the threshold is not (`completeness` of a day on which the feed started late), run the session again with another
+  threshold. Otherwise mend the source, replay, and clear the run.
+- `stage_…`, `publish_…`: Athena's reason is in the log. A commit conflict or a timeout is retried; clear the task.
+"""
+
+from datetime import timedelta
+
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.providers.amazon.aws.sensors.glue_catalog_partition import GlueCatalogPartitionSensor
+from airflow.sdk import Param, chain, dag, task
+
+from tapeline import orchestration
+from tapeline.orchestration import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
+from tapeline.timetables import TradingSessionTimetable
+
+VALUES = "params, **ti.xcom_pull('pin_session')"
+
+
+@dag(
+    schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,  # sessions share the staging tables: two at once would only conflict
+    default_args=DAG_DEFAULT_ARGS,
+    user_defined_macros=MACROS,
+    deadline=orchestration.deadline(timedelta(minutes=45)),
+    params={
+        "min_completeness_pct": Param(
+            90, type="number", minimum=0, maximum=100, title="Completeness asked for (%)",
+            description="Minutes with quotes, in per cent of the minutes open, that each symbol must have.",
+        ),
+        "max_change_pct": Param(
+            50, type="number", exclusiveMinimum=0, title="Largest plausible change (%)",
+            description="A larger change of the previous close is written to the log as a warning.",
+        ),
+        "threshold_pct": Param(
+            5, type="number", exclusiveMinimum=0, title="Anomaly threshold (%)",
+            description="A move above this many per cent of the previous close is an anomaly.",
+        ),
+    },
+    tags=["curated", "per session"],
+    doc_md=__doc__,
+)  # fmt: skip
+def daily_rollup():
+    """Stage, audit and publish one session."""
+
+    @task(retries=0)
+    def pin_session(partition_key=None):
+        return orchestration.pin(partition_key)
+
+    @task
+    def create_tables():
+        orchestration.create_tables()
+
+    @task
+    def audit(pinned, params=None):
+        orchestration.audit({**params, **pinned})
+
+    wait_for_quotes = GlueCatalogPartitionSensor(
+        task_id="wait_for_quotes",
+        database_name="{{ names().database_name }}",
+        table_name="{{ names().raw_table_name }}",
+        expression="dt = '{{ ti.xcom_pull('pin_session')['session'] }}'",
+        poke_interval=10,
+        timeout=3600,
+        mode="reschedule",
+        execution_timeout=None,  # it is the timeout above that counts
+    )
+    stage = {
+        table: AthenaOperator(task_id=f"stage_{table}", query=f"{{{{ sql('{table}/stage_session', {VALUES}) }}}}")
+        for table in CURATED
+    }
+    publish = [
+        AthenaOperator(
+            task_id=f"publish_{table}", query=f"{{{{ sql('{table}/replace_session', {VALUES}) }}}}", outlets=[asset]
+        )
+        for table, asset in CURATED.items()
+    ]
+    pinned = pin_session()
+    chain(
+        pinned,
+        wait_for_quotes,
+        create_tables(),
+        [stage["minute_bars"], stage["anomalies"]],
+        stage["daily_summary"],
+        audit(pinned),
+        *publish,
+    )
+
+
+daily_rollup()

@@ -1,0 +1,250 @@
+"""What the DAGs share: their defaults and assets, the deployment they work on, and what they do when a run goes wrong.
+
+A DAG reaches AWS through the Airflow connection ``aws_default`` and finds the names of everything in the outputs of the
+stack that the environment variable TAPELINE_STACK names (``tapeline`` by default). Both are looked up when a task runs,
+never when a file is parsed: templates say ``{{ names().bucket_name }}`` for a name and ``{{ sql('FILE', …) }}`` for a
+statement of include/sql.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pendulum
+from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from tapeline.aws.session import Session
+    from tapeline.aws.stack import StackOutputs
+
+AWS_CONNECTION = "aws_default"
+
+log = logging.getLogger(__name__)
+
+RAW_QUOTES = Asset("raw_quotes")
+MINUTE_BARS = Asset("minute_bars")
+ANOMALIES = Asset("anomalies")
+DAILY_SUMMARY = Asset("daily_summary")
+CURATED = {"minute_bars": MINUTE_BARS, "anomalies": ANOMALIES, "daily_summary": DAILY_SUMMARY}
+"""The curated tables, in the order in which a session of them is staged and published: the last reads the other two."""
+
+START_DATE = pendulum.datetime(2024, 1, 1, tz="America/New_York")
+"""No session before it is scheduled or may be backfilled."""
+
+MAX_SUBJECT_CHARACTERS = 99
+"""SNS takes subjects of less than 100 (API Reference, Publish)."""
+
+
+class NoSessionError(ValueError):
+    """A run was started without saying for which session."""
+
+
+# The deployment
+
+
+def connect() -> Session:
+    """Return clients for the AWS of the Airflow connection."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+    from botocore.config import Config
+
+    from tapeline.aws import session
+
+    hook = AwsBaseHook(aws_conn_id=AWS_CONNECTION)
+    endpoint_url = hook.conn_config.endpoint_url
+    config = session.CONFIG.merge(Config(proxies={})) if endpoint_url else session.CONFIG
+    return session.Session("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
+
+
+@cache
+def names() -> StackOutputs:
+    """Return the names of the deployment, asked for once in a process."""
+    from tapeline.aws import stack
+
+    return stack.outputs(connect(), os.environ.get("TAPELINE_STACK") or stack.DEFAULT_NAME)
+
+
+def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -> str:
+    """Return a statement of include/sql, with those of the values that it takes in place of its defaults."""
+    from tapeline import sql as files
+
+    file = files.load(name)
+    given = {**(values or {}), **more}
+    taken = {parameter.name for parameter in file.parameters}
+    return file.render({key: value for key, value in given.items() if key in taken}, bucket=names().bucket_name)
+
+
+MACROS = {"names": names, "sql": sql}
+
+
+# Runs
+
+
+def read_session(partition_key: str | None) -> str:
+    """Return the session that a run is for.
+
+    Raises
+    ------
+    NoSessionError
+        If the run has none.
+    """
+    if not partition_key:
+        raise NoSessionError(
+            "this run has no partition key, so it is for no session. Start it by a backfill of the session: in the UI "
+            "Trigger, Backfill; or `airflow backfill create --dag-id DAG --from-date 2026-03-12 --to-date 2026-03-12 "
+            "--reprocess-behavior completed`"
+        )
+    return partition_key
+
+
+def pin(partition_key: str | None) -> dict[str, str]:
+    """Return the session of a run and the moment until which quotes belong to it.
+
+    Quotes go on arriving while a session is rolled up. With one moment for the whole run its statements and checks see
+    the same quotes; what comes later is left for the session's next run.
+    """
+    return {
+        "session": read_session(partition_key),
+        "ingested_until": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+# The curated tables
+
+
+def create_tables() -> None:
+    """Create the curated tables, their staging twins and the calendar view where they are missing."""
+    from tapeline.aws import athena
+
+    client, found = connect().client("athena"), names()
+    files = ["trading_sessions/view", *(f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl"))]
+    for file in files:
+        athena.run(client, sql(file), database=found.database_name, work_group=found.work_group_name)
+
+
+def audit(values: Mapping[str, object]) -> None:
+    """Run all checks of what is staged; log what only warns.
+
+    Raises
+    ------
+    AirflowFailException
+        If a check that must hold does not: trying again would find the same rows.
+    """
+    from airflow.exceptions import AirflowFailException
+
+    from tapeline.aws import audit as checks
+
+    try:
+        for finding in checks.audit(connect(), names(), CURATED, values):
+            log.warning("%s", finding)
+    except checks.FailedChecksError as error:
+        raise AirflowFailException(str(error)) from None
+
+
+# What the other DAGs do
+
+
+def send_report(kind: str, partition_key: str | None, *, again: bool) -> str:
+    """Write and send the report of a session or week; return one line of what became of it."""
+    from tapeline.aws import reports
+
+    send = {"anomaly_report": reports.send_anomaly_report, "weekly_report": reports.send_weekly_report}[kind]
+    published = send(connect(), names(), read_session(partition_key), again=again)
+    log.info("%s", published.summary)
+    return published.summary
+
+
+def watch_feed() -> list[str]:
+    """Judge the feed, tell what has become red, and return all lights that are not green."""
+    from tapeline.aws import watch
+
+    lights = watch.watch_feed(connect(), names(), datetime.now(UTC))
+    for light in lights:
+        log.info("%s %s: %s", light.colour, light.name, light.reading)
+    return [f"{light.colour} {light.name}: {light.reading}" for light in lights if light.colour != "green"]
+
+
+def watch_schema() -> list[str]:
+    """Compare the raw table with what is agreed, tell what has changed, and return the differences."""
+    from tapeline.aws import watch
+
+    return watch.watch_schema(connect(), names(), datetime.now(UTC))
+
+
+# Trouble
+
+
+def tell_failure(context: Mapping[str, Any]) -> None:
+    """Send a message on a failed task to the operations topic; a task fails when its retries are used up."""
+    task = context["ti"]
+    run = context["dag_run"]
+    what = f"{task.dag_id}.{task.task_id}"
+    of_session = f" for session {run.partition_key}" if run.partition_key else ""
+    reason = context.get("exception") or context.get("reason") or "no reason was given: the worker may have died"
+    text = (
+        f"Task {task.task_id} of {task.dag_id} has failed{of_session}, "
+        f"try {task.try_number} of {task.max_tries + 1}.\n\n"
+        f"{reason}\n\n"
+        f"Run:  {run.run_id}\n"
+        f"Log:  {getattr(task, 'log_url', 'in the UI')}\n\n"
+        "What to do is told in the DAG's documentation, in the UI under Details or in DAGs.md. Then clear the failed\n"
+        "task, or the whole run: every task may run twice.\n"
+    )
+    _publish_to_operations(f"{what} failed{of_session}", text, "task_failed")
+
+
+def tell_late(context: Mapping[str, Any] | None = None, minutes: float = 0) -> None:
+    """Send a message on a run that has not ended by its deadline to the operations topic."""
+    run = (context or {}).get("dag_run", {})
+    name = run.get("dag_id", "a DAG")
+    text = (
+        f"{name} was to end within {minutes:g} minutes and has not.\n\n"
+        f"Run:  {run.get('dag_run_id') or run.get('run_id') or 'see the UI'}\n\n"
+        "Look in the UI which task runs or waits. A queued task wants a free slot, a waiting sensor its data.\n"
+    )
+    _publish_to_operations(f"{name} is late", text, "run_late")
+
+
+def deadline(limit: timedelta) -> DeadlineAlert:
+    """Return the alert of a run that has not ended so long after it was queued."""
+    minutes = limit.total_seconds() / 60
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=limit,
+        callback=SyncCallback(f"{__name__}.{tell_late.__name__}", kwargs={"minutes": minutes}),
+        name=f"{minutes:g} minutes after it was queued",
+    )
+
+
+def _publish_to_operations(subject: str, text: str, kind: str) -> None:
+    subject = subject.encode("ascii", "replace").decode()[:MAX_SUBJECT_CHARACTERS]
+    connect().client("sns").publish(
+        TopicArn=names().operations_topic_arn,
+        Subject=subject,
+        Message=text,
+        MessageAttributes={
+            "kind": {"DataType": "String", "StringValue": kind},
+            "severity": {"DataType": "String", "StringValue": "error"},
+        },
+    )
+
+
+DAG_DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "data-engineering",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(minutes=30),
+    "on_failure_callback": tell_failure,
+    "aws_conn_id": AWS_CONNECTION,
+    # For operators that have them: Athena's.
+    "database": "{{ names().database_name }}",
+    "workgroup": "{{ names().work_group_name }}",
+    "sleep_time": 2,
+}
+"""Of every DAG; one that needs another value says why beside it."""

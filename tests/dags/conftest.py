@@ -1,0 +1,211 @@
+"""A real Airflow database, the DAGs of the project, and a real local AWS with the stack and a week of quotes on it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOME = Path(tempfile.mkdtemp(prefix="tapeline-airflow-"))
+os.environ.update(  # before anything imports Airflow
+    {
+        "AIRFLOW_HOME": str(HOME),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64,
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+    }
+)
+
+from localaws.delivery import Delivery  # noqa: E402
+from localaws.mail import Mailbox  # noqa: E402
+from localaws.testing import LocalAws, running  # noqa: E402
+from producer.kinesis_writer import KinesisWriter  # noqa: E402
+from producer.run import run as produce  # noqa: E402
+from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
+from producer.source import Counters  # noqa: E402
+from tapeline.aws import athena, stack  # noqa: E402
+from tapeline.aws.session import Session, session  # noqa: E402
+from tapeline.aws.stack import StackOutputs  # noqa: E402
+from tapeline.quotes import Quote  # noqa: E402
+
+SYMBOLS = ("ACME.SIM", "BOLT.SIM")
+THANKSGIVING_WEEK = ("2025-11-24", "2025-11-25", "2025-11-26", "2025-11-28")
+READER = "reader@example.com"
+OPERATOR = "operator@example.com"
+
+Row = dict[str, Any]
+
+
+@dataclass
+class Deployment:
+    """The stack on a local AWS, as its owner sees it."""
+
+    local: LocalAws
+    session: Session
+    outputs: StackOutputs
+
+    def query(self, statement: str) -> list[Row]:
+        client = self.session.client("athena")
+        finished = athena.run(
+            client, statement, database=self.outputs.database_name, work_group=self.outputs.work_group_name
+        )
+        columns, rows = athena.results(client, finished)
+        return [dict(zip([column.name for column in columns], row, strict=True)) for row in rows]
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.session.client("s3").get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.outputs.bucket_name, Prefix=prefix)
+        return [entry["Key"] for page in found for entry in page.get("Contents", [])]
+
+    def text(self, key: str) -> str:
+        answer = self.session.client("s3").get_object(Bucket=self.outputs.bucket_name, Key=key)
+        return str(answer["Body"].read().decode())
+
+    def mail(self, address: str) -> list[tuple[str, str]]:
+        """Subject and text of what an address got, the oldest first."""
+        messages = Mailbox(self.local.folder / "mail").newest(1000)
+        return [(found.subject, found.text) for found in reversed(messages) if found.address == address]
+
+    def subscribe(self, topic: str, address: str) -> None:
+        sns = self.session.client("sns")
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+        link = next(line for line in self.mail(address)[-1][1].splitlines() if "token=" in line)
+        sns.confirm_subscription(TopicArn=topic, Token=link.rpartition("token=")[2].partition("&")[0])
+
+    def put(self, source: Any) -> None:
+        """Send a source's quotes through the stream and wait until the raw zone has them."""
+        writer = KinesisWriter(self.session.client("kinesis"), self.outputs.stream_name, Counters())
+        produce(source, writer, stop=threading.Event())
+
+
+@pytest.fixture(scope="session")
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The stack, quotes of Thanksgiving week through its stream, and Airflow's user with the stack's policy alone."""
+    with ExitStack() as exits:
+        patch = exits.enter_context(pytest.MonkeyPatch.context())
+        local = exits.enter_context(running(tmp_path_factory.mktemp("tapeline")))
+        patch.setenv("TAPELINE_HOME", str(local.folder))
+        patch.setenv("TAPELINE_PORT", str(local.port))
+        owner = session("local")
+        outputs = stack.deploy(owner, {}, lambda _: None)
+        found = Deployment(local, owner, outputs)
+        stop = threading.Event()
+        delivery = threading.Thread(target=Delivery(owner, local.folder).run, args=(stop,), daemon=True)
+        delivery.start()
+        for day in THANKSGIVING_WEEK:
+            found.put(SimulatedSession(SimulatedMarket(SYMBOLS), date.fromisoformat(day)))
+        wait_until(lambda: raw_records(found) >= 2 * 1440 * len(THANKSGIVING_WEEK), "all quotes in the raw zone")
+        stop.set()
+        delivery.join(timeout=30)
+        found.subscribe(outputs.alert_topic_arn, READER)
+        found.subscribe(outputs.operations_topic_arn, OPERATOR)
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", airflow_connection(local, owner, outputs))
+        yield found
+
+
+def raw_records(deployment: Deployment) -> int:
+    import gzip
+
+    s3, bucket = deployment.session.client("s3"), deployment.outputs.bucket_name
+    bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in deployment.keys("raw-data/"))
+    return sum(gzip.decompress(body).count(b"\n") for body in bodies)
+
+
+def airflow_connection(local: LocalAws, owner: Session, outputs: StackOutputs) -> str:
+    iam = owner.client("iam")
+    iam.create_user(UserName="airflow")
+    iam.attach_user_policy(UserName="airflow", PolicyArn=outputs.airflow_policy_arn)
+    key = iam.create_access_key(UserName="airflow")["AccessKey"]
+    extra = {"region_name": outputs.region, "endpoint_url": local.endpoint, "config_kwargs": {"proxies": {}}}
+    return json.dumps(
+        {"conn_type": "aws", "login": key["AccessKeyId"], "password": key["SecretAccessKey"], "extra": extra}
+    )
+
+
+def quotes_of(day: str, symbol: str) -> list[Quote]:
+    """What the simulated market quoted of a symbol that day, a minute apart."""
+    now = datetime(2025, 12, 1, tzinfo=UTC)
+    return list(SimulatedMarket([symbol]).session(date.fromisoformat(day), 60.0, lambda: now))
+
+
+@pytest.fixture(scope="session")
+def airflow_database() -> None:
+    logging.getLogger("airflow.sdk.definitions.dag").setLevel(logging.ERROR)  # it repeats what has yet to run
+    from airflow.utils import db
+
+    db.initdb()
+
+
+@pytest.fixture(scope="session")
+def dag_bag(airflow_database: None) -> Any:
+    """The DAGs as a worker reads them."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(bundle_name="dags-folder")
+
+
+@pytest.fixture(scope="session")
+def runnable(airflow_database: None) -> Any:
+    """The DAGs without what `dag.test` cannot have or need not wait for: deadlines, retries, pauses."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(bundle_name="dags-folder")
+    for dag in bag.dags.values():
+        dag.deadline = None
+        for task in dag.tasks:
+            task.retries = 0
+            for name in ("sleep_time", "poke_interval", "poll_interval"):
+                if hasattr(task, name):
+                    setattr(task, name, 0.2)
+    return bag
+
+
+@pytest.fixture
+def run_dag(runnable: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run."""
+    from airflow.models import dagrun
+    from airflow.serialization.encoders import coerce_to_core_timetable
+
+    create = dagrun.get_or_create_dagrun
+
+    def run(dag_id: str, partition_key: str | None = None, **conf: Any) -> Any:
+        dag = runnable.get_dag(dag_id)
+
+        def create_with_key(**arguments: Any) -> Any:
+            found = create(**arguments)
+            if partition_key is not None:
+                timetable = coerce_to_core_timetable(dag.timetable)
+                found.partition_key = partition_key
+                found.partition_date = timetable.resolve_partition_date(partition_key)
+                arguments["session"].commit()
+            return found
+
+        monkeypatch.setattr(dagrun, "get_or_create_dagrun", create_with_key)
+        return dag.test(logical_date=None, run_conf=conf)
+
+    return run
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.2)):
+        if answer := condition():
+            return answer
+        pause.wait(0.2)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")

@@ -1,0 +1,95 @@
+"""Every DAG file is known, documented and says who owns it, when it runs and what it tells when it fails."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.dags.conftest import ROOT
+from tests.dags.documentation import DOCUMENT, render
+
+DAGS = {
+    "anomaly_report",
+    "crawl_raw_data",
+    "daily_rollup",
+    "feed_watchdog",
+    "table_maintenance",
+    "weekly_report",
+}
+SECTIONS = ("**What.**", "**When", "**Input", "utput", "**Start by hand.**", "**Rerun safety.**", "**When it fails.**")
+
+HEAVY = ("pandas", "exchange_calendars", "boto3", "botocore", "plotly", "pyarrow", "tapeline.aws.session")
+
+
+def test_every_dag_is_known_and_parses(dag_bag: Any) -> None:
+    assert dag_bag.import_errors == {}
+    assert set(dag_bag.dags) == DAGS == {path.stem for path in (ROOT / "dags").glob("*.py")}
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
+    dag = dag_bag.dags[dag_id]
+    lines = (ROOT / "dags" / f"{dag_id}.py").read_text().splitlines()
+    assert len(lines) <= 120
+    assert dag.doc_md.strip().startswith(f"# {dag_id}: ")
+    assert [section for section in SECTIONS if section not in dag.doc_md] == []
+    assert dag.tags
+    assert dag.catchup is False
+    assert dag.max_active_runs <= 2
+    assert all(dag.params.get_param(name).description for name in dag.params)
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_a_task_has_an_owner_a_limit_and_tells_of_its_failure(dag_bag: Any, dag_id: str) -> None:
+    for task in dag_bag.dags[dag_id].tasks:
+        assert task.owner == "data-engineering"
+        assert task.execution_timeout is not None or getattr(task, "timeout", None)
+        assert task.on_failure_callback
+        assert task.retries >= 1 or task.task_id == "pin_session"  # it only reads the run's own key
+
+
+@pytest.mark.parametrize("dag_id", sorted(DAGS))
+def test_a_dag_comes_back_from_the_database(dag_bag: Any, dag_id: str) -> None:
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    found = DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id]))
+    assert found.timetable.summary
+    assert [task.task_id for task in found.tasks] == [task.task_id for task in dag_bag.dags[dag_id].tasks]
+
+
+def test_the_assets_link_the_dags(dag_bag: Any) -> None:
+    told = {
+        (dag_id, asset.name) for dag_id, dag in dag_bag.dags.items() for task in dag.tasks for asset in task.outlets
+    }
+    assert told == {
+        ("crawl_raw_data", "raw_quotes"),
+        ("daily_rollup", "minute_bars"),
+        ("daily_rollup", "anomalies"),
+        ("daily_rollup", "daily_summary"),
+    }
+
+
+def test_reading_all_dags_asks_nobody_and_imports_nothing_heavy() -> None:
+    program = f"""
+import socket, sys
+def refuse(*arguments, **named): raise AssertionError("a DAG file went to the network")
+socket.socket.connect = refuse
+import airflow.sdk
+from airflow.providers.amazon.aws.operators import athena, glue_crawler
+from airflow.providers.amazon.aws.sensors import glue_catalog_partition
+before = set(sys.modules)
+from pathlib import Path
+for path in sorted(Path({str(ROOT / "dags")!r}).glob("*.py")):
+    exec(compile(path.read_text(), path.name, "exec"), {{"__name__": path.stem, "__doc__": "x"}})
+heavy = set({HEAVY!r}) & (set(sys.modules) - before)
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_dags_md_is_what_the_docstrings_say(dag_bag: Any) -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == render(dag_bag), "write it anew: python -m tests.dags.documentation"

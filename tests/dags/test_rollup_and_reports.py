@@ -1,0 +1,178 @@
+"""From the raw zone to the mail: crawl, roll up, report, each twice, on a real database and a real local AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from tests.dags.conftest import READER, SYMBOLS, Deployment, quotes_of, wait_until
+
+RunDag = Callable[..., Any]
+
+# Regular trading in minutes after midnight in New York (UTC-5), half-open; 2025-11-28 closes at 13:00.
+REGULAR = {"2025-11-24": (570, 960), "2025-11-25": (570, 960), "2025-11-26": (570, 960), "2025-11-28": (570, 780)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crawled(runnable: Any, deployment: Deployment) -> None:
+    for _ in range(2):
+        assert runnable.get_dag("crawl_raw_data").test(logical_date=None).state == "success"
+
+
+def states(run: Any) -> dict[str, str]:
+    return {task.task_id: str(task.state) for task in run.get_task_instances()}
+
+
+def events(key: str) -> list[str]:
+    """The assets of which a run has told with this key, in the order of the tables' publication."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = select(AssetModel.name).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
+        return list(session.scalars(found.where(AssetEvent.partition_key == key).order_by(AssetEvent.id)))
+
+
+def summaries(deployment: Deployment, day: str) -> list[dict[str, Any]]:
+    return deployment.query(f"SELECT * FROM daily_summary WHERE session = DATE '{day}' ORDER BY symbol")
+
+
+def test_the_crawl_registers_the_sessions(deployment: Deployment) -> None:
+    partitions = deployment.session.client("glue").get_partitions(
+        DatabaseName=deployment.outputs.database_name, TableName=deployment.outputs.raw_table_name
+    )
+    assert sorted(one["Values"][0] for one in partitions["Partitions"]) == sorted(REGULAR)
+
+
+@pytest.mark.parametrize("day", REGULAR)
+def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
+    run_dag: RunDag, deployment: Deployment, day: str
+) -> None:
+    first, last = REGULAR[day]
+    for _ in range(2):
+        run = run_dag("daily_rollup", day)
+        assert set(states(run).values()) == {"success"}
+        found = summaries(deployment, day)
+        assert [row["symbol"] for row in found] == list(SYMBOLS)
+        for row in found:
+            quotes = quotes_of(day, row["symbol"])
+            regular = quotes[first:last]
+            assert (row["quotes"], row["regular_quotes"]) == (len(quotes), len(regular)) == (1440, last - first)
+            assert (row["expected_minutes"], row["completeness_pct"]) == (last - first, 100.0)
+            assert row["close_usd"] == float(regular[-1].price)
+            assert row["previous_close_usd"] == float(regular[-1].previous_close)
+            assert row["high_usd"] >= float(max(quote.price for quote in regular))
+            assert row["volume_shares"] == regular[-1].volume - quotes[first - 1].volume
+        (bars,) = deployment.query(f"SELECT COUNT(*) AS bars FROM minute_bars WHERE session = DATE '{day}'")
+        assert bars["bars"] == 1440 * len(SYMBOLS)
+        moves = deployment.query(f"SELECT symbol, quotes FROM anomalies WHERE session = DATE '{day}'")
+        for symbol in SYMBOLS:
+            outside = [
+                quote
+                for quote in quotes_of(day, symbol)
+                if abs(round((quote.price - quote.previous_close) * 100 / quote.previous_close, 2)) > 5
+            ]
+            assert sum(row["quotes"] for row in moves if row["symbol"] == symbol) == len(outside)
+    assert events(day) == ["minute_bars", "anomalies", "daily_summary"] * 2
+
+
+def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_operators(
+    run_dag: RunDag, deployment: Deployment
+) -> None:
+    before = summaries(deployment, "2025-11-25")
+    thin = [quote for quote in quotes_of("2025-11-25", "ACME.SIM") if quote.time.minute == 0]
+    # A symbol that was quoted once an hour: complete to 6 of 390 minutes.
+    body = "".join(quote.to_json().replace("ACME.SIM", "THIN.SIM") + "\n" for quote in thin)
+    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-25/thin.json"}
+    deployment.session.client("s3").put_object(Body=body.encode(), **place)
+    run = run_dag("daily_rollup", "2025-11-25")
+    found = states(run)
+    assert found["audit"] == "failed"
+    assert found["publish_minute_bars"] == "upstream_failed"
+    assert summaries(deployment, "2025-11-25") == before
+    subject, text = wait_until(lambda: deployment.mail("operator@example.com")[1:], "the message")[-1]
+    assert subject == "daily_rollup.audit failed for session 2025-11-25"
+    assert "daily_summary/checks/completeness" in text
+    assert "symbol=THIN.SIM, completeness_pct=1.54" in text  # 6 of 390
+    lenient = run_dag("daily_rollup", "2025-11-25", min_completeness_pct=1)
+    assert set(states(lenient).values()) == {"success"}
+    deployment.session.client("s3").delete_object(**place)
+    assert run_dag("daily_rollup", "2025-11-25").state == "success"
+    assert summaries(deployment, "2025-11-25") == before
+
+
+def test_a_run_that_is_for_no_session_says_how_to_start_it(run_dag: RunDag, deployment: Deployment) -> None:
+    found = states(run_dag("daily_rollup"))
+    assert found["pin_session"] == "failed"
+    assert "airflow backfill create" in deployment.mail("operator@example.com")[-1][1]
+
+
+def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag, deployment: Deployment) -> None:
+    for _ in range(2):
+        assert run_dag("anomaly_report", "2025-11-26").state == "success"
+    mails = [(subject, text) for subject, text in deployment.mail(READER)[1:] if "2025" in text]
+    assert len(mails) == 1
+    (page,) = deployment.keys("reports/dt=2025-11-26/")
+    html = deployment.text(page)
+    for row in summaries(deployment, "2025-11-26"):
+        assert row["symbol"] in mails[0][1]
+        assert row["symbol"] in html
+        assert f"{abs(row['change_pct']):.2f}" in mails[0][1]
+        assert f"{abs(row['change_pct']):.2f}" in html
+    assert run_dag("anomaly_report", "2025-11-26", again=True).state == "success"
+    assert len(deployment.mail(READER)) == 3
+
+
+def test_the_week_of_thanksgiving_is_reported_over_its_four_sessions(run_dag: RunDag, deployment: Deployment) -> None:
+    before = len(deployment.mail(READER))
+    for _ in range(2):
+        assert run_dag("weekly_report", "2025-11-24").state == "success"
+    assert len(deployment.mail(READER)) == before + 1
+    (page,) = [key for key in deployment.keys("reports/dt=2025-11-28/") if "weekly" in key]
+    assert all(symbol in deployment.text(page) for symbol in SYMBOLS)
+
+
+def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: Deployment) -> None:
+    before = [summaries(deployment, day) for day in REGULAR]
+    files = len(deployment.keys("curated/daily_summary/data/"))
+    for _ in range(2):
+        assert set(states(run_dag("table_maintenance")).values()) == {"success"}
+    assert [summaries(deployment, day) for day in REGULAR] == before
+    assert len(deployment.keys("curated/daily_summary/data/")) <= files + 1
+    (staged,) = deployment.query("SELECT COUNT(*) AS bars FROM minute_bars_staging")
+    assert staged["bars"] == 0 or (datetime.now(UTC).date() - date(2025, 11, 28)).days <= 30
+
+
+def test_the_watchdog_tells_once_what_is_red_and_once_that_it_is_well(run_dag: RunDag, deployment: Deployment) -> None:
+    sqs, queue = deployment.session.client("sqs"), deployment.outputs.dead_letter_queue_url
+    assert run_dag("feed_watchdog").state == "success"
+    told = len(deployment.mail("operator@example.com"))
+    sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    for _ in range(2):
+        assert run_dag("feed_watchdog").state == "success"
+    mails = deployment.mail("operator@example.com")[told:]
+    assert len(mails) == 1
+    assert "dead letters" in mails[0][0]
+    assert "1 batches were given up" in mails[0][1]
+    sqs.purge_queue(QueueUrl=queue)
+    for _ in range(2):
+        assert run_dag("feed_watchdog").state == "success"
+    assert len(deployment.mail("operator@example.com")) == told + 2
+
+
+def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment: Deployment) -> None:
+    told = len(deployment.mail("operator@example.com"))
+    glue, outputs = deployment.session.client("glue"), deployment.outputs
+    table = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
+    kept = {key: table[key] for key in ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")}
+    kept["StorageDescriptor"]["Columns"].append({"Name": "bid", "Type": "double"})
+    glue.update_table(DatabaseName=outputs.database_name, TableInput=kept)
+    for _ in range(2):
+        assert run_dag("crawl_raw_data").state == "success"
+    mails = deployment.mail("operator@example.com")[told:]
+    assert [subject for subject, _ in mails] == ["Schema of stock_data_table has changed"]
+    assert "- bid (double) is new" in mails[0][1]
