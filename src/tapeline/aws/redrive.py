@@ -1,0 +1,304 @@
+"""Rejected records and dead letters back onto the stream, losing nothing wherever it may stop.
+
+The order of steps: the stream takes the quotes; the lines that went are kept under ``rejected/redriven/``; then they
+are taken out of ``rejected/dt=…``, and a dead letter is deleted. A run that dies in between is done again: what was sent
+twice is dropped by the processor, which stores a quote once.
+"""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tapeline.aws import raw_zone
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.aws.stream_store import reject_to_json
+from tapeline.batch import Reject, StreamRecord
+from tapeline.partitions import REJECTED_PREFIX, rejected_key
+from tapeline.quotes import Quote
+from tapeline.redrive import (
+    EXAMPLES,
+    Letter,
+    Redrive,
+    UnknownLetterError,
+    in_order,
+    judge,
+    read_letter,
+    redrivable,
+    tally,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+REDRIVEN_PREFIX = f"{REJECTED_PREFIX}redriven/"
+"""Within `rejected/`, for its retention, and because who may redrive may write there."""
+
+MESSAGES_PER_CALL = 10
+INVISIBLE_SECONDS = 900
+"""How long a received letter is hidden from others, so how long its batch may take."""
+
+READ_RECORDS = 10_000
+_CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
+_GONE = {"ResourceNotFoundException", "InvalidArgumentException"}
+
+
+class RedriveError(RuntimeError):
+    """The stream did not take everything. Nothing was taken out of `rejected/` or the queue; run it again."""
+
+
+def redrive(
+    session: Session,
+    outputs: StackOutputs,
+    first: str,
+    last: str,
+    *,
+    dead_letters: bool = True,
+    dry_run: bool = True,
+) -> Redrive:
+    """Put on the stream again what is a quote now, or (dry run) say what that is.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    first, last : str
+        Dates of arrival of rejected records, ``YYYY-MM-DD``, both ends included.
+    dead_letters : bool
+        Also redrive the batches in the dead-letter queue.
+    dry_run : bool
+        Change nothing.
+
+    Raises
+    ------
+    RedriveError
+        If the stream does not take every quote.
+    """
+    days = (date.fromisoformat(last) - date.fromisoformat(first)).days
+    if days < 0:
+        raise ValueError(f"expected a range from an earlier to a later date, found {first} to {last}")
+    run = _Run(session, outputs)
+    for number in range(days + 1):
+        run.read_rejected(date.fromisoformat(first) + timedelta(days=number))
+    try:
+        if dead_letters:
+            run.read_dead_letters()
+        if not dry_run:
+            run.send()
+            run.mark_rejected()
+            run.finish_letters()
+    finally:
+        run.release_letters()
+    return run.result(dry_run=dry_run)
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A dead letter with what the stream still has of its batch."""
+
+    letter: Letter
+    receipt: str
+    quotes: tuple[Quote, ...]
+    rejects: tuple[Reject, ...]
+
+    @property
+    def lost(self) -> int:
+        return max(0, self.letter.records - len(self.quotes) - len(self.rejects))
+
+
+@dataclass(slots=True)
+class _Found:
+    rejected: Counter[str] = field(default_factory=Counter)
+    redriven: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+    unknown: Counter[str] = field(default_factory=Counter)
+
+
+class _Run:
+    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+        self._s3: S3Client = session.client("s3")
+        self._sqs: SQSClient = session.client("sqs")
+        self._kinesis: KinesisClient = session.client("kinesis")
+        self._outputs = outputs
+        self._found = _Found()
+        self._moves: dict[str, dict[str, Quote]] = {}
+        self._letters: list[_Opened] = []
+        self._held: dict[str, None] = {}
+
+    def read_rejected(self, day: date) -> None:
+        """Read one day's rejects and note which are quotes now."""
+        bucket = self._outputs.bucket_name
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{REJECTED_PREFIX}dt={day}/")
+        for key in [one["Key"] for page in pages for one in page.get("Contents", [])]:
+            lines = raw_zone.get_lines(self._s3, bucket, key)
+            moved = redrivable(lines)
+            if moved:
+                self._moves[key] = moved
+            rejected, redriven, examples = tally(lines, moved)
+            self._found.rejected += rejected
+            self._found.redriven += redriven
+            for reason, shown in examples.items():
+                room = EXAMPLES - len(self._found.examples.setdefault(reason, []))
+                self._found.examples[reason] += shown[:room]
+
+    def read_dead_letters(self) -> None:
+        """Receive every letter, and read its batch from the stream while that still has it."""
+        for message in self._receive():
+            self._held[message["ReceiptHandle"]] = None
+            try:
+                letter = read_letter(message["Body"])
+            except UnknownLetterError as error:
+                self._found.unknown[str(error)] += 1
+                continue
+            verdicts = judge(self._fetch(letter))
+            quotes = tuple(quote for _, quote in verdicts.quotes)
+            self._letters.append(_Opened(letter, message["ReceiptHandle"], quotes, verdicts.rejects))
+
+    def _receive(self) -> Iterator[Any]:
+        seen: set[str] = set()
+        while True:
+            answer = self._sqs.receive_message(
+                QueueUrl=self._outputs.dead_letter_queue_url,
+                MaxNumberOfMessages=MESSAGES_PER_CALL,
+                VisibilityTimeout=INVISIBLE_SECONDS,
+                WaitTimeSeconds=1,
+            )
+            messages = [one for one in answer.get("Messages", []) if one["MessageId"] not in seen]
+            if not messages:
+                return
+            seen |= {one["MessageId"] for one in messages}
+            yield from messages
+
+    def _fetch(self, letter: Letter) -> Iterator[StreamRecord]:
+        """Yield a batch's records, as far as the stream still has them."""
+        try:
+            iterator: str | None = self._kinesis.get_shard_iterator(
+                StreamName=self._outputs.stream_name,
+                ShardId=letter.shard_id,
+                ShardIteratorType="AT_SEQUENCE_NUMBER",
+                StartingSequenceNumber=letter.first,
+            )["ShardIterator"]
+        except self._kinesis.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _GONE:  # the stream was made anew, or its retention is over
+                return
+            raise
+        while iterator:
+            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=READ_RECORDS)
+            for record in answer["Records"]:
+                number = int(record["SequenceNumber"])
+                if number > int(letter.last):
+                    return
+                yield StreamRecord(
+                    shard_id=letter.shard_id,
+                    sequence_number=number,
+                    partition_key=record["PartitionKey"],
+                    arrived_at=record["ApproximateArrivalTimestamp"].astimezone(UTC),
+                    data=record["Data"],
+                )
+                if number == int(letter.last):
+                    return
+            if not answer["Records"] and not answer.get("MillisBehindLatest"):
+                return
+            iterator = answer.get("NextShardIterator")
+
+    def send(self) -> None:
+        """Put every quote on the stream, in order per symbol, and wait until Kinesis has taken all."""
+        from producer.kinesis_writer import KinesisWriter
+        from producer.source import Counters
+
+        quotes = in_order(
+            [
+                *(quote for moved in self._moves.values() for quote in moved.values()),
+                *(quote for opened in self._letters for quote in opened.quotes),
+            ]
+        )
+        if not quotes:
+            return
+        writer = KinesisWriter(self._kinesis, self._outputs.stream_name, Counters())
+        stop = threading.Event()
+        try:
+            for quote in quotes:
+                writer.put(quote, stop)
+            while not writer.flush(timeout_seconds=1.0):
+                pass
+        finally:
+            writer.close()
+        sent = writer.counters.now().sent
+        if sent != len(quotes):
+            raise RedriveError(
+                f"Kinesis took {sent:,} of {len(quotes):,} quotes; the rest stays where it is, run it again"
+            )
+
+    def mark_rejected(self) -> None:
+        """Keep the lines that went under `REDRIVEN_PREFIX`, then take them out of `rejected/`."""
+        for key, moved in self._moves.items():
+            kept_at = REDRIVEN_PREFIX + key.removeprefix(REJECTED_PREFIX)
+            raw_zone.put_lines(self._s3, self._outputs.bucket_name, kept_at, list(moved))
+            while not self._take_out(key, moved):
+                pass
+
+    def _take_out(self, key: str, moved: dict[str, Quote]) -> bool:
+        """Return whether it is done; not if the processor has just added a line, and then it is tried again."""
+        place: Any = {"Bucket": self._outputs.bucket_name, "Key": key}
+        try:
+            answer = self._s3.get_object(**place)
+            lines = gzip.decompress(answer["Body"].read()).decode().splitlines()
+            left = [line for line in lines if line not in moved]
+            if left:
+                body = gzip.compress("".join(f"{line}\n" for line in left).encode(), mtime=0)
+                self._s3.put_object(**place, Body=body, IfMatch=answer["ETag"])
+            else:
+                self._s3.delete_object(**place, IfMatch=answer["ETag"])
+        except self._s3.exceptions.NoSuchKey:
+            return True
+        except self._s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _CHANGED:
+                return False
+            raise
+        return True
+
+    def finish_letters(self) -> None:
+        """Keep what is no quote under `rejected/`; delete the letters of which nothing is lost."""
+        for opened in self._letters:
+            for reject in opened.rejects:
+                record = reject.record
+                key = rejected_key(record.arrived_at, record.shard_id, str(record.sequence_number))
+                raw_zone.put_lines(self._s3, self._outputs.bucket_name, key, [reject_to_json(reject)])
+            if not opened.lost:
+                self._sqs.delete_message(QueueUrl=self._outputs.dead_letter_queue_url, ReceiptHandle=opened.receipt)
+                del self._held[opened.receipt]
+
+    def release_letters(self) -> None:
+        """Let others see the letters that stay."""
+        for receipt in self._held:
+            self._sqs.change_message_visibility(
+                QueueUrl=self._outputs.dead_letter_queue_url, ReceiptHandle=receipt, VisibilityTimeout=0
+            )
+
+    def result(self, *, dry_run: bool) -> Redrive:
+        """Say what was found."""
+        return Redrive(
+            dry_run=dry_run,
+            rejected=dict(self._found.rejected),
+            redriven=dict(self._found.redriven),
+            examples={reason: tuple(shown) for reason, shown in self._found.examples.items() if shown},
+            letters=tuple((opened.letter, _fate(opened, dry_run)) for opened in self._letters),
+            unknown_letters=dict(self._found.unknown),
+            letter_quotes=sum(len(opened.quotes) for opened in self._letters),
+            letter_rejects=sum(len(opened.rejects) for opened in self._letters),
+            lost=sum(opened.lost for opened in self._letters),
+        )
+
+
+def _fate(opened: _Opened, dry_run: bool) -> str:
+    if opened.lost:
+        return f"{opened.lost:,} records are gone from the stream, so the letter stays; delete it by hand"
+    return "would be redriven and deleted" if dry_run else "redriven and deleted"

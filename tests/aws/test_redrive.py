@@ -1,0 +1,198 @@
+"""Rejected records and dead letters on the local AWS, put back and read off the stream again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tapeline.aws import raw_zone
+from tapeline.aws import redrive as redriving
+from tapeline.aws.redrive import redrive
+from tapeline.cli import cli
+from tests.domain.test_redrive import line, payload
+
+from .conftest import Deployment, objects
+
+DAY = "2026-03-12"
+KEYS = [f"rejected/dt={DAY}/2026-03-12T14-30-0{number}Z-shardId-000000000000-{number}.json.gz" for number in (1, 2)]
+FINE = line(payload(at="2026-03-12T14:30:00Z"))
+EARLIER = line(payload(at="2026-03-12T14:29:00Z"), number=2)
+BAD = line(b"{oops", "not_json", 3)
+
+
+class Stopped(BaseException):
+    """The run is gone."""
+
+
+@pytest.fixture
+def clean(deployment: Deployment) -> Iterator[Deployment]:
+    yield deployment
+    for key in objects(deployment, "rejected/"):
+        deployment.session.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
+    deployment.session.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
+
+
+@pytest.fixture
+def rejects(clean: Deployment) -> Deployment:
+    s3, bucket = clean.session.client("s3"), clean.outputs.bucket_name
+    raw_zone.put_lines(s3, bucket, KEYS[0], [FINE, BAD])
+    raw_zone.put_lines(s3, bucket, KEYS[1], [EARLIER])
+    return clean
+
+
+def stream(deployment: Deployment) -> list[tuple[str, Any]]:
+    """Every record on the stream: sequence number and data; of one symbol in order."""
+    kinesis, name = deployment.session.client("kinesis"), deployment.outputs.stream_name
+    found = []
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        iterator = kinesis.get_shard_iterator(
+            StreamName=name, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        for record in kinesis.get_records(ShardIterator=iterator, Limit=10_000)["Records"]:
+            found.append((shard["ShardId"], record["SequenceNumber"], record["Data"]))
+    return [(f"{shard} {number}", data) for shard, number, data in found]
+
+
+def new_times(deployment: Deployment, before: list[tuple[str, Any]]) -> list[str]:
+    seen = {place for place, _ in before}
+    return [json.loads(data)["timestamp"] for place, data in stream(deployment) if place not in seen]
+
+
+def test_a_dry_run_counts_and_changes_nothing(rejects: Deployment) -> None:
+    before, kept = stream(rejects), objects(rejects, "rejected/")
+    found = redrive(rejects.session, rejects.outputs, DAY, DAY)
+    assert (found.rejected, found.redriven) == ({"unknown_field": 2, "not_json": 1}, {"unknown_field": 2})
+    assert found.examples == {"not_json": ("{oops",)}
+    assert (stream(rejects), objects(rejects, "rejected/")) == (before, kept)
+
+
+def test_what_is_a_quote_now_goes_in_order_and_leaves_the_rejects(rejects: Deployment) -> None:
+    before = stream(rejects)
+    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    assert new_times(rejects, before) == ["2026-03-12T14:29:00Z", "2026-03-12T14:30:00Z"]
+    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+    assert objects(rejects, f"rejected/dt={DAY}/") == [KEYS[0]]
+    assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [BAD]
+    kept = [line for key in objects(rejects, "rejected/redriven/") for line in raw_zone.get_lines(s3, bucket, key)]
+    assert sorted(kept) == sorted([FINE, EARLIER])
+
+    after = stream(rejects)
+    assert redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False).redriven == {}
+    assert stream(rejects) == after
+
+
+@pytest.mark.parametrize("step", ["put_object", "delete_object", "get_object"])
+def test_a_run_that_dies_at_any_step_loses_no_line(
+    rejects: Deployment, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+    for call in range(4):
+        real, calls = getattr(s3, step), iter(range(100))
+
+        def die(*, real: Any = real, calls: Any = calls, call: int = call, **arguments: Any) -> Any:
+            if next(calls) == call:
+                raise Stopped
+            return real(**arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(s3, step, die)
+            with contextlib.suppress(Stopped):
+                redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+        held = [found for key in objects(rejects, "rejected/") for found in raw_zone.get_lines(s3, bucket, key)]
+        assert set(held) == {FINE, EARLIER, BAD}
+    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    assert objects(rejects, f"rejected/dt={DAY}/") == [KEYS[0]]
+
+
+def test_a_line_that_the_processor_adds_meanwhile_stays(rejects: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+    added, real, later = line(b"more", "not_json", 9), s3.put_object, []
+
+    def put(**arguments: Any) -> Any:
+        if "IfMatch" in arguments and not later:
+            later.append(True)
+            monkeypatch.setattr(s3, "put_object", real)
+            raw_zone.put_lines(s3, bucket, KEYS[0], [added])
+        return real(**arguments)
+
+    monkeypatch.setattr(s3, "put_object", put)
+    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    assert later
+    assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [BAD, added]
+
+
+def test_nothing_is_taken_out_when_the_stream_refuses(rejects: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = objects(rejects, "rejected/")
+
+    def refuse(**arguments: Any) -> Any:
+        raise Stopped
+
+    monkeypatch.setattr(redriving._Run, "send", lambda self: refuse())
+    with pytest.raises(Stopped):
+        redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    assert objects(rejects, "rejected/") == kept
+
+
+def give_up(deployment: Deployment, datas: list[bytes], missing: int = 0) -> None:
+    """Put records on the stream and a dead letter about them into the queue, as Lambda does."""
+    kinesis, name = deployment.session.client("kinesis"), deployment.outputs.stream_name
+    places = [kinesis.put_record(StreamName=name, Data=data, PartitionKey="AAPL") for data in datas]
+    info = {
+        "shardId": places[0]["ShardId"],
+        "startSequenceNumber": places[0]["SequenceNumber"],
+        "endSequenceNumber": places[-1]["SequenceNumber"],
+        "batchSize": len(datas) + missing,
+    }
+    body = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "KinesisBatchInfo": info}
+    deployment.session.client("sqs").send_message(
+        QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody=json.dumps(body)
+    )
+
+
+def waiting(deployment: Deployment) -> int:
+    attributes = deployment.session.client("sqs").get_queue_attributes(
+        QueueUrl=deployment.outputs.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"])
+
+
+def test_a_dead_letter_s_batch_goes_on_the_stream_again_and_what_is_no_quote_is_kept(clean: Deployment) -> None:
+    give_up(clean, [payload(at="2026-03-12T14:31:00Z"), b"no quote", payload(at="2026-03-12T14:32:00Z")])
+    before = stream(clean)
+    dry = redrive(clean.session, clean.outputs, DAY, DAY)
+    assert (dry.letter_quotes, dry.letter_rejects, dry.lost, waiting(clean)) == (2, 1, 0, 1)
+    assert stream(clean) == before
+
+    redrive(clean.session, clean.outputs, DAY, DAY, dry_run=False)
+    assert new_times(clean, before) == ["2026-03-12T14:31:00Z", "2026-03-12T14:32:00Z"]
+    assert waiting(clean) == 0
+    (key,) = objects(clean, "rejected/dt=")
+    (kept,) = raw_zone.get_lines(clean.session.client("s3"), clean.outputs.bucket_name, key)
+    assert json.loads(kept)["payload"] == "no quote"
+
+
+def test_a_letter_whose_records_are_partly_gone_stays_and_says_so(clean: Deployment) -> None:
+    give_up(clean, [payload(at="2026-03-12T14:33:00Z")], missing=2)
+    clean.session.client("sqs").send_message(
+        QueueUrl=clean.outputs.dead_letter_queue_url, MessageBody='{"DDBStreamBatchInfo": {}}'
+    )
+    found = redrive(clean.session, clean.outputs, DAY, DAY, dry_run=False)
+    assert (found.letter_quotes, found.lost) == (1, 2)
+    assert "2 records are gone from the stream, so the letter stays" in found.summary
+    assert found.unknown_letters == {"a batch of the table's stream": 1}
+    assert waiting(clean) == 2
+
+
+def test_the_command_dries_by_default_and_says_how_to_go_on(rejects: Deployment) -> None:
+    from typer.testing import CliRunner
+
+    told = CliRunner().invoke(cli, ["redrive", "--first", DAY, "--no-dead-letters"])
+    assert told.exit_code == 0, told.output
+    assert "Rejected records: 3, of which 2 are quotes now and would go on the stream again." in told.output
+    assert "Add --go to do it." in told.output
+    done = CliRunner().invoke(cli, ["redrive", "--first", DAY, "--go", "--json"])
+    assert json.loads(done.output)["redriven"] == {"unknown_field": 2}
