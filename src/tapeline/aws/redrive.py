@@ -1,8 +1,8 @@
 """Rejected records and dead letters back onto the stream, losing nothing wherever it may stop.
 
 The order of steps: the stream takes the quotes; the lines that went are kept under ``rejected/redriven/``; then they
-are taken out of ``rejected/dt=…``, and a dead letter is deleted. A run that dies in between is done again: what was sent
-twice is dropped by the processor, which stores a quote once.
+are taken out of ``rejected/dt=…``, and a dead letter is deleted. A run that dies in between is done again: what was
+sent twice is dropped by the processor, which stores a quote once.
 """
 
 from __future__ import annotations
