@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import importlib
 
-BENCHMARKS = {"stream": "calls and quotes per second of the stream processor against a plain per-record one"}
+BENCHMARKS = {
+    "stream": "calls and quotes per second of the stream processor against a plain per-record one",
+    "replay": "a file of real bars through the whole laptop, every average and alert checked",
+}
 
 
 def main() -> None:
