@@ -7,11 +7,11 @@ for their symbols, silences of the feed, completeness and freshness, and what th
 **When, and why then.** As soon as `daily_rollup` has published the session in `daily_summary`, checked: readers of the
 mail need not doubt its figures.
 
-**Input.** `daily_summary`, `anomalies`, `minute_bars` and the raw zone's partition of the session, by the statements in
-`include/sql/reports`.
+**Input.** `daily_summary`, `anomalies`, `minute_bars` and the raw zone's partition of the session, by the statements
+in `include/sql/reports`.
 
-**Output.** A page with charts in the bucket, `reports/dt=YYYY-MM-DD/anomaly-report.html`, and one message with the same
-figures to the topic for people. A session without anomalies gets a message too, a short one.
+**Output.** A page with charts in the bucket, `reports/dt=YYYY-MM-DD/anomaly-report.html`, and one message with the
+same figures to the topic for people. A session without anomalies gets a message too, a short one.
 
 **Start by hand.** Roll the session up again (`daily_rollup`, Backfill), or start this one for a session by the API:
 `POST /api/v2/dags/anomaly_report/dagRuns` with `{"logical_date": null, "partition_key": "2026-03-12"}`. With the

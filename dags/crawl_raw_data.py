@@ -1,8 +1,8 @@
 """
 # crawl_raw_data: let the catalog know what is in the raw zone
 
-**What.** Runs the stack's Glue crawler over `raw-data/`, which registers new dates as partitions of `stock_data_table`,
-and then compares the table's columns with those agreed.
+**What.** Runs the stack's Glue crawler over `raw-data/`, which registers new dates as partitions of
+`stock_data_table`, and then compares the table's columns with those agreed.
 
 **When, and why then.** Every hour while the New York Stock Exchange is open, so that analysts find today's quotes, and
 15 minutes after the close, so that `daily_rollup` does half an hour after it.

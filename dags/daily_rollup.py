@@ -1,37 +1,39 @@
 """
 # daily_rollup: a session's minute bars, anomalies and summary
 
-**What.** Computes the curated tables `minute_bars`, `anomalies` and `daily_summary` of one trading session from the raw
-zone, checks them, and publishes them: write, audit, publish (docs/decisions/0011-write-audit-publish.md says why so).
+**What.** Computes the curated tables `minute_bars`, `anomalies` and `daily_summary` of one trading session from the
+raw zone, checks them, and publishes them: write, audit, publish (docs/decisions/0011-write-audit-publish.md says why
+so).
 
-**When, and why then.** 30 minutes after each close of the New York Stock Exchange, half days included: late quotes have
-arrived by then. Trading after hours goes on until four hours after the close; whoever needs its figures runs the
+**When, and why then.** 30 minutes after each close of the New York Stock Exchange, half days included: late quotes
+have arrived by then. Trading after hours goes on until four hours after the close; whoever needs its figures runs the
 session again in the evening.
 
-**Input.** `stock_data_table`, the partition of the session. The run waits up to an hour for the crawl to register it.
+**Input.** The session's objects under `raw-data/dt=…/`. Their partition of `stock_data_table` is registered first, so
+that the run waits for no crawl.
 
 **Output.** The session's rows of the three tables, at once for every reader, and an event of each table's asset with
 the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC.
 
 **Start by hand.** A backfill of one or more sessions: in the UI *Trigger*, *Backfill*, or `airflow backfill create
---dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13 --reprocess-behavior completed`. Holidays are skipped. Thresholds are parameters of the run.
+--dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13 --reprocess-behavior completed`. Holidays are
+skipped. Thresholds are parameters of the run.
 
 **Rerun safety.** Any number of times: each statement replaces the session. All statements of a run see the quotes that
 came before it began. Killed at any point, readers still have whole tables, the former version or the new.
 
 **When it fails.**
-- `wait_for_quotes`: no quotes of that session are in the catalog. Is there anything under `raw-data/dt=…/`? If so run
-  `repair_partitions` for that day; if not, see `feed_watchdog` and `tapeline status`.
-- `audit`: the message names the checks and the first rows that are wrong; nothing was published. If the data are right
-  and the threshold is not (`completeness` of a day on which the feed started late), run the session again with another
-  threshold. Otherwise mend the source, replay, and clear the run.
+- `audit` with `session_is_there`: no quotes of that session are in the raw zone. See what `feed_watchdog` said of it,
+  and `tapeline status`.
+- `audit` with anything else: the message names the checks and the first rows that are wrong; nothing was published. If
+  the data are right and the threshold is not (`completeness` of a day on which the feed started late), run the session
+  again with another threshold. Otherwise mend the source, replay, and clear the run.
 - `stage_…`, `publish_…`: Athena's reason is in the log. A commit conflict or a timeout is retried; clear the task.
 """
 
 from datetime import timedelta
 
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
-from airflow.providers.amazon.aws.sensors.glue_catalog_partition import GlueCatalogPartitionSensor
 from airflow.sdk import Param, chain, dag, task
 
 from tapeline import orchestration
@@ -74,23 +76,14 @@ def daily_rollup():
         return orchestration.pin(partition_key)
 
     @task
-    def create_tables():
+    def prepare(pinned):
+        orchestration.register_quotes(pinned["session"])
         orchestration.create_tables()
 
     @task
     def audit(pinned, params=None):
         orchestration.audit({**params, **pinned})
 
-    wait_for_quotes = GlueCatalogPartitionSensor(
-        task_id="wait_for_quotes",
-        database_name="{{ names().database_name }}",
-        table_name="{{ names().raw_table_name }}",
-        expression="dt = '{{ ti.xcom_pull('pin_session')['session'] }}'",
-        poke_interval=10,
-        timeout=3600,
-        mode="reschedule",
-        execution_timeout=None,  # it is the timeout above that counts
-    )
     stage = {
         table: AthenaOperator(task_id=f"stage_{table}", query=f"{{{{ sql('{table}/stage_session', {VALUES}) }}}}")
         for table in CURATED
@@ -103,9 +96,7 @@ def daily_rollup():
     ]
     pinned = pin_session()
     chain(
-        pinned,
-        wait_for_quotes,
-        create_tables(),
+        prepare(pinned),
         [stage["minute_bars"], stage["anomalies"]],
         stage["daily_summary"],
         audit(pinned),

@@ -14,7 +14,8 @@ All lights are in the task's log.
 
 **Start by hand.** *Trigger*; there is nothing to choose.
 
-**Rerun safety.** Any number of times: what was told last is remembered in the table of states, so that it is told once.
+**Rerun safety.** Any number of times: what was told last is remembered in the table of states, so that it is told
+once.
 
 **When it fails.** `look` fails only when AWS does not answer or refuses: its log names the call. Then look by
 `tapeline status`. The message itself says what to do about each light; docs/runbook.md has more.

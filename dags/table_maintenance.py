@@ -8,13 +8,13 @@ versions that are over five days old with the files that only they need.
 week's versions are enough to look back at.
 
 **Input and output.** `minute_bars`, `anomalies`, `daily_summary` and their staging tables. Readers see the same rows
-before, during and after. Old objects under `raw-data/` and `rejected/` are none of its business: the bucket's lifecycle
-rules, parameters of the stack, move and expire them without a run.
+before, during and after. Old objects under `raw-data/` and `rejected/` are none of its business: the bucket's
+lifecycle rules, parameters of the stack, move and expire them without a run.
 
 **Start by hand.** *Trigger*; there is nothing to choose. Worth doing after a backfill of many sessions.
 
-**Rerun safety.** Any number of times; where nothing is small or old, nothing is done. Time travel
-(`FOR TIMESTAMP AS OF`) reaches back no further than five days.
+**Rerun safety.** Any number of times; where nothing is small or old, nothing is done. Time travel (`FOR TIMESTAMP AS
+OF`) reaches back no further than five days.
 
 **When it fails.**
 - Athena's reason is in the log. A commit conflict with a rollup is retried; clear the task if it lost every time.

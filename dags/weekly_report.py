@@ -4,8 +4,8 @@
 **What.** The same as `anomaly_report`, over the sessions of a week, with a line for each of them.
 
 **When, and why then.** As soon as every session of a week is in `daily_summary`: on Friday evening, or on Thursday
-before Good Friday; the week of Thanksgiving is whole after four sessions. A week of which a session was never rolled up
-gets no report until it is.
+before Good Friday; the week of Thanksgiving is whole after four sessions. A week of which a session was never rolled
+up gets no report until it is.
 
 **Input.** `daily_summary`, `anomalies`, `minute_bars` and the raw zone's partitions of the week, by the statements in
 `include/sql/reports`.

@@ -90,9 +90,13 @@ def start(
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Leave it running and return.")] = False,
     subscribe: Annotated[str, typer.Option(metavar="EMAIL", help="An address that gets alerts.")] = "",
+    airflow: Annotated[bool, typer.Option(envvar="TAPELINE_AIRFLOW", help="Run Airflow and its DAGs too.")] = True,
+    airflow_port: Annotated[
+        int | None, typer.Option(envvar="TAPELINE_AIRFLOW_PORT", help="Port of its UI (8080).", min=1, max=65535)
+    ] = None,
     settings: Settings = None,
 ) -> None:
-    """Run everything on this machine: local AWS, stack, stream, producer. Ctrl-C stops it and keeps the data.
+    """Run everything on this machine: local AWS, stack, stream, producer, Airflow. Ctrl-C stops it and keeps the data.
 
     Example: `tapeline up --source yahoo --symbols AAPL,MSFT`
     """
@@ -100,8 +104,8 @@ def start(
         raise typer.BadParameter(f"expected one of {', '.join(up.SOURCES)}, found {source!r}", param_hint="--source")
     if every is not None and source == "yahoo-stream":
         raise typer.BadParameter("yahoo-stream sends when Yahoo does; drop it", param_hint="--every")
-    up.choose_port(port)
-    options = up.Options(source, symbols, every, subscribe, producer_options or (), _parameters(settings))
+    up.choose_ports(port, airflow_port)
+    options = up.Options(source, symbols, every, subscribe, airflow, producer_options or (), _parameters(settings))
     up.Laptop(console).up(options, detach=detach)
 
 
@@ -168,7 +172,7 @@ def destroy(
     if not yes:
         typer.confirm(f"Remove stack {stack_name} {where} {what}?", abort=True)
     if target == "local":
-        up.forget_producer(aws)
+        up.forget_users(aws)
     with show.steps(console, "Removing") as tell:
         kept = stack.destroy(aws, tell, delete_data=delete_data, stack_name=stack_name)
     console.print("Removed." + (f" Kept: {', '.join(kept)}." if kept else ""))

@@ -116,6 +116,11 @@ def pin(partition_key: str | None) -> dict[str, str]:
 # The curated tables
 
 
+def register_quotes(session: str) -> None:
+    """Register the session's partition of the raw zone, whether or not a crawl has been there."""
+    repair(session, session, dry_run=False)
+
+
 def create_tables() -> None:
     """Create the curated tables, their staging twins and the calendar view where they are missing."""
     from tapeline.aws import athena
@@ -156,6 +161,24 @@ def send_report(kind: str, partition_key: str | None, *, again: bool) -> str:
     published = send(connect(), names(), read_session(partition_key), again=again)
     log.info("%s", published.summary)
     return published.summary
+
+
+def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:
+    """Make the catalog agree with the raw zone, or say what that takes; return what was or would be done."""
+    from tapeline.aws.repair import repair_partitions
+
+    summary = repair_partitions(connect(), names(), first or "", last or "", dry_run=dry_run).summary
+    log.info("%s", summary)
+    return summary
+
+
+def redrive(first: str, last: str, *, dead_letters: bool, dry_run: bool) -> str:
+    """Put what is a quote now on the stream again, or say what that is; return what was or would be done."""
+    from tapeline.aws import redrive as redriving
+
+    done = redriving.redrive(connect(), names(), first, last, dead_letters=dead_letters, dry_run=dry_run)
+    log.info("%s", done.summary)
+    return done.summary
 
 
 def watch_feed() -> list[str]:

@@ -235,7 +235,7 @@ class Supervisor:
             with suppress(psutil.Error, ValueError, KeyError, TypeError):
                 note = json.loads(path.read_text())
                 process = psutil.Process(note["pid"])
-                if abs(process.create_time() - note["started"]) < 2 and process.cmdline()[1:] == note["command"][1:]:
+                if abs(process.create_time() - note["started"]) < 2 and _is_same(process.cmdline(), note["command"]):
                     found[path.stem] = process
         return found
 
@@ -304,6 +304,11 @@ class Supervisor:
 def _escape(value: object) -> str:
     """Keep supervisord from reading a per cent sign as an expression, or what follows ` ;` as a comment."""
     return str(value).replace("%", "%%").replace(" ;", " \\;")
+
+
+def _is_same(found: Sequence[str], noted: Sequence[str]) -> bool:
+    """Tell whether a process's command is the one noted; Airflow's programs call themselves `airflow …`."""
+    return list(found[1:]) == list(noted[1:]) or ("airflow" in noted and "airflow" in " ".join(found))
 
 
 def _end(processes: Sequence[psutil.Process], seconds: float) -> None:

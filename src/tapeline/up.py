@@ -5,9 +5,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -18,12 +20,13 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.status import Status
 
-from localaws.mail import page_url
-from tapeline import local
+from localaws.mail import Mailbox, page_url
+from tapeline import first_session, laptop_airflow, local
 from tapeline.aws import stack, status
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackOutputs
@@ -31,11 +34,17 @@ from tapeline.health import Part, words
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
 PRODUCER_USER = "tapeline-producer"
-"""The laptop's producer signs as this user, who has the stack's producer policy and nothing else."""
+AIRFLOW_USER = "tapeline-airflow"
+"""The laptop's producer and DAGs sign as these users, who have the stack's policy for them and nothing else."""
+
+READER = "you@laptop.example"
+"""Who gets reports and anomalies, and the operators' messages, in the laptop's own mailbox."""
 
 LOCAL_AWS = "localaws"
 READY_SECONDS = 90.0
 FIRST_QUOTE_SECONDS = 45.0
+PAST_SECONDS = 120.0
+AIRFLOW_SECONDS = 180.0
 WATCH_SECONDS = 1.0
 
 _INHERITED_AWS = ("AWS_CA_BUNDLE",)
@@ -64,6 +73,8 @@ class Options:
         Seconds between two quotes of a symbol, or between two polls; None for the source's own.
     subscribe : str
         An address that gets alerts; empty for none.
+    airflow : bool
+        Whether Airflow runs too, with a past session for its DAGs and somebody who gets their mail.
     producer : sequence of str
         Further options of the source, as `python -m producer SOURCE --help` lists them.
     parameters : dict of str to str
@@ -74,6 +85,7 @@ class Options:
     symbols: str = ""
     every: float | None = None
     subscribe: str = ""
+    airflow: bool = True
     producer: Sequence[str] = ()
     parameters: dict[str, str] | None = None
 
@@ -90,6 +102,7 @@ def programs(options: Options) -> list[Program]:
         Program(LOCAL_AWS, [sys.executable, "-m", "localaws"], priority=100, stop_seconds=90),  # it saves its state
         Program("delivery", [sys.executable, "-m", "localaws.delivery"], priority=200, stop_seconds=45),
         Program("producer", producer, priority=300, stop_seconds=30),  # it sends what it holds
+        *(laptop_airflow.programs() if options.airflow else []),
     ]
 
 
@@ -117,7 +130,7 @@ class Laptop:
         """
         self._console.on_broken_pipe = self._go_on_unheard  # type: ignore[method-assign]
         with self._only_one(), self._signals_raise():
-            self._clear_the_way()
+            self._clear_the_way(options)
             try:
                 self._start(options)
                 if not detach:
@@ -177,20 +190,14 @@ class Laptop:
                 raise UpError("another `tapeline up` is just starting here; wait for it, or stop it first") from None
             yield
 
-    def _clear_the_way(self) -> None:
+    def _clear_the_way(self, options: Options) -> None:
         if orphans := self.supervisor.orphans():
             with self._console.status("Ending what a killed run left behind"):
                 self.supervisor.end_orphans(orphans)
             self._say(f"Ended what a killed run had left: {', '.join(orphans)}")
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", local.port()))
-            except OSError as error:
-                raise UpError(
-                    f"port {local.port()} on 127.0.0.1 cannot be used ({error.strerror}). If another program has it, "
-                    f"stop that, or choose another port: `tapeline up --port {_free_port()}`"
-                ) from None
+        _require_free(local.port(), "--port")
+        if options.airflow:
+            _require_free(laptop_airflow.port(), "--airflow-port")
 
     def _start(self, options: Options) -> None:
         started = time.monotonic()
@@ -206,22 +213,26 @@ class Laptop:
             outputs = self._deploy(aws, options, line)
             self._say(f"Stack `{stack.DEFAULT_NAME}` is in place", began)
             self._tell_earlier_data(aws, outputs)
-            signer = _producer_signer(aws, outputs, self.home)
+            signer = _signer(aws, PRODUCER_USER, outputs.producer_policy_arn, self.home / "producer.json")
             os.kill(
                 self.supervisor.state(LOCAL_AWS).pid, signal.SIGUSR1
             )  # it saves stack and user now, not in a minute
-            began, since = time.monotonic(), datetime.now(UTC)
             line.update("Starting delivery and producer")
-            for program in table:
-                if program.name == "producer":
-                    self.supervisor.describe(_signed(program, signer, outputs))
-                self.supervisor.start_program(program.name)
+            self.supervisor.start_program("delivery")
+            if options.airflow and options.source == "simulated":
+                self._put_past_trading(aws, outputs, options, line)
+            began, since = time.monotonic(), datetime.now(UTC)
+            producer = next(program for program in table if program.name == "producer")
+            self.supervisor.describe(_signed(producer, signer, outputs))
+            self.supervisor.start_program(producer.name)
             if options.subscribe:
                 aws.client("sns").subscribe(
                     TopicArn=outputs.alert_topic_arn, Protocol="email", Endpoint=options.subscribe
                 )
             line.update("Waiting for the first quote")
             self._await_quote(aws, outputs, since, began)
+            if options.airflow:
+                self._start_airflow(aws, outputs, line)
         self._tell_addresses(options, outputs)
 
     def _await_local_aws(self) -> None:
@@ -277,8 +288,62 @@ class Laptop:
             f"{self._last_words('producer')}"
         )
 
+    def _put_past_trading(self, aws: Session, outputs: StackOutputs, options: Options, line: Status) -> None:
+        """Put the newest session on the stream, and today's so far, where the raw zone has nothing of them."""
+        from producer.kinesis_writer import KinesisWriter
+        from producer.run import run
+        from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
+        from producer.source import Counters
+
+        now = datetime.now(UTC)
+        wanted = first_session.missing_sessions(aws, outputs, now)
+        if not wanted:
+            return
+        began = time.monotonic()
+        days = " and ".join(one.key for one in wanted)
+        line.update(f"Simulating the trading of {days}")
+        symbols = options.symbols.split(",") if options.symbols else SIMULATED_SYMBOLS
+        past = first_session.PastTrading(SimulatedMarket(symbols), wanted, now)
+        run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
+        deadline = time.monotonic() + PAST_SECONDS
+        while not first_session.is_stored(aws, outputs, past):
+            self._raise_if_given_up()
+            if time.monotonic() > deadline:
+                self._console.print(f"[yellow]![/] The trading of {days} is not stored yet; its rollup may fail once.")
+                return
+            time.sleep(0.5)
+        self._say(f"Simulated the trading of {days} for the DAGs: {past.total:,} quotes", began)
+
+    def _start_airflow(self, aws: Session, outputs: StackOutputs, line: Status) -> None:
+        began = time.monotonic()
+        line.update("Preparing Airflow's database")
+        subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
+        signer = _signer(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
+        settings = laptop_airflow.settings(self.home, signer, outputs)
+        laptop_airflow.prepare_database({**_environment(), **settings})
+        line.update("Starting Airflow")
+        for program in laptop_airflow.programs():
+            self.supervisor.describe(laptop_airflow.with_settings(program, settings))
+            self.supervisor.start_program(program.name)
+        deadline = time.monotonic() + AIRFLOW_SECONDS
+        while not laptop_airflow.answers():
+            self._raise_if_given_up()
+            if time.monotonic() > deadline:
+                self._console.print(
+                    f"[yellow]![/] Airflow does not answer yet at {laptop_airflow.address()}; its logs say why:"
+                    f"{self._last_words('airflow-scheduler')}"
+                )
+                return
+            time.sleep(1)
+        self._say(f"Airflow answers at {laptop_airflow.address()}", began)
+
     def _tell_addresses(self, options: Options, outputs: StackOutputs) -> None:
+        airflow = []
+        if options.airflow:
+            log_in = ", ".join(f"{name} / {word}" for name, word in laptop_airflow.passwords(self.home).items())
+            airflow = [("Airflow", f"{laptop_airflow.address()}   log in as {log_in}")]
         rows = (
+            *airflow,
             ("Local AWS", f"{local.endpoint()}   bucket {outputs.bucket_name}, table {outputs.table_name}"),
             ("Mailbox", f"{mailbox_address()}   alerts for you: tapeline subscribe you@example.com"),
             ("Watch", "tapeline status   tapeline tail   tapeline reconcile"),
@@ -363,10 +428,12 @@ def adopt_port() -> None:
         os.environ["TAPELINE_PORT"] = noted.read_text()
 
 
-def choose_port(port: int | None) -> None:
-    """Let this process and all it starts use a port for the local AWS."""
+def choose_ports(port: int | None, airflow_port: int | None) -> None:
+    """Let this process and all it starts use a port for the local AWS, and one for Airflow's UI."""
     if port is not None:
         os.environ["TAPELINE_PORT"] = str(port)
+    if airflow_port is not None:
+        os.environ["TAPELINE_AIRFLOW_PORT"] = str(airflow_port)
 
 
 def mailbox_address() -> str:
@@ -443,37 +510,71 @@ def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) 
     return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
 
 
-def _producer_signer(aws: Session, outputs: StackOutputs, home: Path) -> local.Credentials:
-    """Return a key of the producer's user, who is made first if need be; the key in the state folder is used again."""
+def _signer(aws: Session, user: str, policy_arn: str, path: Path) -> local.Credentials:
+    """Return a key of a user with one policy, who is made first if need be; the key noted at the path is used again."""
     iam = aws.client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
-        iam.create_user(UserName=PRODUCER_USER)
-    attached = iam.list_attached_user_policies(UserName=PRODUCER_USER)["AttachedPolicies"]
-    for policy in attached:
-        if policy["PolicyArn"] != outputs.producer_policy_arn:
-            iam.detach_user_policy(UserName=PRODUCER_USER, PolicyArn=policy["PolicyArn"])
-    iam.attach_user_policy(UserName=PRODUCER_USER, PolicyArn=outputs.producer_policy_arn)
+        iam.create_user(UserName=user)
+    for policy in iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]:
+        if policy["PolicyArn"] != policy_arn:
+            iam.detach_user_policy(UserName=user, PolicyArn=policy["PolicyArn"])
+    iam.attach_user_policy(UserName=user, PolicyArn=policy_arn)
 
-    path = home / "producer.json"
-    keys = {key["AccessKeyId"] for key in iam.list_access_keys(UserName=PRODUCER_USER)["AccessKeyMetadata"]}
+    keys = {key["AccessKeyId"] for key in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]}
     if path.exists():
         signer = local.Credentials(**json.loads(path.read_text()))
         if signer.access_key_id in keys:
             return signer
     for key in keys:
-        iam.delete_access_key(UserName=PRODUCER_USER, AccessKeyId=key)
-    made = iam.create_access_key(UserName=PRODUCER_USER)["AccessKey"]
+        iam.delete_access_key(UserName=user, AccessKeyId=key)
+    made = iam.create_access_key(UserName=user)["AccessKey"]
     path.touch(mode=0o600)
     path.write_text(json.dumps({"access_key_id": made["AccessKeyId"], "secret_access_key": made["SecretAccessKey"]}))
     return local.Credentials(made["AccessKeyId"], made["SecretAccessKey"])
 
 
-def forget_producer(aws: Session) -> None:
-    """Take the stack's policy from the producer's user: a policy in use cannot be removed."""
+def subscribe_reader(aws: Session, outputs: StackOutputs, mailbox: Mailbox, home: Path) -> None:
+    """Subscribe the laptop's own reader to both topics and confirm, once; who leaves is not subscribed again.
+
+    A trend of the simulated market turns every few minutes: of alerts the reader gets all but those.
+    """
+    note = home / "reader.json"
+    if note.exists():
+        return
+    sns = aws.client("sns")
+    no_trends = json.dumps({"kind": [{"anything-but": ["trend_up", "trend_down"]}]})
+    for topic, attributes in (
+        (outputs.alert_topic_arn, {"FilterPolicy": no_trends}),
+        (outputs.operations_topic_arn, {}),
+    ):
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=READER, Attributes=attributes)
+        for message in mailbox.newest(20):
+            token = re.search(rf"topic={re.escape(quote(topic, safe=''))}&token=(\w+)", message.text)
+            if token and message.address == READER:
+                sns.confirm_subscription(TopicArn=topic, Token=token[1])
+                break
+    note.write_text(json.dumps({"address": READER}))
+
+
+def forget_users(aws: Session) -> None:
+    """Take the stack's policies from the users of this machine: a policy in use cannot be removed."""
     iam = aws.client("iam")
-    with suppress(iam.exceptions.NoSuchEntityException):
-        for policy in iam.list_attached_user_policies(UserName=PRODUCER_USER)["AttachedPolicies"]:
-            iam.detach_user_policy(UserName=PRODUCER_USER, PolicyArn=policy["PolicyArn"])
+    for user in (PRODUCER_USER, AIRFLOW_USER):
+        with suppress(iam.exceptions.NoSuchEntityException):
+            for policy in iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]:
+                iam.detach_user_policy(UserName=user, PolicyArn=policy["PolicyArn"])
+
+
+def _require_free(port: int, option: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UpError(
+                f"port {port} on 127.0.0.1 cannot be used ({error.strerror}). If another program has it, "
+                f"stop that, or choose another port: `tapeline up {option} {_free_port()}`"
+            ) from None
 
 
 def _free_port() -> int:

@@ -28,7 +28,12 @@ class Laptop:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.port = free_port()
-        self.environment = {**os.environ, "TAPELINE_HOME": str(home), "TAPELINE_PORT": str(self.port)}
+        self.environment = {
+            **os.environ,
+            "TAPELINE_HOME": str(home),
+            "TAPELINE_PORT": str(self.port),
+            "TAPELINE_AIRFLOW": "false",  # the streaming half alone
+        }
         self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A real Airflow database, the DAGs of the project, and a real local AWS with the stack and a week of quotes on it."""
+"""A real Airflow database, the DAGs of the project, and a real local AWS with the stack and two sessions on it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from tapeline.aws.stack import StackOutputs  # noqa: E402
 from tapeline.quotes import Quote  # noqa: E402
 
 SYMBOLS = ("ACME.SIM", "BOLT.SIM")
-THANKSGIVING_WEEK = ("2025-11-24", "2025-11-25", "2025-11-26", "2025-11-28")
+AROUND_THANKSGIVING = ("2025-11-26", "2025-11-28")
 READER = "reader@example.com"
 OPERATOR = "operator@example.com"
 
@@ -96,7 +96,7 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """The stack, quotes of Thanksgiving week through its stream, and Airflow's user with the stack's policy alone."""
+    """The stack, quotes of two sessions through its stream, and Airflow's user with the stack's policy alone."""
     with ExitStack() as exits:
         patch = exits.enter_context(pytest.MonkeyPatch.context())
         local = exits.enter_context(running(tmp_path_factory.mktemp("tapeline")))
@@ -108,9 +108,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         stop = threading.Event()
         delivery = threading.Thread(target=Delivery(owner, local.folder).run, args=(stop,), daemon=True)
         delivery.start()
-        for day in THANKSGIVING_WEEK:
+        for day in AROUND_THANKSGIVING:
             found.put(SimulatedSession(SimulatedMarket(SYMBOLS), date.fromisoformat(day)))
-        wait_until(lambda: raw_records(found) >= 2 * 1440 * len(THANKSGIVING_WEEK), "all quotes in the raw zone")
+        wait_until(lambda: raw_records(found) >= 2 * 1440 * len(AROUND_THANKSGIVING), "all quotes in the raw zone")
         stop.set()
         delivery.join(timeout=30)
         found.subscribe(outputs.alert_topic_arn, READER)

@@ -16,6 +16,8 @@ DAGS = {
     "crawl_raw_data",
     "daily_rollup",
     "feed_watchdog",
+    "redrive_rejected",
+    "repair_partitions",
     "table_maintenance",
     "weekly_report",
 }
@@ -79,7 +81,6 @@ def refuse(*arguments, **named): raise AssertionError("a DAG file went to the ne
 socket.socket.connect = refuse
 import airflow.sdk
 from airflow.providers.amazon.aws.operators import athena, glue_crawler
-from airflow.providers.amazon.aws.sensors import glue_catalog_partition
 before = set(sys.modules)
 from pathlib import Path
 for path in sorted(Path({str(ROOT / "dags")!r}).glob("*.py")):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from tapeline.partitions import rejected_key
 from tests.dags.conftest import READER, SYMBOLS, Deployment, quotes_of, wait_until
 
 RunDag = Callable[..., Any]
 
 # Regular trading in minutes after midnight in New York (UTC-5), half-open; 2025-11-28 closes at 13:00.
-REGULAR = {"2025-11-24": (570, 960), "2025-11-25": (570, 960), "2025-11-26": (570, 960), "2025-11-28": (570, 780)}
+REGULAR = {"2025-11-26": (570, 960), "2025-11-28": (570, 780)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -24,6 +27,11 @@ def crawled(runnable: Any, deployment: Deployment) -> None:
 
 def states(run: Any) -> dict[str, str]:
     return {task.task_id: str(task.state) for task in run.get_task_instances()}
+
+
+def returned(run: Any, task_id: str) -> str:
+    (task,) = [task for task in run.get_task_instances() if task.task_id == task_id]
+    return str(task.xcom_pull(task_ids=task_id))
 
 
 def events(key: str) -> list[str]:
@@ -83,26 +91,26 @@ def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
 def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_operators(
     run_dag: RunDag, deployment: Deployment
 ) -> None:
-    before = summaries(deployment, "2025-11-25")
-    thin = [quote for quote in quotes_of("2025-11-25", "ACME.SIM") if quote.time.minute == 0]
-    # A symbol that was quoted once an hour: complete to 6 of 390 minutes.
+    before = summaries(deployment, "2025-11-28")
+    thin = [quote for quote in quotes_of("2025-11-28", "ACME.SIM") if quote.time.minute == 0]
+    # A symbol that was quoted once an hour: complete to 3 of 210 minutes.
     body = "".join(quote.to_json().replace("ACME.SIM", "THIN.SIM") + "\n" for quote in thin)
-    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-25/thin.json"}
+    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/thin.json"}
     deployment.session.client("s3").put_object(Body=body.encode(), **place)
-    run = run_dag("daily_rollup", "2025-11-25")
+    run = run_dag("daily_rollup", "2025-11-28")
     found = states(run)
     assert found["audit"] == "failed"
     assert found["publish_minute_bars"] == "upstream_failed"
-    assert summaries(deployment, "2025-11-25") == before
+    assert summaries(deployment, "2025-11-28") == before
     subject, text = wait_until(lambda: deployment.mail("operator@example.com")[1:], "the message")[-1]
-    assert subject == "daily_rollup.audit failed for session 2025-11-25"
+    assert subject == "daily_rollup.audit failed for session 2025-11-28"
     assert "daily_summary/checks/completeness" in text
-    assert "symbol=THIN.SIM, completeness_pct=1.54" in text  # 6 of 390
-    lenient = run_dag("daily_rollup", "2025-11-25", min_completeness_pct=1)
+    assert "symbol=THIN.SIM, completeness_pct=1.43" in text  # 3 of 210
+    lenient = run_dag("daily_rollup", "2025-11-28", min_completeness_pct=1)
     assert set(states(lenient).values()) == {"success"}
     deployment.session.client("s3").delete_object(**place)
-    assert run_dag("daily_rollup", "2025-11-25").state == "success"
-    assert summaries(deployment, "2025-11-25") == before
+    assert run_dag("daily_rollup", "2025-11-28").state == "success"
+    assert summaries(deployment, "2025-11-28") == before
 
 
 def test_a_run_that_is_for_no_session_says_how_to_start_it(run_dag: RunDag, deployment: Deployment) -> None:
@@ -127,13 +135,58 @@ def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag
     assert len(deployment.mail(READER)) == 3
 
 
-def test_the_week_of_thanksgiving_is_reported_over_its_four_sessions(run_dag: RunDag, deployment: Deployment) -> None:
+def test_a_week_is_reported_as_far_as_it_has_come(run_dag: RunDag, deployment: Deployment) -> None:
     before = len(deployment.mail(READER))
     for _ in range(2):
         assert run_dag("weekly_report", "2025-11-24").state == "success"
     assert len(deployment.mail(READER)) == before + 1
     (page,) = [key for key in deployment.keys("reports/dt=2025-11-28/") if "weekly" in key]
     assert all(symbol in deployment.text(page) for symbol in SYMBOLS)
+
+
+def test_a_partition_that_is_missing_is_listed_by_a_dry_run_and_then_added(
+    run_dag: RunDag, deployment: Deployment
+) -> None:
+    glue = deployment.session.client("glue")
+    table = {"DatabaseName": deployment.outputs.database_name, "TableName": deployment.outputs.raw_table_name}
+    glue.delete_partition(**table, PartitionValues=["2025-11-26"])
+
+    def registered() -> list[str]:
+        return sorted(one["Values"][0] for one in glue.get_partitions(**table)["Partitions"])
+
+    listed = run_dag("repair_partitions")
+    assert "2025-11-26" in returned(listed, "repair")
+    assert registered() == ["2025-11-28"]
+    for _ in range(2):
+        assert run_dag("repair_partitions", dry_run=False, first="2025-11-24", last="2025-11-28").state == "success"
+        assert registered() == ["2025-11-26", "2025-11-28"]
+
+
+def test_a_rejected_quote_that_parses_now_is_listed_by_a_dry_run_and_then_sent_once(
+    run_dag: RunDag, deployment: Deployment
+) -> None:
+    quote = quotes_of("2025-11-28", "ACME.SIM")[600]
+    reject = {
+        "reason": "unknown_field",
+        "detail": "",
+        "payload": quote.to_json(),
+        "partition_key": "ACME.SIM",
+        "shard_id": "shardId-000000000000",
+        "sequence_number": "1",
+        "arrived_at": "2025-11-28T15:00:00.000Z",
+    }
+    key = rejected_key(datetime(2025, 11, 28, 15, tzinfo=UTC), "shardId-000000000000", "1")
+    body = gzip.compress((json.dumps(reject) + "\n").encode())
+    deployment.session.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=body)
+    dates = {"first": "2025-11-28", "last": "2025-11-28", "dead_letters": False}
+    listed = run_dag("redrive_rejected", **dates)
+    assert "Rejected records: 1, of which 1 are quotes now and would go" in returned(listed, "redrive")
+    assert deployment.keys("rejected/dt=2025-11-28/") == [key]
+    sent = run_dag("redrive_rejected", dry_run=False, **dates)
+    assert "of which 1 are quotes now and went" in returned(sent, "redrive")
+    assert deployment.keys("rejected/dt=2025-11-28/") == []
+    again = run_dag("redrive_rejected", dry_run=False, **dates)
+    assert "Rejected records: 0" in returned(again, "redrive")
 
 
 def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: Deployment) -> None:

@@ -1,0 +1,83 @@
+"""
+# redrive_rejected: put on the stream again what is a quote now
+
+**What.** Reads records under `rejected/` and batches in the dead-letter queue, parses them as the processor does
+today, and puts those that are quotes now on the stream. The processor stores them as it stores any: late, so they move
+no indicator and raise no alert.
+
+**When, and why then.** By hand, after the cause is mended: a parser that refused what a vendor had changed, a function
+that failed. Nothing is redriven by itself, for what was refused for a good reason would come back for ever.
+
+**Input.** `rejected/dt=…/` of a range of dates of arrival, and the messages of the dead-letter queue, whose records
+the stream keeps for 24 hours.
+
+**Output.** Quotes on the stream. Records that went are kept under `rejected/redriven/` and taken out of
+`rejected/dt=…/`; messages that are done are deleted from the queue. The log and the task's return value count them by
+reason. Afterwards run `daily_rollup` again for the sessions they belong to.
+
+**Start by hand.** *Trigger* with the dates. It is a dry run, which counts and shows examples, unless *dry run* is
+switched off. `tapeline redrive` does the same from a terminal.
+
+**Rerun safety.** Any number of times, and killed at any point: a quote that was sent twice is stored once, and nothing
+is taken away before the stream has it.
+
+**When it fails.** `redrive` says how many quotes the stream did not take; nothing of them was taken out of `rejected/`
+or the queue. Clear it when the stream has room. A message it cannot read stays in the queue and is named.
+"""
+
+from airflow.sdk import Param, dag, task
+
+from tapeline import orchestration
+from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
+
+
+@dag(
+    schedule=None,
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,  # two at once would send the same records
+    default_args=DAG_DEFAULT_ARGS,
+    params={
+        "first": Param(
+            "2026-03-12",
+            type="string",
+            format="date",
+            title="First date of arrival",
+            description="In New York, as in the names of the folders under rejected/.",
+        ),
+        "last": Param(
+            "2026-03-12",
+            type="string",
+            format="date",
+            title="Last date of arrival",
+            description="Included.",
+        ),
+        "dead_letters": Param(
+            True,
+            type="boolean",
+            title="Dead letters too",
+            description="Also read the batches that were given up.",
+        ),
+        "dry_run": Param(
+            True,
+            type="boolean",
+            title="Dry run",
+            description="Only count what would be sent, and show examples.",
+        ),
+    },
+    tags=["feed", "by hand"],
+    doc_md=__doc__,
+)
+def redrive_rejected():
+    """Read, judge, send."""
+
+    @task
+    def redrive(params=None):
+        return orchestration.redrive(
+            params["first"], params["last"], dead_letters=params["dead_letters"], dry_run=params["dry_run"]
+        )
+
+    redrive()
+
+
+redrive_rejected()

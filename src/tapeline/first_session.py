@@ -1,0 +1,97 @@
+"""A recent session of the simulated market for an installation that has none, so that there is something to roll up."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from tapeline import sessions
+from tapeline.aws import tables
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.partitions import RAW_PREFIX
+from tapeline.quotes import Quote, write_timestamp
+
+if TYPE_CHECKING:
+    from producer.simulated import SimulatedMarket
+    from producer.source import Counters, Stop
+
+ROLLUP_DELAY = timedelta(minutes=30)
+"""How long after its close `daily_rollup` rolls a session up."""
+
+MARGIN = timedelta(minutes=30)
+"""Trading before the open and after the close that is made up too."""
+
+EVERY_SECONDS = 60.0
+
+
+class PastTrading:
+    """What the simulated market quoted in and around some sessions until now, a minute apart.
+
+    Parameters
+    ----------
+    market : SimulatedMarket
+        What to quote.
+    wanted : list of sessions.Session
+        Past sessions, the last of which may be under way.
+    now : datetime
+        Aware.
+    """
+
+    def __init__(self, market: SimulatedMarket, wanted: list[sessions.Session], now: datetime) -> None:
+        self._market = market
+        self._now = now
+        self._moments = [
+            moment for one in wanted for moment in _minutes(one.opens_at - MARGIN, min(now, one.closes_at + MARGIN))
+        ]
+        self.total: int | None = len(self._moments) * len(market.symbols)
+
+    def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
+        """Yield the quotes in time order."""
+        for moment in self._moments:
+            for symbol in self._market.symbols:
+                if stop.is_set():
+                    return
+                counters.add(read=1)
+                yield self._market.quote(symbol, moment, self._now)
+
+    def last_keys(self) -> list[tables.Item]:
+        """Return the keys of the last quote of each symbol, as DynamoDB has them."""
+        timestamp = write_timestamp(datetime.fromtimestamp(self._moments[-1], UTC))
+        return [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol in self._market.symbols]
+
+
+def missing_sessions(session: Session, outputs: StackOutputs, now: datetime) -> list[sessions.Session]:
+    """Return the newest session due for its rollup, and those begun since, as far as the raw zone has nothing of them.
+
+    Parameters
+    ----------
+    now : datetime
+        Aware.
+    """
+    newest = sessions.latest_session(now)
+    wanted = [newest]
+    while wanted[0].closes_at + ROLLUP_DELAY > now:
+        wanted.insert(0, sessions.previous_session(wanted[0].day))
+    s3 = session.client("s3")
+    return [
+        one
+        for one in wanted
+        if not s3.list_objects_v2(Bucket=outputs.bucket_name, Prefix=f"{RAW_PREFIX}dt={one.key}/", MaxKeys=1).get(
+            "KeyCount"
+        )
+    ]
+
+
+def is_stored(session: Session, outputs: StackOutputs, trading: PastTrading) -> bool:
+    """Tell whether the last quote of each symbol has reached DynamoDB, and so, in order, all before it."""
+    keys = trading.last_keys()
+    found = tables.read_items(session.client("dynamodb"), outputs.table_name, keys, tables.Patience(lambda: 10.0))
+    return len(found) == len(keys)
+
+
+def _minutes(start: datetime, end: datetime) -> list[float]:
+    first = start.timestamp()
+    return [first + number * EVERY_SECONDS for number in range(math.ceil((end.timestamp() - first) / EVERY_SECONDS))]
