@@ -12,7 +12,7 @@ from tapeline import sql
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data-model.md"
 PASSAGE = re.compile(r"(?<=-->\n)(.*?)(?=<!-- end of tables -->)", re.DOTALL)
-TABLES = ("minute_bars", "daily_summary", "anomalies", "trading_sessions")
+TABLES = ("minute_bars", "daily_summary", "anomalies", "daily_history", "trading_sessions")
 
 
 def passage() -> str:

@@ -144,7 +144,7 @@ def test_a_file_is_found_by_name_or_path(name: str) -> None:
 
 
 def test_a_name_of_several_files_is_refused_with_all_of_them() -> None:
-    with pytest.raises(SqlFileError, match="anomalies/ddl, daily_summary/ddl, minute_bars/ddl"):
+    with pytest.raises(SqlFileError, match="anomalies/ddl, daily_history/ddl, daily_summary/ddl"):
         sql.load("ddl")
 
 

@@ -1,0 +1,109 @@
+"""Daily history into the lake: ask what is there, fetch what is missing, one chunk at a time, each kept as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from tapeline import sessions, sql
+from tapeline.aws import athena, raw_zone
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.history import Backfill, Chunk, DailyBar, Filled, check, missing, row
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+INCOMING_PREFIX = "curated/daily_history_incoming/"
+
+Fetch = Callable[[str, date, date], Sequence[DailyBar]]
+"""Gives a symbol's daily bars of a range, both ends included; raises `LookupError` for a symbol it does not have."""
+
+
+def backfill(
+    session: Session,
+    outputs: StackOutputs,
+    symbols: Sequence[str],
+    first: str,
+    last: str,
+    fetch: Fetch,
+    *,
+    dry_run: bool = True,
+) -> Backfill:
+    """Fetch what is missing, one chunk after the other; what came before an error is kept, and a second run goes on.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    symbols : sequence of str
+        Tickers.
+    first, last : str
+        Range of dates, ``YYYY-MM-DD``, both ends included.
+    fetch : Fetch
+        The source, such as ``producer.yahoo_history.YahooHistory().fetch``.
+    dry_run : bool
+        Only say what is missing.
+    """
+    chunks = plan_backfill(session, outputs, symbols, first, last)
+    filled = () if dry_run else tuple(fill(session, outputs, chunk, fetch) for chunk in chunks)
+    return Backfill(tuple(chunks), filled, dry_run)
+
+
+def plan_backfill(
+    session: Session, outputs: StackOutputs, symbols: Sequence[str], first: str, last: str
+) -> list[Chunk]:
+    """Return what is missing of a range, ``YYYY-MM-DD``, both ends included; makes the tables if need be.
+
+    Raises
+    ------
+    ValueError
+        If the range holds no session that is over, or a symbol is none.
+    """
+    today = datetime.now(UTC)
+    days = sessions.sessions_between(date.fromisoformat(first), date.fromisoformat(last))
+    over = [one.day for one in days if one.closes_at < today]
+    if not over:
+        raise ValueError(f"no session between {first} and {last} is over; daily history knows only those that are")
+    for name in ("ddl", "incoming_ddl"):
+        _run(session, outputs, sql.load(f"daily_history/{name}").render(bucket=outputs.bucket_name))
+    values = {"first_session": over[0], "last_session": over[-1]}
+    present = _run(session, outputs, sql.load("daily_history/present").render(values))
+    return missing(symbols, over, [(symbol, day) for day, symbol in present])
+
+
+def fill(session: Session, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> Filled:
+    """Fetch one chunk, check it, and put it into `daily_history` by one MERGE; any number of times.
+
+    Run chunks one after the other: two commits to an Iceberg table at once conflict, and one fails.
+    """
+    s3: S3Client = session.client("s3")
+    try:
+        fetched = fetch(chunk.symbol, chunk.first, chunk.last)
+    except LookupError as error:
+        return Filled(chunk, 0, chunk.sessions, (), str(error))
+    bars, refused = check(chunk, fetched)
+    told = {bar.session for bar in bars} | {one.bar.session for one in refused}
+    absent = tuple(day for day in chunk.sessions if day not in told)
+    if bars:
+        key = f"{INCOMING_PREFIX}{chunk.name}"
+        now = datetime.now(UTC)
+        s3.delete_object(Bucket=outputs.bucket_name, Key=key)  # of a run that died
+        raw_zone.put_lines(s3, outputs.bucket_name, key, [row(bar, vendor, now) for bar in bars])
+        values = {"object_uri": f"s3://{outputs.bucket_name}/{key}"}
+        _run(session, outputs, sql.load("daily_history/replace_chunk").render(values))
+        s3.delete_object(Bucket=outputs.bucket_name, Key=key)
+    return Filled(chunk, len(bars), absent, tuple(refused))
+
+
+def create_view(session: Session, outputs: StackOutputs) -> None:
+    """Create the view `daily_bars` over `daily_history` and `daily_summary`, which must be there."""
+    _run(session, outputs, sql.load("daily_history/view").render())
+
+
+def _run(session: Session, outputs: StackOutputs, statement: str) -> list[tuple[Any, ...]]:
+    client = session.client("athena")
+    finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
+    _, rows = athena.results(client, finished)
+    return list(rows)

@@ -1,0 +1,142 @@
+"""Daily history into the lake of the local AWS: fetched once, resumed, joined with what the quotes made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tapeline.aws import history
+from tapeline.history import DailyBar
+from tests.sql.lakes import AthenaLake
+
+from .conftest import Deployment, objects
+
+FIRST, LAST = "2025-11-20", "2025-11-28"
+SESSIONS = [date(2025, 11, day) for day in (20, 21, 24, 25, 26, 28)]  # Thanksgiving is none
+
+
+class Vendor:
+    """Has every weekday of KO and of AAPL from the 24th on, and knows how often it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, date, date]] = []
+        self.close = Decimal("70.5")
+
+    def fetch(self, symbol: str, first: date, last: date) -> Sequence[DailyBar]:
+        self.asked.append((symbol, first, last))
+        if symbol == "GONE":
+            raise LookupError("no such symbol")
+        return [
+            DailyBar(day, symbol, Decimal(70), Decimal(72), Decimal(69), self.close, 1000 + day.day)
+            for day in SESSIONS
+            if first <= day <= last and (symbol != "AAPL" or day.day >= 24)
+        ]
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+def test_history_is_fetched_once_and_only_what_is_missing(
+    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+) -> None:
+    aws, names = deployment.session, deployment.outputs
+    chunks = history.plan_backfill(aws, names, ["KO", "AAPL", "GONE"], FIRST, LAST)
+    assert [(chunk.symbol, chunk.sessions) for chunk in chunks] == [
+        (symbol, tuple(SESSIONS)) for symbol in ("KO", "AAPL", "GONE")
+    ]
+    filled = [history.fill(aws, names, chunk, vendor.fetch) for chunk in chunks]
+    assert [(one.rows, len(one.absent)) for one in filled] == [(6, 0), (4, 2), (0, 6)]
+    assert "no such symbol" in str(filled[2])
+    assert objects(deployment, history.INCOMING_PREFIX) == []
+
+    again = history.plan_backfill(aws, names, ["KO", "AAPL"], FIRST, LAST)
+    assert [(chunk.symbol, chunk.sessions) for chunk in again] == [("AAPL", tuple(SESSIONS[:2]))]
+    found = lake.run("SELECT * FROM daily_history WHERE symbol = 'KO' ORDER BY session")
+    assert [(row["session"], row["close_usd"], row["volume_shares"]) for row in found] == [
+        (day, 70.5, 1000 + day.day) for day in SESSIONS
+    ]
+
+
+def test_a_chunk_filled_again_replaces_its_rows_and_no_others(
+    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+) -> None:
+    aws, names = deployment.session, deployment.outputs
+    (chunk,) = history.plan_backfill(aws, names, ["BRK-B"], FIRST, LAST)
+    history.fill(aws, names, chunk, vendor.fetch)
+    vendor.close = Decimal(71)
+    history.fill(aws, names, chunk, vendor.fetch)
+    found = lake.run("SELECT symbol, close_usd FROM daily_history WHERE symbol = 'BRK-B'")
+    assert found == [{"symbol": "BRK-B", "close_usd": 71.0}] * 6
+
+
+def test_a_run_that_dies_between_fetch_and_merge_is_resumed(
+    deployment: Deployment, lake: AthenaLake, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws, names = deployment.session, deployment.outputs
+    (chunk,) = history.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
+
+    def die(*_: Any) -> Any:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "_run", die)
+        with pytest.raises(InterruptedError):
+            history.fill(aws, names, chunk, vendor.fetch)
+    (again,) = history.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
+    assert history.fill(aws, names, again, vendor.fetch).rows == 6
+    assert history.plan_backfill(aws, names, ["XOM"], FIRST, LAST) == []
+    assert objects(deployment, history.INCOMING_PREFIX) == []
+
+
+def test_daily_bars_put_the_history_beside_what_the_quotes_made(
+    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+) -> None:
+    aws, names = deployment.session, deployment.outputs
+    for chunk in history.plan_backfill(aws, names, ["AAPL"], FIRST, LAST):
+        history.fill(aws, names, chunk, vendor.fetch)
+    history.create_view(aws, names)
+    found = lake.run(
+        "SELECT session, close_usd, previous_close_usd, change_pct, origin FROM daily_bars "
+        "WHERE symbol = 'AAPL' AND session >= DATE '2025-11-24' ORDER BY session"
+    )
+    # The quotes' 107, 93 and 96 stand; of the 25th, which had no quotes, the vendor's 70.50.
+    assert [tuple(row.values())[1:] for row in found] == [
+        (107.0, 103.0, 3.88, "daily_summary"),
+        (70.5, 107.0, -34.11, "daily_history"),
+        (93.0, 70.5, 31.91, "daily_summary"),
+        (96.0, 93.0, 3.23, "daily_summary"),
+    ]
+
+
+def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
+    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+) -> None:
+    aws, names = deployment.session, deployment.outputs
+    dry = history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch)
+    assert vendor.asked == []
+    assert dry.summary.splitlines()[:2] == [
+        "Would fetch 12 sessions of 2 symbols by 2 requests:",
+        "  GE 2025-11-20 to 2025-11-28: 6",
+    ]
+
+    def limited(symbol: str, first: date, last: date) -> Sequence[DailyBar]:
+        if symbol == "F":
+            raise RuntimeError("429")
+        return vendor.fetch(symbol, first, last)
+
+    with pytest.raises(RuntimeError, match="429"):
+        history.backfill(aws, names, ["GE", "F"], FIRST, LAST, limited, dry_run=False)
+    done = history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch, dry_run=False)
+    assert done.summary == ("Stored 6 of 6 missing sessions:\n  F 2025-11-20 to 2025-11-28: 6 sessions stored")
+    assert history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch).summary == "Nothing is missing."
+
+
+def test_a_range_without_a_finished_session_is_refused(deployment: Deployment) -> None:
+    with pytest.raises(ValueError, match="2025-11-27"):
+        history.plan_backfill(deployment.session, deployment.outputs, ["KO"], "2025-11-27", "2025-11-27")
