@@ -1,0 +1,70 @@
+"""Everything the DAGs do here is done by a user who has nothing but the template's policy for Airflow."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tapeline.aws import history, raw_zone, repair, reports
+from tapeline.aws.redrive import redrive
+from tapeline.aws.session import Session, session
+from tapeline.history import DailyBar
+from tapeline.local import Credentials
+from tests.domain.test_redrive import line, payload
+from tests.sql.lakes import AthenaLake
+
+from .conftest import Deployment, objects
+
+DAY = "2026-03-13"
+
+
+@pytest.fixture(scope="module")
+def airflow(deployment: Deployment) -> Session:
+    iam = deployment.session.client("iam")
+    iam.create_user(UserName="airflow-test")
+    iam.attach_user_policy(UserName="airflow-test", PolicyArn=deployment.outputs.airflow_policy_arn)
+    key = iam.create_access_key(UserName="airflow-test")["AccessKey"]
+    return session("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+
+
+def test_a_report_is_made_and_sent(airflow: Session, deployment: Deployment, lake: AthenaLake) -> None:
+    sent = reports.send_weekly_report(airflow, deployment.outputs, "2025-11-28")
+    assert sent.sent
+    assert sent.key in objects(deployment, "reports/")
+
+
+def test_partitions_are_repaired(airflow: Session, deployment: Deployment, lake: AthenaLake) -> None:
+    lake.run("ALTER TABLE stock_data_table DROP PARTITION (dt = '2025-11-27')")
+    found = repair.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27", dry_run=False)
+    assert [folder.day for folder in found.plan.add] == [date(2025, 11, 27)]
+    assert repair.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27").plan.is_empty
+
+
+def test_rejected_records_are_redriven(airflow: Session, deployment: Deployment) -> None:
+    key = f"rejected/dt={DAY}/2026-03-13T14-30-00Z-shardId-000000000000-1.json.gz"
+    s3, bucket = deployment.session.client("s3"), deployment.outputs.bucket_name
+    raw_zone.put_lines(s3, bucket, key, [line(payload())])
+    deployment.session.client("sqs").send_message(
+        QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody="of another kind"
+    )
+    found = redrive(airflow, deployment.outputs, DAY, DAY, dry_run=False)
+    assert sum(found.redriven.values()) == 1
+    assert objects(deployment, f"rejected/dt={DAY}/") == []
+    deployment.session.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
+
+
+def test_history_is_backfilled(airflow: Session, deployment: Deployment, lake: AthenaLake) -> None:
+    def fetch(symbol: str, first: date, last: date) -> list[DailyBar]:
+        return [DailyBar(first, symbol, Decimal(1), Decimal(2), Decimal(1), Decimal(2), 10)]
+
+    done = history.backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28", fetch, dry_run=False)
+    assert done.summary.startswith("Stored 1 of 1")
+    history.create_view(airflow, deployment.outputs)
+
+
+def test_the_raw_zone_is_not_writable(airflow: Session, deployment: Deployment) -> None:
+    with pytest.raises(ClientError, match="AccessDenied"):
+        airflow.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key="raw-data/dt=x/y", Body=b"")
