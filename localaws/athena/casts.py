@@ -69,8 +69,8 @@ def coerce(value: Value, to: Type) -> Value:
     return cast(value, to)
 
 
-def cast(value: Value, to: Type) -> Value:
-    """Return what CAST(value AS to) is in Athena."""
+def cast(value: Value, to: Type, wrong: str = "") -> Value:
+    """Return what CAST(value AS to) is in Athena; `wrong` is an SQL expression for the message about an unfit text."""
     source = value.type
     plain = Value(f"CAST({value.sql} AS {duckdb(to)})", to)
     if source in (to, UNKNOWN):
@@ -78,7 +78,7 @@ def cast(value: Value, to: Type) -> Value:
     if source.is_number or source.name == "boolean":
         return _cast_number(value, to, plain)
     if source.name == "varchar":
-        return _cast_text(value, to, plain)
+        return _cast_text(value, to, plain, wrong)
     if source.is_moment and to.is_moment:
         if to.name == "timestamp with time zone":
             if source.name == to.name:
@@ -114,13 +114,13 @@ def _cast_number(value: Value, to: Type, plain: Value) -> Value:
     raise mismatch(f"Cannot cast {source} to {to}")
 
 
-def _cast_text(value: Value, to: Type, plain: Value) -> Value:
+def _cast_text(value: Value, to: Type, plain: Value, wrong: str) -> Value:
     form = "integer" if to.is_integer else "double" if to.is_float else to.name
     if form not in _TEXT_FORMS:
         raise mismatch(f"Cannot cast {value.type} to {to}")
     if form == "timestamp with time zone":
         plain = Value(f"(CAST(regexp_replace({value.sql}, ' (UTC|Z)$', '') AS TIMESTAMP) AT TIME ZONE 'UTC')", to)
-    wrong = f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {value.sql} || ''' to {to}'"
+    wrong = wrong or f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {value.sql} || ''' to {to}'"
     return Value(
         f"CASE WHEN regexp_full_match({value.sql}, {quote(_TEXT_FORMS[form])}) THEN {plain.sql} "
         f"WHEN {value.sql} IS NOT NULL THEN {failure(wrong, to)} END",

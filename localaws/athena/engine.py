@@ -88,9 +88,14 @@ def run(work: Work, sql: str) -> Outcome:
 
 
 def strip_comments(sql: str) -> str:
-    """Return the statement without leading comments and closing semicolon."""
-    text = re.sub(r"\A(\s+|--[^\n]*(\n|\Z)|/\*.*?\*/)+", "", sql, flags=re.DOTALL)
-    return re.sub(r"(\s|;)+\Z", "", text)
+    r"""Return the statement without comments and closing semicolon.
+
+    >>> strip_comments("-- why\nSELECT '--' /* not this */ AS x; ")
+    "SELECT '--'   AS x"
+    """
+    pieces = re.findall(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|.", sql, re.DOTALL)
+    text = "".join(" " if piece.startswith(("--", "/*")) else piece for piece in pieces)
+    return re.sub(r"(\s|;)+\Z", "", text.lstrip())
 
 
 def _execute(work: Work, text: str) -> Outcome:

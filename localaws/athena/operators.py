@@ -56,6 +56,10 @@ def arithmetic(word: str, left: Value, right: Value) -> Value:
         return moments.difference(left, right)
     if left.type.name == right.type.name and left.type.name.startswith("interval") and word in "+-":
         return Value(f"({left.sql} {word} {right.sql})", left.type)
+    if word == "*" and {left.type.is_integer, right.type.is_integer} == {True, False}:
+        interval = right if left.type.is_integer else left
+        if interval.type.name.startswith("interval"):
+            return Value(f"({left.sql} * {right.sql})", interval.type)
     kind = common(left.type, right.type)
     if kind == UNKNOWN:
         return null(INTEGER)

@@ -21,6 +21,12 @@ SIZE = 4
 STATEMENTS_PER_WORKER = 200
 """After which a worker is replaced, so that what its libraries keep does not add up."""
 
+MEMORY_KILOBYTES = 700_000
+"""A worker that has ever had more is replaced too: not all of it comes back to the system."""
+
+IDLE_SECONDS = 300
+"""How long more than one worker stays without work."""
+
 _ANSWER_BYTES = 16 * 1024 * 1024
 
 
@@ -94,11 +100,16 @@ class Pool:
                 answer = await worker.run(statement)
             finally:
                 del self._running[statement.id]
-            if answer is None or worker.statements >= STATEMENTS_PER_WORKER:
+            if answer is None or worker.statements >= STATEMENTS_PER_WORKER or answer["memory"] > MEMORY_KILOBYTES:
                 await _end(worker)
             else:
                 self._idle.append(worker)
+                asyncio.get_running_loop().call_later(IDLE_SECONDS, self._trim)
             return answer
+
+    def _trim(self) -> None:
+        while len(self._idle) > 1 and not self._running:
+            self._idle.pop(0).process.kill()
 
     def cancel(self, number: str) -> None:
         """Stop a statement at once, if it runs."""

@@ -232,10 +232,9 @@ class _Json:
             return sql
         bad = f"'HIVE_BAD_DATA: Error parsing field value ''' || {sql} || ''' for column {name}'"
         if kind.is_integer:  # DuckDB would round 1.5 to 2
-            return (
-                f"CASE WHEN contains({sql}, '.') THEN {failure(bad, kind)} ELSE CAST({sql} AS {types.duckdb(kind)}) END"
-            )
-        return f"CAST({sql} AS {types.duckdb(kind)})"
+            whole = f"CAST({sql} AS {types.duckdb(kind)})"
+            return f"CASE WHEN contains({sql}, '.') THEN {failure(bad, kind)} ELSE {whole} END"
+        return cast(Value(sql, VARCHAR), kind, bad).sql
 
 
 class _Csv:
@@ -301,5 +300,9 @@ def _is_open_csv(table: Table) -> bool:
 
 
 def _as_text(kind: Type, forgiving: bool) -> bool:
-    """Whether DuckDB reads the field as text first: it rounds fractions, and would forgive more than broken JSON."""
-    return kind.is_integer or (forgiving and kind.name not in ("varchar", "array", "map", "row"))
+    """Whether DuckDB reads the field as text first.
+
+    By itself it would round a fraction and take an ISO-8601 text for a timestamp, and what forgives broken JSON would
+    forgive wrong values too.
+    """
+    return kind.is_integer or kind.is_moment or (forgiving and kind.name not in ("varchar", "array", "map", "row"))

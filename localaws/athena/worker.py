@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import resource
 import sys
 from dataclasses import asdict
 from datetime import datetime
@@ -39,7 +40,9 @@ def main() -> None:
     for line in sys.stdin:
         document = json.loads(line)
         document["parameters"] = tuple(document["parameters"])
-        print(json.dumps(_answer(engine, Statement(**document))), file=answers, flush=True)
+        answer = _answer(engine, Statement(**document))
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(json.dumps({**answer, "memory": memory}), file=answers, flush=True)
 
 
 def _session() -> Session:

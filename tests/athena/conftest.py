@@ -43,6 +43,7 @@ TABLES = (
     f"CREATE EXTERNAL TABLE broken (symbol string) {JSON_SERDE} LOCATION 's3://lake/broken/'",
     f"CREATE EXTERNAL TABLE forgiving (symbol string) {JSON_SERDE} "
     "WITH SERDEPROPERTIES ('ignore.malformed.json' = 'true') LOCATION 's3://lake/broken/'",
+    f"CREATE EXTERNAL TABLE moments (`at` timestamp) {JSON_SERDE} LOCATION 's3://lake/moments/'",
     f"CREATE EXTERNAL TABLE fractions (n bigint) {JSON_SERDE} LOCATION 's3://lake/fractions/'",
 )
 
@@ -91,6 +92,7 @@ def runner(aws: Session, local_aws: LocalAws) -> Runner:
     s3.put_object(Bucket="lake", Key="names/names.csv", Body=names)
     s3.put_object(Bucket="lake", Key="broken/lines.json", Body=b'{"symbol": "A"}\nno JSON\n{"symbol": "B"}\n')
     s3.put_object(Bucket="lake", Key="fractions/lines.json", Body=b'{"n": 1.5}\n')
+    s3.put_object(Bucket="lake", Key="moments/lines.json", Body=b'{"at": "2026-03-12T14:30:00Z"}\n')
     folder = local_aws.folder
     found = Runner(aws, Engine(aws, folder / "aws" / "s3" / local.ACCOUNT_ID, folder / "scratch"))
     for sql in TABLES:
