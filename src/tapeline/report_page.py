@@ -39,7 +39,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: 5px 0; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { color: var(--soft); font-weight: 500; vertical-align: bottom; } .number { text-align: right; }
 td + td, th + th { padding-left: 16px; } tr:last-child td { border-bottom: 0; }
-.long th { white-space: normal; }
+.long th { white-space: normal; position: sticky; top: 0; background: var(--card); }
+.long { max-height: 440px; overflow-y: auto; }
 .chart { display: flex; margin-bottom: 12px; } .drawn { flex: 1; min-width: 0; }
 svg { display: block; flex: none; overflow: visible; }
 svg text { fill: var(--ink); font-size: 13px; dominant-baseline: central; }
@@ -105,10 +106,11 @@ def _anomalies(report: Report) -> str:
     table = words.anomaly_rows(report)
     if not table.rows:
         return _section("Anomalies", "<p>None.</p>", wide=True)
+    rows = dict(zip(report.anomalies, table.rows, strict=True))
     bars = []
-    for one, row in zip(report.anomalies[: words.SHOWN_ANOMALIES], table.rows, strict=False):
-        bars.append(Bar(one.symbol, float(one.peak_change_pct), row[1], "up" if one.direction == "up" else "down"))
-        bars.append(Bar("usual", float(one.usual_move_pct or 0), row[2], "usual"))
+    for one, _ in words.farthest(report):
+        bars.append(Bar(one.symbol, float(one.peak_change_pct), rows[one][1], one.direction))
+        bars.append(Bar("usual", float(one.usual_move_pct or 0), rows[one][2], "usual"))
     chart = charts.bars("Farthest change of each anomaly, and the usual change of its symbol", bars)
     return _section("Anomalies", f"{chart}{_table(table, long=True)}", wide=True)
 

@@ -47,9 +47,9 @@ def text(report: Report, link: str, *, corrected: bool = False) -> str:
 
 
 def _anomalies(report: Report) -> str:
-    shown = report.anomalies[: words.SHOWN_ANOMALIES]
-    lines = [_fill(words.anomaly_sentence(report, one), "  ") for one in shown]
-    left = len(report.anomalies) - len(shown)
+    shown = words.farthest(report)
+    lines = [_fill(words.anomaly_sentence(report, one, others), "  ") for one, others in shown]
+    left = len(report.anomalies) - sum(1 + others for _, others in shown)
     return "\n".join(["Anomalies", *lines, *([f"  ... and {left} more, on the page"] if left else [])])
 
 

@@ -193,8 +193,16 @@ def _anomaly_row(report: Report, one: Anomaly) -> tuple[str, ...]:
     )
 
 
-def anomaly_sentence(report: Report, one: Anomaly) -> str:
-    """Return an anomaly as a sentence for the mail."""
+def farthest(report: Report) -> list[tuple[Anomaly, int]]:
+    """Return each symbol's farthest anomaly of a session with the number of its others there, the first few."""
+    found: dict[tuple[date, str], list[Anomaly]] = {}
+    for one in report.anomalies:
+        found.setdefault((one.session, one.symbol), []).append(one)
+    return [(first, len(others)) for first, *others in found.values()][:SHOWN_ANOMALIES]
+
+
+def anomaly_sentence(report: Report, one: Anomaly, others: int) -> str:
+    """Return an anomaly as a sentence for the mail; the symbol had some others in the session."""
     symbol, peak, usual, times, volume, since, lasted, ended = _anomaly_row(report, one)
     if one.usual_move_pct is None:
         context = "what is usual is not known yet"
@@ -202,7 +210,8 @@ def anomaly_sentence(report: Report, one: Anomaly) -> str:
         context = f"usual {usual} a day" + (f", so {times} times" if one.times_usual_move is not None else "")
     if one.times_usual_volume is not None:
         context += f"; volume {volume} times usual"
-    return f"{symbol} {peak} from {since} for {lasted}: {context}; the session ended at {ended}."
+    more = f" (and {others} more)" if others else ""
+    return f"{symbol} {peak} from {since} for {lasted}{more}: {context}; the session ended at {ended}."
 
 
 def gap_rows(report: Report) -> Table:

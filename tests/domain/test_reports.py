@@ -116,6 +116,16 @@ https://example.com/r
     )
 
 
+def test_a_symbol_that_comes_and_goes_is_told_once_and_every_event_is_counted() -> None:
+    spells = [anomaly("XOM", peak) for peak in (5.5, 5.9, -5.1)]
+    found = report(anomalies=[*spells, anomaly("KO", 5.2), *(anomaly(f"S{number}", 5.05) for number in range(12))])
+    said = text(found, LINK)
+    assert found.anomalies[0].peak_change_pct == Decimal("5.90")
+    assert "XOM +5.90% from 10:02 for 12 min (and 2 more): usual" in said
+    assert "  ... and 2 more, on the page" in said  # 16 events, of which 12 symbols' 14 are told
+    assert said.count("for 12 min") == 12
+
+
 def test_a_day_without_anomalies_is_a_short_mail_too() -> None:
     quiet = report(anomalies=[], gaps=[])
     said = text(quiet, LINK)
