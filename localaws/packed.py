@@ -40,11 +40,11 @@ class PackedMap(dict[str, Any]):
 
     def values(self) -> Any:
         """Return all values."""
-        return [decode(packed) for packed in super().values()]
+        return [decode(packed) for packed in list(super().values())]  # a copy: another thread may store meanwhile
 
     def items(self) -> Any:
         """Return all keys and values."""
-        return [(key, decode(packed)) for key, packed in super().items()]
+        return [(key, decode(packed)) for key, packed in list(super().items())]
 
     def packed(self, key: str) -> bytes | None:
         """Return a value's JSON text."""

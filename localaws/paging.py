@@ -96,7 +96,7 @@ def _keys_of_query(table: Table, request: dict[str, Any]) -> Keys | None:
         return None
     hash_value = dynamodb._extract_key_val(request["ExpressionAttributeValues"][match[2]])
     is_forward = request.get("ScanIndexForward", True)
-    ranges: Iterable[str] = table["items"].get(hash_value, {})
+    ranges = list(table["items"].get(hash_value, ()))  # a copy: the base deletes expired items in a thread of its own
     if start := request.get("ExclusiveStartKey"):
         after = _key(table, start)[1]
         ranges = [value for value in ranges if (value > after if is_forward else value < after)]

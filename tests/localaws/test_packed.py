@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from typing import Any
 
 import pytest
@@ -53,3 +54,17 @@ def test_what_is_missing_is_missing() -> None:
     with pytest.raises(KeyError):
         packed.pop("x")
     assert packed.packed("x") is None
+
+
+def test_another_thread_may_store_while_all_items_are_read() -> None:
+    """The base looks for expired items in a thread of its own."""
+    packed = PackedMap({})
+    for number in range(20_000):
+        packed[str(number)] = {"n": number}
+    read: list[int] = []
+    reader = threading.Thread(target=lambda: read.append(len(packed.items())))
+    reader.start()
+    for number in range(20_000, 40_000):
+        packed[str(number)] = {"n": number}
+    reader.join()
+    assert 20_000 <= read[0] <= 40_000
