@@ -10,5 +10,6 @@ A statement goes through these modules, in this order:
   `relations`, `expressions` and `calls` check its parts against `types` (`operators`, `casts`, `moments`, and the
   functions of `functions` and `special`), and refuse what they do not know;
 - `catalog` reads Glue, `storage` S3; `prune` finds which partitions a query can need, `scans` and `iceberg_scan` put
-  their files before DuckDB, `iceberg` writes and commits new ones, `results` stores the answer as Athena does.
+  their `files` before DuckDB (many small ones as `bundles`), `iceberg` writes and commits new ones, `results` stores
+  the answer as Athena does.
 """

@@ -64,7 +64,7 @@ class Engine:
             outcome.scanned = work.scanned
         except duckdb.Error as error:
             logger.debug("DuckDB refused %s", statement.sql, exc_info=True)
-            raise explain(error) from error
+            raise explain(error, lake.names) from error
         else:
             return outcome
         finally:
@@ -139,9 +139,9 @@ _BY_TREE: tuple[tuple[Any, Callable[[Work, Any], Outcome]], ...] = (
 )
 
 
-def explain(error: duckdb.Error) -> QueryError:
-    """Put an error of DuckDB into Athena's words."""
-    message = str(error)
+def explain(error: duckdb.Error, names: dict[str, str]) -> QueryError:
+    """Put an error of DuckDB into Athena's words; `names` says what is in a local file."""
+    message = re.sub(r'(?<=file ")[^"]+(?=")', lambda match: names.get(match[0], match[0]), str(error))
     if marked := re.search(r"!!(.*?)!!", message, re.DOTALL):
         code, _, rest = marked[1].partition(": ")
         return QueryError(code, rest)

@@ -17,9 +17,9 @@ from localaws.athena import iceberg
 from localaws.athena.casts import coerce
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
+from localaws.athena.files import DataFile as File
 from localaws.athena.names import Reference
 from localaws.athena.query import Work
-from localaws.athena.scans import DataFile as File
 from localaws.athena.scans import Scans
 from localaws.athena.types import zoned
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,25 +9,17 @@ import duckdb
 from sqlglot import exp
 
 from localaws.athena import types
+from localaws.athena.bundles import bundle
 from localaws.athena.casts import Value, cast, failure, identifier, quote
 from localaws.athena.catalog import Catalog, Partition, Table
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
+from localaws.athena.files import DataFile
 from localaws.athena.names import FILE_SIZE, HIDDEN, PATH, Reference
 from localaws.athena.storage import Lake, S3Object
 from localaws.athena.types import VARCHAR, Type
 
 FILE = "file of the row"
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One file of a table: where it is, on S3 and here, its size in bytes, and its values of the partition keys."""
-
-    url: str
-    path: str
-    size: int
-    values: tuple[str, ...] = ()
 
 
 class Scans:
@@ -54,8 +45,12 @@ class Scans:
             raise unsupported(f"table {table.name} in the format {table.format}")
         used = [name for name in reference.columns if name in reference.used and name in table.columns]
         columns = {name: table.columns[name] for name in used or list(table.columns)[:1]}
+        scanned = scanned_bytes(self._connection, table.format, files, list(columns) if used else [])
+        if table.format == "json" and not reference.used & HIDDEN.keys():
+            files, names = bundle(files, self._lake.scratch / "bundles")
+            self._lake.names |= names
         self.view(reference.scan, table, files, columns, reference.used)
-        return scanned_bytes(self._connection, table.format, files, list(columns) if used else [])
+        return scanned
 
     def view(self, name: str, table: Table, files: list[DataFile], columns: dict[str, Type], used: set[str]) -> None:
         """Make a view of these files."""

@@ -47,12 +47,18 @@ class Lake:
         Folder in which the local AWS keeps a folder for each bucket.
     scratch : Path
         Folder for what has to be fetched.
+
+    Attributes
+    ----------
+    names : dict
+        What is in the local files that were given out, by their paths.
     """
 
     def __init__(self, s3: Any, files: Path, scratch: Path) -> None:
         self.s3 = s3
         self.files = files
-        self._scratch = scratch
+        self.scratch = scratch
+        self.names: dict[str, str] = {}
 
     def list(self, location: str) -> list[S3Object]:
         """Return the objects under a location that hold data: not those whose name begins with ``_`` or a dot."""
@@ -87,6 +93,7 @@ class Lake:
                 fetched = list(pool.map(self._fetch, [objects[number] for number in missing]))
             for number, path in zip(missing, fetched, strict=True):
                 found[number] = path
+        self.names |= {str(path): item.url for path, item in zip(found, objects, strict=True)}
         return [str(path) for path in found]
 
     def path_of(self, url: str) -> str:
@@ -98,7 +105,7 @@ class Lake:
         return str(self._fetch(S3Object(bucket, key, -1)))
 
     def _fetch(self, item: S3Object) -> Path:
-        path = self._scratch / "objects" / item.bucket / f"{item.key}"
+        path = self.scratch / "objects" / item.bucket / f"{item.key}"
         path.parent.mkdir(parents=True, exist_ok=True)
         self.s3.download_file(item.bucket, item.key, str(path))
         return path
