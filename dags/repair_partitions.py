@@ -69,8 +69,8 @@ def repair_partitions():
 
     @task
     def repair(params=None, dag_run=None):
-        by_hand = str(dag_run.run_type) == "manual"
-        return orchestration.repair(params["first"], params["last"], dry_run=by_hand and params["dry_run"])
+        follows_a_crawl = dag_run.run_type == "asset_triggered"
+        return orchestration.repair(params["first"], params["last"], dry_run=params["dry_run"] and not follows_a_crawl)
 
     repair()
 

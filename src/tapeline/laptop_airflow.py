@@ -129,6 +129,8 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False",
         # At 5 s, the default, a slot stays taken that long after its task, and fast triggers lose a race.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # A task that was killed with its scheduler is taken up again after a minute instead of five.
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -179,6 +179,38 @@ def redrive(first: str, last: str, *, dead_letters: bool, dry_run: bool) -> str:
     done = redriving.redrive(connect(), names(), first, last, dead_letters=dead_letters, dry_run=dry_run)
     log.info("%s", done.summary)
     return done.summary
+
+
+def plan_history(symbols: list[str], first: str, last: str, *, dry_run: bool) -> list[dict[str, Any]]:
+    """Return what daily history is missing, a symbol and year a piece; nothing to do in a dry run, which only tells."""
+    from tapeline.aws.history import plan_backfill
+
+    chunks = plan_backfill(connect(), names(), symbols, first, last)
+    for chunk in chunks:
+        log.info("missing: %s, %d sessions from %s to %s", chunk.symbol, len(chunk.sessions), chunk.first, chunk.last)
+    wanted = [] if dry_run else chunks
+    return [{"symbol": chunk.symbol, "sessions": [day.isoformat() for day in chunk.sessions]} for chunk in wanted]
+
+
+def fill_history(chunk: Mapping[str, Any]) -> str:
+    """Fetch one piece of `plan_history` and put it into the table; return one line of what became of it."""
+    from producer.yahoo_chart import yahoo_session
+    from producer.yahoo_history import YahooHistory
+    from tapeline.aws.history import fill
+    from tapeline.history import Chunk
+
+    source = YahooHistory(yahoo_session(os.environ.get("TAPELINE_YAHOO_URL", "")))
+    wanted = Chunk(chunk["symbol"], tuple(date.fromisoformat(day) for day in chunk["sessions"]))
+    filled = str(fill(connect(), names(), wanted, source.fetch))
+    log.info("%s", filled)
+    return filled
+
+
+def show_history() -> None:
+    """Create the view that puts daily history beside our own sessions."""
+    from tapeline.aws.history import create_view
+
+    create_view(connect(), names())
 
 
 def watch_feed() -> list[str]:

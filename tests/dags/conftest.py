@@ -178,7 +178,10 @@ def runnable(airflow_database: None) -> Any:
 
 @pytest.fixture
 def run_dag(runnable: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run."""
+    """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run.
+
+    In one process a parameter that was given to a run stays for the next: give it again.
+    """
     from airflow.models import dagrun
     from airflow.serialization.encoders import coerce_to_core_timetable
 

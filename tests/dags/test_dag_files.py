@@ -16,6 +16,7 @@ DAGS = {
     "crawl_raw_data",
     "daily_rollup",
     "feed_watchdog",
+    "history_backfill",
     "redrive_rejected",
     "repair_partitions",
     "table_maintenance",

@@ -12,6 +12,8 @@ import pytest
 
 from tapeline.partitions import rejected_key
 from tests.dags.conftest import READER, SYMBOLS, Deployment, quotes_of, wait_until
+from tests.producer.market_data_server import ChartServer
+from tests.producer.test_yahoo_history import LISTING
 
 RunDag = Callable[..., Any]
 
@@ -229,3 +231,27 @@ def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment
     mails = deployment.mail("operator@example.com")[told:]
     assert [subject for subject, _ in mails] == ["Schema of stock_data_table has changed"]
     assert "- bid (double) is new" in mails[0][1]
+
+
+def test_history_is_fetched_once_from_a_server_that_speaks_as_yahoo_does(
+    run_dag: RunDag, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = ChartServer()
+    server.answers = {"AAPL": LISTING}
+    monkeypatch.setenv("TAPELINE_YAHOO_URL", server.url)
+    asked = {"symbols": ["AAPL", "GONE"], "first": "2026-03-10", "last": "2026-03-12"}
+    try:
+        assert states(run_dag("history_backfill", dry_run=True, **asked))["show"] == "skipped"
+        assert server.asked == []
+        assert set(states(run_dag("history_backfill", dry_run=False, **asked)).values()) == {"success"}
+        requests = len([symbol for _, symbol in server.asked if symbol == "AAPL"])
+        run_dag("history_backfill", dry_run=False, **asked)  # the symbol that Yahoo does not have is asked for again
+        assert len([symbol for _, symbol in server.asked if symbol == "AAPL"]) == requests
+    finally:
+        server.close()
+    found = deployment.query("SELECT * FROM daily_history ORDER BY session")
+    assert [(str(row["session"]), row["symbol"], row["close_usd"]) for row in found] == [
+        ("2026-03-10", "AAPL", 256.5),
+        ("2026-03-11", "AAPL", 257.25),
+        ("2026-03-12", "AAPL", 259.25),
+    ]

@@ -1,0 +1,95 @@
+"""
+# history_backfill: daily bars of past years into the lake
+
+**What.** Fetches daily bars of some symbols over a range of dates from Yahoo into `daily_history`, and keeps the view
+`daily_bars`, which puts them beside our own `daily_summary`. Only sessions that are missing are asked for, a symbol and
+year at a time.
+
+**When, and why then.** By hand, when a question reaches back further than the feed does, or when a symbol is new.
+
+**Input.** Yahoo's chart service, one request for a symbol and year. Yahoo's data are for personal use; requests go one
+after the other.
+
+**Output.** Rows of the Iceberg table `daily_history`, one for each session and symbol: official open, high, low, close
+in US dollars, volume in shares, divided by splits known today. Rows that cannot be (high below low, no session that
+day) are refused and named in the log.
+
+**Start by hand.** *Trigger* with symbols and dates. With *dry run* only the first task says what is missing.
+
+**Rerun safety.** Any number of times: a chunk is put into the table by one MERGE, what is there is not asked for again,
+and a run that was stopped goes on where it was. To fetch rows anew, delete them from `daily_history` first.
+
+**When it fails.**
+- `plan`: no session of the range is over yet, or a symbol is no ticker; the message says which.
+- `fill`: Yahoo limits our rate or cannot be reached. It is tried again after ten minutes and longer; what came is kept.
+  A symbol that Yahoo does not know fails nothing: the log says so.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Param, chain, dag, task
+
+from tapeline import orchestration
+from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
+
+
+@dag(
+    schedule=None,
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,  # two at once would ask for the same and conflict in the table
+    # A limited rate is lifted after minutes, not seconds.
+    default_args={**DAG_DEFAULT_ARGS, "retries": 4, "retry_delay": timedelta(minutes=10)},
+    params={
+        "symbols": Param(
+            ["AAPL", "MSFT", "NVDA"],
+            type="array",
+            items={"type": "string", "pattern": "^[A-Z0-9^][A-Z0-9.^=-]{0,19}$"},
+            minItems=1,
+            title="Symbols",
+            description="Tickers as Yahoo spells them, one to a line.",
+        ),
+        "first": Param(
+            "2025-01-02",
+            type="string",
+            format="date",
+            title="First date",
+            description="Included; in New York.",
+        ),
+        "last": Param(
+            "2025-12-31",
+            type="string",
+            format="date",
+            title="Last date",
+            description="Included; sessions that are not over are left out.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Only say what is missing.",
+        ),
+    },
+    tags=["history", "by hand"],
+    doc_md=__doc__,
+)
+def history_backfill():
+    """Plan, fill chunk by chunk, show."""
+
+    @task
+    def plan(params=None):
+        return orchestration.plan_history(params["symbols"], params["first"], params["last"], dry_run=params["dry_run"])
+
+    @task(max_active_tis_per_dag=1, map_index_template="{{ task.op_kwargs['chunk']['symbol'] }}")
+    def fill(chunk):
+        return orchestration.fill_history(chunk)
+
+    @task
+    def show():
+        orchestration.create_tables()
+        orchestration.show_history()
+
+    chain(fill.expand(chunk=plan()), show())
+
+
+history_backfill()
