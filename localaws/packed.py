@@ -40,11 +40,12 @@ class PackedMap(dict[str, Any]):
 
     def values(self) -> Any:
         """Return all values."""
-        return [decode(packed) for packed in list(super().values())]  # a copy: another thread may store meanwhile
+        return [decode(packed) for packed in list(super().values())]
 
     def items(self) -> Any:
-        """Return all keys and values."""
-        return [(key, decode(packed)) for key, packed in list(super().items())]
+        """Return all keys and values; another thread may store and remove meanwhile."""
+        keys = list(super().keys())  # at one stroke, which a list of pairs would not be: it wakes the garbage collector
+        return [(key, decode(packed)) for key in keys if (packed := self.packed(key)) is not None]
 
     def packed(self, key: str) -> bytes | None:
         """Return a value's JSON text."""
