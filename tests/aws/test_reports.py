@@ -64,7 +64,8 @@ def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: At
     aws, outputs = deployment.session, deployment.outputs
     first = reports.send_anomaly_report(aws, outputs, "2025-11-28")
     assert first.sent
-    assert objects(deployment, "reports/") == ["reports/dt=2025-11-28/anomaly-report.html"] == [first.key]
+    assert first.key == "reports/dt=2025-11-28/anomaly-report.html"
+    assert first.key in objects(deployment, "reports/")
 
     again = reports.send_anomaly_report(aws, outputs, "2025-11-28")
     assert not again.sent
