@@ -129,6 +129,7 @@ def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters
     _, told = deploy(aws, "update", PriceMovePercent="7.5", AlertEmails="bob@example.org")
     assert {step.resource for step in told if step.status == "changed"} == {
         "StreamProcessor",
+        "AirflowPolicy",  # it names the function, and is looked at again with it
         "AlertSubscriptionbobexampleorg",
     }
     function = aws.client("lambda").get_function_configuration(FunctionName=made.stream_processor_name)

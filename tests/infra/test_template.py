@@ -18,6 +18,7 @@ MAX_TEMPLATE_BYTES = 51_200
 """Longest template that a request may carry itself (CloudFormation User Guide, quotas)."""
 
 ALLOWED_ON_ALL_RESOURCES = {
+    "WatchMappings": {"lambda:ListEventSourceMappings", "cloudwatch:DescribeAlarms"},
     "ListTableStreams": {"dynamodb:ListStreams"},
     "MeasureCrawl": {"glue:GetCrawlerMetrics"},
     "OpenConsole": {"athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"},
