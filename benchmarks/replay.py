@@ -41,13 +41,13 @@ Key = tuple[str, str]
 def main() -> None:
     """Replay, reconcile, compare; print the rates and what differs."""
     console = Console()
-    file = _file()
+    file = bar_file()
     if file is None:
         console.print("replay: left out; set TAPELINE_MARKET_DATA to the folder of market data, or BENCH_REPLAY_FILE")
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(TAPELINE_HOME=folder, TAPELINE_PORT=str(free_port()))
-        _tapeline("up", "--detach")
+        _tapeline("up", "--detach", "--no-airflow")
         try:
             _replay(file, console)
         finally:
@@ -150,7 +150,8 @@ def _rates(marks: list[tuple[float, int]]) -> tuple[float, float]:
     return tuple((b[1] - a[1]) / (b[0] - a[0]) for a, b in (edges[:2], edges[2:]))  # type: ignore[return-value]
 
 
-def _file() -> Path | None:
+def bar_file() -> Path | None:
+    """Return the file of bars that the environment names, if it does."""
     if named := os.environ.get("BENCH_REPLAY_FILE"):
         return Path(named)
     folder = os.environ.get("TAPELINE_MARKET_DATA")

@@ -71,7 +71,7 @@ def query(
             finished = athena.run(
                 session.client("athena"), text, database=outputs.database_name, work_group=outputs.work_group_name
             )
-            columns, rows = athena.results(session.client("athena"), finished)
+            columns, rows = athena.results(session.client("athena"), finished, session.client("s3"))
             found = list(rows)
     except StatementFailedError as error:
         raise QueryError(explain(statement.name, error)) from error

@@ -1,0 +1,93 @@
+"""A local AWS with a stack and quotes in its raw zone, put there as the stream processor puts them but without it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+from localaws.testing import LocalAws, running
+from tapeline import sql
+from tapeline.aws import athena, stack
+from tapeline.aws.athena import Finished
+from tapeline.aws.session import Session, session
+from tapeline.aws.stack import StackOutputs
+from tapeline.partitions import raw_key, trading_date
+from tapeline.quotes import Quote, read_timestamp
+
+BATCH = 500
+"""Quotes of an object: a batch of the stream processor."""
+
+CURATED = ("minute_bars", "anomalies", "daily_summary")
+"""In the order in which a session of them is staged."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Lake:
+    """A stack on a local AWS and statements about it."""
+
+    local: LocalAws
+    aws: Session
+    outputs: StackOutputs
+
+    def fill(self, quotes: Iterable[Quote]) -> int:
+        """Store quotes in time order in the raw zone and return the number of objects."""
+        s3, objects = self.aws.client("s3"), 0
+        for _, of_a_day in groupby(quotes, key=lambda quote: trading_date(read_timestamp(quote.timestamp))):
+            while batch := list(islice(of_a_day, BATCH)):
+                key = raw_key(read_timestamp(batch[0].timestamp), "shardId-000000000000", f"{objects:056}")
+                body = gzip.compress("".join(quote.to_json() + "\n" for quote in batch).encode())
+                s3.put_object(Bucket=self.outputs.bucket_name, Key=key, Body=body)
+                objects += 1
+        return objects
+
+    def crawl(self) -> None:
+        """Run the crawler to its end."""
+        glue = self.aws.client("glue")
+        glue.start_crawler(Name=self.outputs.crawler_name)
+        while True:
+            crawler = glue.get_crawler(Name=self.outputs.crawler_name)["Crawler"]
+            if crawler["State"] == "READY":
+                break
+            time.sleep(0.2)
+        if crawler["LastCrawl"]["Status"] != "SUCCEEDED":
+            raise RuntimeError(f"the crawl failed: {crawler['LastCrawl']}")
+
+    def run(self, name: str, **values: object) -> tuple[Finished, list[Row]]:
+        """Run a file of include/sql and return what it took and gave."""
+        return self.execute(sql.load(name).render(values, bucket=self.outputs.bucket_name))
+
+    def execute(self, statement: str) -> tuple[Finished, list[Row]]:
+        """Run a statement and return what it took and gave."""
+        client = self.aws.client("athena")
+        finished = athena.run(
+            client, statement, database=self.outputs.database_name, work_group=self.outputs.work_group_name
+        )
+        _, rows = athena.results(client, finished, self.aws.client("s3"))
+        return finished, list(rows)
+
+    def make_curated_tables(self) -> None:
+        """Create the curated tables, empty."""
+        self.run("trading_sessions/view")
+        for table in CURATED:
+            self.run(f"{table}/ddl")
+            self.run(f"{table}/staging_ddl")
+
+
+@contextmanager
+def lake() -> Iterator[Lake]:
+    """Run a local AWS with a fresh stack; both are gone when the block ends."""
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
+        os.environ.update(TAPELINE_HOME=folder, TAPELINE_PORT=str(local.port))
+        aws = session("local")
+        stack.deploy(aws, {}, lambda progress: None)
+        yield Lake(local, aws, stack.outputs(aws))
