@@ -1,7 +1,8 @@
 """Keeps the base as quick and as small after a day as in its first minute.
 
 Left alone it walks over all records of a stream at every call, counts a reader's place from the oldest record without
-noticing when that one expires, and looks through two weeks of metrics at every look at any.
+noticing when that one expires, looks through two weeks of metrics at every look at any, and checks each number of an
+item that it stores five times, which is most of what storing takes.
 `tests/localaws/test_bounds.py` fails if these seams move.
 """
 
@@ -9,15 +10,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
-from ministack.services import cloudwatch, kinesis
+from ministack.services import cloudwatch, dynamodb, kinesis
 
 METRIC_SECONDS = 6 * 3600
 """How long metrics are kept; AWS keeps points of a minute for 15 days."""
 
 ITERATOR_SECONDS = 10
 """How often expired iterators are forgotten; each read leaves one for five minutes, and to use an expired one fails."""
+
+TRIM_SECONDS = 10
+"""How often the records of a DynamoDB stream are looked at for old ones."""
 
 _SLACK_SECONDS = 60
 """Records are dropped a minute's worth at a time."""
@@ -28,6 +33,10 @@ def keep_bounds() -> None:
     kinesis._expire_records = expire_records
     kinesis._expire_iterators = at_most_every(ITERATOR_SECONDS, kinesis._expire_iterators)
     cloudwatch.TWO_WEEKS_SECONDS = METRIC_SECONDS
+    dynamodb._trim_stream_records = at_most_every(TRIM_SECONDS, dynamodb._trim_stream_records)
+    dynamodb._batch_write_item = validating_once(dynamodb._batch_write_item)
+    for function in ("_number_error", "_ddb_canonicalize_number", "_number_size_bytes"):
+        setattr(dynamodb, function, remembered(getattr(dynamodb, function)))
 
 
 def expire_records(stream: dict[str, Any]) -> None:
@@ -44,14 +53,41 @@ def expire_records(stream: dict[str, Any]) -> None:
                 iterator["position"] = max(0, iterator["position"] - expired)
 
 
-def at_most_every(seconds: float, work: Callable[[], None]) -> Callable[[], None]:
-    """Return a function that does the work when it is called, unless it was done a moment ago."""
-    next_time = 0.0
+def at_most_every(seconds: float, work: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that does the work when it is called, unless it did it with the same arguments a moment ago."""
+    next_time: dict[Any, float] = {}
 
-    def work_if_due() -> None:
-        nonlocal next_time
-        if time.monotonic() >= next_time:
-            next_time = time.monotonic() + seconds
-            work()
+    def work_if_due(*arguments: Any, **named: Any) -> None:
+        which = (arguments, *named.items())
+        if time.monotonic() >= next_time.get(which, 0.0):
+            next_time[which] = time.monotonic() + seconds
+            work(*arguments, **named)
 
     return work_if_due
+
+
+def validating_once(write: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    """Return BatchWriteItem as the base does it, but for a second look at items that it has just found valid."""
+
+    def written(request: dict[str, Any]) -> Any:
+        validate, valid = dynamodb._validate_item, {}
+
+        def validate_once(item: Any, *names: Any) -> Any:
+            if id(item) in valid:
+                return None
+            valid[id(item)] = item  # which keeps the id from being given to another
+            return validate(item, *names)
+
+        dynamodb._validate_item = validate_once
+        try:
+            return write(request)
+        finally:
+            dynamodb._validate_item = validate
+
+    return written
+
+
+def remembered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that knows its answers for the texts that it saw of late; other values are asked anew."""
+    of_text = lru_cache(maxsize=50_000)(function)
+    return lambda value: of_text(value) if isinstance(value, str) else function(value)

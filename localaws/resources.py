@@ -17,6 +17,9 @@ from ministack.services import dynamodb_streams, kinesis
 
 _Finder = Callable[[str, dict[str, Any]], str | None]
 
+_TABLES = "DynamoDB_20120810"
+"""DynamoDB's interface to tables, whose requests name their table; that to streams is the same service to the base."""
+
 MAX_BODY_BYTES = 16 * 1024
 """Requests that name something indirectly are short; a PutRecords is not read twice."""
 
@@ -35,11 +38,11 @@ def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
     ) -> str:
-        find = finders.get(service)
-        if find is not None and len(body) <= MAX_BODY_BYTES and body.startswith(b"{"):
-            operation = headers.get("x-amz-target", "").rpartition(".")[2]
-            if resource := find(operation, json.loads(body)):
-                return resource if resource.startswith("arn:") else f"arn:aws:{service}:{region}:{account}:{resource}"
+        interface, _, operation = headers.get("x-amz-target", "").rpartition(".")
+        find = None if interface == _TABLES else finders.get(service)
+        is_short = len(body) <= MAX_BODY_BYTES and body.startswith(b"{")
+        if find is not None and is_short and (resource := find(operation, json.loads(body))):
+            return resource if resource.startswith("arn:") else f"arn:aws:{service}:{region}:{account}:{resource}"
         answer: str = base_answer(service, method, path, headers, body, query, region, account)
         return answer
 

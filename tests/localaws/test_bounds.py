@@ -52,3 +52,48 @@ def test_a_reader_misses_nothing_when_records_before_it_expire(tmp_path: Path) -
 def test_the_base_still_needs_the_rule(tmp_path: Path) -> None:
     rest, _ = read_with("base", tmp_path)
     assert rest == ["5"], "the base no longer skips unread records: localaws.bounds can go"
+
+
+WRITES = """
+import asyncio, json, sys
+from pathlib import Path
+from localaws.environment import prepare
+from tapeline.local import Credentials
+prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from ministack.services import dynamodb
+if sys.argv[2] == "ours":
+    from localaws.bounds import keep_bounds
+    keep_bounds()
+
+def call(operation, **request):
+    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+    status, _, body = asyncio.run(dynamodb.handle_request("POST", "/", headers, json.dumps(request).encode(), {}))
+    return [status, json.loads(body)]
+
+key = {"KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+       "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
+call("CreateTable", TableName="numbers", **key)
+values = ["1.50", "007", "1E+2", "-0", " 1", "", "x", "1E400", "1" * 39, None, ["1"], {"N": "1"}]
+answers = [call("BatchWriteItem", RequestItems={"numbers": [
+    {"PutRequest": {"Item": {"k": {"S": "good"}, "n": {"N": str(number)}}}},
+    {"PutRequest": {"Item": {"k": {"S": "tried"}, "n": {"N": value}, "s": {"NS": ["1.0", "2"]}}}},
+]}) for number, value in enumerate(values)]
+print(json.dumps([answers, sorted(call("Scan", TableName="numbers")[1]["Items"], key=str)], default=str))
+"""
+
+
+def test_a_batch_of_items_is_stored_and_refused_as_by_the_base_itself(tmp_path: Path) -> None:
+    ours, base = (
+        subprocess.run(
+            [sys.executable, "-c", WRITES, str(tmp_path / rules), rules], capture_output=True, text=True, check=True
+        ).stdout
+        for rules in ("ours", "base")
+    )
+
+    answers, items = json.loads(ours)
+    assert json.loads(base) == [answers, items]
+    assert [status for status, _ in answers] == [200] * 4 + [400] * 8
+    assert items == [
+        {"k": {"S": "good"}, "n": {"N": "3"}},
+        {"k": {"S": "tried"}, "n": {"N": "0"}, "s": {"NS": ["1", "2"]}},
+    ]
