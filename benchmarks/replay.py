@@ -33,6 +33,10 @@ from tapeline.aws.session import session
 
 DEFAULT_FILE = "yahoo_1m/2026-03_many_symbols.parquet"
 COOLDOWN = timedelta(minutes=15)
+IDLE_SECONDS = "3600"
+"""Between quotes of the simulated market, which is not what is measured here."""
+
+PARTS = 5
 COMMAND = [sys.executable, "-m", "tapeline.cli"]
 
 Key = tuple[str, str]
@@ -47,7 +51,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(TAPELINE_HOME=folder, TAPELINE_PORT=str(free_port()))
-        _tapeline("up", "--detach", "--no-airflow")
+        _tapeline("up", "--detach", "--no-airflow", "--every", IDLE_SECONDS)
         try:
             _replay(file, console)
         finally:
@@ -57,20 +61,23 @@ def main() -> None:
 def _replay(file: Path, console: Console) -> None:
     aws = session("local")
     outputs = stack.outputs(aws)
-    counters, marks = Counters(), [(time.perf_counter(), 0)]
-    writer = KinesisWriter(aws.client("kinesis"), outputs.stream_name, counters)
-    source = ReplaySource(file, None)
-    counts = run(
-        source, writer, stop=threading.Event(), on_progress=lambda now: marks.append((time.perf_counter(), now.sent))
-    )
+    accepted, called = Track(), Track()
+    kinesis = aws.client("kinesis")
+    kinesis.meta.events.register("before-call.kinesis.PutRecords", lambda **_: called.add(1))
+    counters = Counters()
+    with Watch(aws.client("dynamodb"), outputs.table_name) as stored:
+        counts = run(
+            ReplaySource(file, None),
+            KinesisWriter(kinesis, outputs.stream_name, counters),
+            stop=threading.Event(),
+            on_progress=lambda now: accepted.reach(now.sent),
+        )
+        seconds = stored.time_of(counts.sent) - accepted.marks[0][0]
     counted = json.loads(_tapeline("reconcile", "--json"))
-    seconds = time.perf_counter() - marks[0][0]
-    first, last = _rates(marks)
     console.print(f"{file.name}: {counts.sent:,} quotes, reconcile agrees: {counted['agrees']}")
-    console.print(f"{counts.sent / seconds:,.0f} quotes/s from the first read to the end of reconcile")
-    console.print(
-        f"accepted in the last fifth against the first: {last / first:.2f} ({first:,.0f} then {last:,.0f} a second)"
-    )
+    console.print(f"{counts.sent / seconds:,.0f} quotes/s from the first read until the last is in raw zone and table")
+    for name, track in (("accepted", accepted), ("calls to PutRecords", called), ("stored", stored.track)):
+        console.print(f"{name} a second, fifth by fifth: {', '.join(f'{rate:,.0f}' for rate in track.rates())}")
 
     averages, alerts = _expected(file)
     items = {key: item for key, item in _items(aws.client("dynamodb"), outputs.table_name) if key in averages}
@@ -143,11 +150,58 @@ def _is(item: Any, average: Decimal) -> bool:
     return abs(Decimal(item["moving_average"]["N"]) - average) < Decimal("0.000002")
 
 
-def _rates(marks: list[tuple[float, int]]) -> tuple[float, float]:
-    """Return quotes per second accepted in the first and in the last fifth of the quotes."""
-    total = marks[-1][1]
-    edges = [next(mark for mark in marks if mark[1] >= total * part) for part in (0.0, 0.2, 0.8, 1.0)]
-    return tuple((b[1] - a[1]) / (b[0] - a[0]) for a, b in (edges[:2], edges[2:]))  # type: ignore[return-value]
+class Track:
+    """How far something had come, and when."""
+
+    def __init__(self) -> None:
+        self.marks = [(time.perf_counter(), 0)]
+
+    def add(self, more: int) -> None:
+        """Go on by so many."""
+        self.reach(self.marks[-1][1] + more)
+
+    def reach(self, now: int) -> None:
+        """Note where it is."""
+        self.marks.append((time.perf_counter(), now))
+
+    def rates(self) -> list[float]:
+        """Return how many a second each part of them took."""
+        total = self.marks[-1][1]
+        edges = [next(mark for mark in self.marks if mark[1] >= total * part / PARTS) for part in range(PARTS + 1)]
+        return [(after[1] - before[1]) / (after[0] - before[0]) for before, after in itertools.pairwise(edges)]
+
+
+class Watch:
+    """Follows the number of a table's items; an item is written after its quote is in the raw zone."""
+
+    def __init__(self, dynamodb: Any, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._before = self._count()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow)
+        self.track = Track()
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def time_of(self, count: int) -> float:
+        """Wait until so many items are new, and return when that was."""
+        while self.track.marks[-1][1] < count and not self._stop.wait(0.1):
+            pass
+        return next(moment for moment, reached in self.track.marks if reached >= count)
+
+    def _follow(self) -> None:
+        while not self._stop.wait(0.25):
+            self.track.reach(self._count() - self._before)
+
+    def _count(self) -> int:
+        return int(self._dynamodb.describe_table(TableName=self._table)["Table"]["ItemCount"])
 
 
 def bar_file() -> Path | None:
