@@ -1,0 +1,156 @@
+// The one connection to the server: quotes and health as they come, by server-sent events or, failing those, by polling.
+
+import { ServerError, get } from "./server.js";
+
+const POLL_MILLISECONDS = 2000;
+const SLOW_POLL_MILLISECONDS = 10000;
+const SILENCE_MILLISECONDS = 30000; // the server says something at least every 10 s
+const STREAM_RETRY_MILLISECONDS = 15000;
+const HEALTH_MILLISECONDS = 10000;
+const ALERTS_KEPT = 30;
+
+/**
+ * Everything the page knows, and how it knows it.
+ *
+ * Events: `quotes` (detail: the set of changed symbols), `alert` (detail: {symbol, kind, timestamp}), `health`, `state`.
+ * `state` is "connecting", "live" (events), "polling", "lost" (with `since`) or "login".
+ */
+export class Feed extends EventTarget {
+  symbols = new Map();
+  alerts = [];
+  health = null;
+  simulated = false;
+  loaded = false;
+  state = "connecting";
+  since = null;
+  heardAt = null;
+  #version = null;
+  #stream = null;
+  #timer = null;
+  #skew = 0; // server's clock minus ours, milliseconds
+  #streamFailedAt = -Infinity;
+  #healthAt = -Infinity;
+  #failures = 0;
+
+  start() {
+    this.#listen();
+    setInterval(() => this.#watch(), 1000);
+  }
+
+  /** The server's time, milliseconds since 1970, by its clock and not by this device's. */
+  now() {
+    return Date.now() + this.#skew;
+  }
+
+  /** Seconds since the newest quote's own time; null without one. */
+  quoteAge() {
+    let newest = -Infinity;
+    for (const quote of this.symbols.values()) newest = Math.max(newest, quote.at);
+    return newest === -Infinity ? null : (this.now() - newest) / 1000;
+  }
+
+  /** Seconds by which the newest quotes were already old when they were taken in; null without one. */
+  delay() {
+    let newest = null;
+    for (const quote of this.symbols.values()) if (newest === null || quote.at > newest.at) newest = quote;
+    return newest === null ? null : (newest.takenAt - newest.at) / 1000;
+  }
+
+  #listen() {
+    if (typeof EventSource === "undefined") {
+      this.#poll();
+      return;
+    }
+    const stream = new EventSource("api/stream");
+    this.#stream = stream;
+    this.heardAt ??= Date.now();
+    stream.addEventListener("quotes", (event) => this.#heard(() => this.#take(JSON.parse(event.data))));
+    stream.addEventListener("health", (event) => this.#heard(() => this.#takeHealth(JSON.parse(event.data))));
+    stream.addEventListener("error", () => this.#streamFailed());
+  }
+
+  #heard(act) {
+    this.heardAt = Date.now();
+    act();
+    this.#become("live");
+  }
+
+  #streamFailed() {
+    this.#stream?.close();
+    this.#stream = null;
+    this.#streamFailedAt = Date.now();
+    this.#poll();
+  }
+
+  #watch() {
+    if (this.#stream && this.heardAt !== null && Date.now() - this.heardAt > SILENCE_MILLISECONDS) this.#streamFailed();
+  }
+
+  async #poll() {
+    clearTimeout(this.#timer);
+    let pause = POLL_MILLISECONDS;
+    try {
+      const since = this.#version === null ? "" : `?since=${encodeURIComponent(this.#version)}`;
+      this.#take(await get(`api/quotes${since}`));
+      if (Date.now() - this.#healthAt > HEALTH_MILLISECONDS) this.#takeHealth(await get("api/health"));
+      this.heardAt = Date.now();
+      this.#failures = 0;
+      this.#become("polling");
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      this.#failures += 1;
+      pause = Math.min(POLL_MILLISECONDS * this.#failures, SLOW_POLL_MILLISECONDS);
+      this.#become(error.needsLogin ? "login" : "lost", error);
+    }
+    const again = this.state === "polling" && Date.now() - this.#streamFailedAt > STREAM_RETRY_MILLISECONDS;
+    if (again && typeof EventSource !== "undefined") this.#listen();
+    else this.#timer = setTimeout(() => this.#poll(), pause);
+  }
+
+  #become(state, error = null) {
+    if (this.state === state) return;
+    const gone = (one) => one === "lost" || one === "login";
+    if (!gone(this.state) || !gone(state)) this.since = Date.now();
+    this.state = state;
+    this.error = error;
+    this.dispatchEvent(new Event("state"));
+  }
+
+  #take(document) {
+    this.#version = document.version;
+    this.simulated = document.simulated === true;
+    const skew = Date.parse(document.at) - Date.now();
+    if (Number.isFinite(skew)) this.#skew = skew;
+    const first = !this.loaded;
+    this.loaded = true;
+    const changed = new Set();
+    const raised = [];
+    for (const quote of document.symbols) {
+      const known = this.symbols.get(quote.symbol);
+      quote.spark ??= known?.spark ?? [];
+      quote.at = Date.parse(quote.timestamp);
+      quote.takenAt = Date.parse(quote.ingested_at ?? quote.timestamp);
+      quote.tick = known && known.price !== quote.price ? Math.sign(quote.price - known.price) : (known?.tick ?? 0);
+      this.symbols.set(quote.symbol, quote);
+      changed.add(quote.symbol);
+      const alert = quote.last_alert;
+      const old = known?.last_alert;
+      if (alert && (alert.timestamp !== old?.timestamp || alert.kind !== old?.kind)) {
+        raised.push({ symbol: quote.symbol, kind: alert.kind, timestamp: alert.timestamp, quote });
+      }
+    }
+    if (raised.length) {
+      raised.sort((one, other) => (one.timestamp < other.timestamp ? 1 : -1));
+      this.alerts = [...raised, ...this.alerts].slice(0, ALERTS_KEPT);
+    }
+    if (first || changed.size) this.dispatchEvent(new CustomEvent("quotes", { detail: changed }));
+    // What was raised before the page was opened is shown, not read out.
+    if (!first) for (const one of raised) this.dispatchEvent(new CustomEvent("alert", { detail: one }));
+  }
+
+  #takeHealth(document) {
+    this.health = document;
+    this.#healthAt = Date.now();
+    this.dispatchEvent(new Event("health"));
+  }
+}

@@ -1,0 +1,57 @@
+// The pipeline's lights on Airflow's home page and on the pages of DAGs: a component of Airflow's own React, without a build.
+
+const NAME = "Pipeline lights";
+const EVERY_MILLISECONDS = 15000;
+const STATES = { ok: "well", warn: "warning", bad: "problem", unknown: "not known" };
+const COLOURS = { ok: "green", warn: "orange", bad: "red", unknown: "gray" };
+const SHAPES = { ok: "50%", warn: "50% 50% 0 0", bad: "1px", unknown: "50%" };
+
+const address = (path) => new URL(path, document.baseURI).href;
+const token = (name) => `var(--chakra-colors-${name})`;
+
+async function health() {
+  const response = await fetch(address("market-desk/api/health"), { credentials: "same-origin", cache: "no-store" });
+  if (!response.ok) throw new Error(`The market desk answered ${response.status}.`);
+  return response.json();
+}
+
+function Light({ label, state, value, detail, todo }) {
+  const { createElement: h } = globalThis.React;
+  const known = Object.hasOwn(STATES, state) ? state : "unknown";
+  return h("li", { title: [detail, todo].filter(Boolean).join(" "), style: { display: "flex", alignItems: "center", gap: 6, whiteSpace: "nowrap" } },
+    h("span", { "aria-hidden": true, style: { width: 9, height: 9, borderRadius: SHAPES[known], background: token(`${COLOURS[known]}-solid`), flex: "none" } }),
+    h("span", {}, label),
+    h("span", { style: { color: token("fg-muted") } }, known === "ok" ? value : `${STATES[known]}: ${value ?? "–"}`));
+}
+
+/** The strip; Airflow gives the DAG's id on a DAG's page. */
+function Strip() {
+  const { createElement: h, useEffect, useState } = globalThis.React;
+  const [shown, show] = useState({ lights: null, problem: null });
+  useEffect(() => {
+    let gone = false;
+    const ask = () => health().then(
+      ({ lights }) => gone || show({ lights, problem: null }),
+      (error) => gone || show(({ lights }) => ({ lights, problem: error.message })),
+    );
+    ask();
+    const timer = setInterval(() => document.hidden || ask(), EVERY_MILLISECONDS);
+    return () => {
+      gone = true;
+      clearInterval(timer);
+    };
+  }, []);
+  const { lights, problem } = shown;
+  const style = {
+    display: "flex", flexWrap: "wrap", alignItems: "center", gap: "4px 18px", padding: "8px 14px", margin: "8px 0", fontSize: 13,
+    border: `1px solid ${token("border")}`, borderRadius: 6, background: token("bg-panel"), color: token("fg"), fontVariantNumeric: "tabular-nums",
+  };
+  return h("section", { "aria-label": "Pipeline lights", style },
+    problem ? h("p", { role: "status", style: { color: token("fg-error") } }, lights ? `These lights are old: ${problem}` : problem) : null,
+    !lights && !problem ? h("p", { style: { color: token("fg-muted") } }, "Loading the lights …") : null,
+    lights ? h("ul", { style: { display: "flex", flexWrap: "wrap", gap: "4px 18px", listStyle: "none", margin: 0, padding: 0, opacity: problem ? 0.6 : 1 } },
+      lights.map((one) => h(Light, { key: one.name, ...one }))) : null,
+    h("a", { href: address("plugin/market-desk/market-desk/#/health"), style: { color: token("fg-info"), marginInlineStart: "auto" } }, "Market desk"));
+}
+
+globalThis[NAME] = Strip;

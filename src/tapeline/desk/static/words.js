@@ -1,0 +1,75 @@
+// Figures and kinds as words: written once, so that table, detail and announcements cannot say different things.
+
+export const TIME_ZONE = "America/New_York";
+export const NOTHING = "–";
+
+const PRICE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const SMALL_PRICE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
+const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
+const CLOCK = new Intl.DateTimeFormat("en-GB", {
+  timeZone: TIME_ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit",
+});
+const MINUTE = new Intl.DateTimeFormat("en-GB", { timeZone: TIME_ZONE, hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-CA", { timeZone: TIME_ZONE });
+const LONG_DAY = new Intl.DateTimeFormat("en-GB", {
+  timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric",
+});
+
+const KINDS = {
+  price_move: { mark: "Move", text: "far from the previous close" },
+  band_break: { mark: "Band", text: "left its usual band" },
+  trend_up: { mark: "Trend up", text: "turned up" },
+  trend_down: { mark: "Trend down", text: "turned down" },
+};
+
+const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+
+/** An amount in USD, below a dollar with four decimals. */
+export function price(value) {
+  if (!isNumber(value)) return NOTHING;
+  return (Math.abs(value) < 1 && value !== 0 ? SMALL_PRICE : PRICE).format(value);
+}
+
+/** A number with its sign, a true minus and two decimals. */
+export function signed(value, unit = "") {
+  if (!isNumber(value)) return NOTHING;
+  const sign = value > 0 ? "+" : value < 0 ? "−" : "";
+  return sign + PRICE.format(Math.abs(value)) + unit;
+}
+
+export const whole = (value) => (isNumber(value) ? WHOLE.format(value) : NOTHING);
+export const short = (value) => (isNumber(value) ? SHORT.format(value) : NOTHING);
+
+/** A length of time as a person says it, from seconds. */
+export function age(seconds) {
+  if (!isNumber(seconds)) return NOTHING;
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  const days = Math.floor(whole / 86400);
+  return days === 1 ? "1 day" : `${days} days`;
+}
+
+/** The time of day in New York, from anything `Date` takes. */
+export const clock = (moment) => CLOCK.format(new Date(moment));
+export const minute = (epochSeconds) => MINUTE.format(new Date(epochSeconds * 1000));
+
+/** The time of day, and the date where it is not today. */
+export function moment(value) {
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime())) return NOTHING;
+  const time = CLOCK.format(date);
+  const on = DAY.format(date);
+  return on === DAY.format(new Date()) ? time : `${on} ${time}`;
+}
+
+/** A session's date (YYYY-MM-DD) as a person writes it. */
+export const day = (session) => LONG_DAY.format(new Date(`${session}T00:00:00Z`));
+
+export const kindMark = (kind) => KINDS[kind]?.mark ?? String(kind).replaceAll("_", " ");
+export const kindText = (kind) => KINDS[kind]?.text ?? String(kind).replaceAll("_", " ");
+
+export const direction = (value) => (value > 0 ? "up" : value < 0 ? "down" : "flat");
+export const plural = (count, one, many = `${one}s`) => `${WHOLE.format(count)} ${count === 1 ? one : many}`;
