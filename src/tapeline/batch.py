@@ -37,11 +37,16 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The state of one symbol after one record, to be remembered once all before it is stored."""
+    """The newest quote of one symbol and the state after it, to be remembered once all before it is stored."""
 
     sequence_number: int
-    symbol: str
+    observation: Observation
     state: SymbolState
+
+    @property
+    def symbol(self) -> str:
+        """Whose state it is."""
+        return self.observation.quote.symbol
 
 
 @dataclass(slots=True)
@@ -65,13 +70,10 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     repeated: int = 0
 
-    def states_before(self, sequence_number: int | None) -> dict[str, SymbolState]:
-        """Return each symbol's last state, of the records before a sequence number or (None) of all."""
-        return {
-            step.symbol: step.state
-            for step in self.steps
-            if sequence_number is None or step.sequence_number < sequence_number
-        }
+    def last_steps(self, before: int | None) -> list[Step]:
+        """Return each symbol's last step, of the records before a sequence number or (None) of all."""
+        steps = (step for step in self.steps if before is None or step.sequence_number < before)
+        return list({step.symbol: step for step in steps}.values())
 
 
 def plan_batch(
@@ -110,7 +112,7 @@ def plan_batch(
         observation, states[quote.symbol] = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
         observed.append((record, observation))
         if not observation.late:
-            plan.steps.append(Step(record.sequence_number, quote.symbol, states[quote.symbol]))
+            plan.steps.append(Step(record.sequence_number, observation, states[quote.symbol]))
 
     late = {_key(observation.quote) for _, observation in observed if observation.late}
     stored = dict(read_stored(late)) if late else {}

@@ -20,7 +20,10 @@ MAX_SIGNIFICANT_DIGITS = 38
 MAX_ABSOLUTE_USD = Decimal(10) ** 12
 MAX_SHARES = 2**63 - 1
 
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}")
+SYMBOL_PATTERN = r"[A-Z0-9^][A-Z0-9.^=-]{0,19}"
+"""A ticker as Yahoo spells it, whole."""
+
+_SYMBOL = re.compile(SYMBOL_PATTERN)
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 _PRICES = ("open", "high", "low", "price", "previous_close")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -59,11 +60,16 @@ def state_key(symbol: str) -> Item:
     return {"key": {"S": SYMBOL_PREFIX + symbol}}
 
 
-def state_to_item(symbol: str, state: SymbolState) -> Item:
-    """Return the item of a symbol's state."""
+def state_to_item(state: SymbolState, newest: Observation) -> Item:
+    """Return the item of a symbol's state after its newest quote.
+
+    Beside what the processor reads again it holds that quote with its figures as one JSON text, ``newest``: whoever
+    only looks, as the market desk does, then has all symbols by one small Scan and no call per symbol.
+    """
     item: Item = {
-        **state_key(symbol),
-        "symbol": {"S": symbol},
+        **state_key(newest.quote.symbol),
+        "symbol": {"S": newest.quote.symbol},
+        "newest": {"S": _newest_to_json(state, newest)},
         "newest_timestamp": {"S": state.newest_timestamp},
         "prices": {"L": [_number(price) for price in state.prices]},
         "anomalies": {"L": [{"S": name} for name in state.anomalies]},
@@ -83,6 +89,32 @@ def state_from_item(item: Item) -> tuple[str, SymbolState]:
         anomalies=tuple(name["S"] for name in item["anomalies"]["L"]),
         alerted={kind: timestamp["S"] for kind, timestamp in item["alerted"]["M"].items()},
     )
+
+
+def _newest_to_json(state: SymbolState, newest: Observation) -> str:
+    quote = newest.quote
+    kind, alerted_at = max(state.alerted.items(), key=lambda alert: alert[1], default=(None, None))
+    return json.dumps(
+        {
+            "timestamp": quote.timestamp,
+            "ingested_at": quote.ingested_at,
+            "source": quote.source,
+            **{name: float(getattr(quote, name)) for name in _PRICES},
+            "volume": quote.volume,
+            "change": float(newest.change),
+            "change_percent": float(newest.change_percent),
+            "moving_average": _float_or_none(newest.moving_average),
+            "moving_average_5": _float_or_none(newest.moving_average_5),
+            "trend": newest.trend,
+            "reasons": newest.anomaly_reasons,
+            "last_alert": {"kind": kind, "timestamp": alerted_at} if kind else None,
+        },
+        separators=(",", ":"),
+    )
+
+
+def _float_or_none(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _number(value: Decimal) -> Item:

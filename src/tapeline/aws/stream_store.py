@@ -82,13 +82,8 @@ class StreamStore:
         self._put_raw(plan.observations)
         self._put_rejects(plan.rejects)
         failed = self._write_items(plan.observations)
-        states = plan.states_before(failed)
-        tables.write_items(
-            self.dynamodb,
-            self.state_table_name,
-            [items.state_to_item(symbol, state) for symbol, state in states.items()],
-            self.patience,
-        )
+        states = [items.state_to_item(step.state, step.observation) for step in plan.last_steps(failed)]
+        tables.write_items(self.dynamodb, self.state_table_name, states, self.patience)
         return failed
 
     def _put_raw(self, observations: Sequence[tuple[StreamRecord, Observation]]) -> None:

@@ -1,0 +1,103 @@
+"""Airflow's own log-in, permissions and runs, for the desk. The one module of the desk that imports Airflow."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import get_user, requires_access_dag, resolve_user_from_token
+from airflow.models.dagrun import DagRun
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType
+from fastapi import FastAPI, HTTPException, Request
+from sqlalchemy import select
+
+from tapeline.desk.access import Access, Run
+from tapeline.desk.app import create_app
+from tapeline.desk.deployment import Deployment
+
+WATCHED_DAG = "feed_watchdog"
+"""Who may read this DAG, which watches the same things, may see the desk."""
+
+_ENDED = ("success", "failed")
+_LAST_RUNS = 20
+
+
+def app() -> FastAPI:
+    """Return the desk as Airflow's api-server mounts it."""
+    return create_app(
+        Access(
+            user=get_user,
+            read=requires_access_dag("GET", param_dag_id=WATCHED_DAG),
+            trigger=requires_access_dag("POST", DagAccessEntity.RUN),
+            may_trigger=may_trigger,
+            still_logged_in=still_logged_in,
+            login_address=login_address,
+            start=start,
+            last_runs=last_runs,
+        ),
+        connect,
+    )
+
+
+@cache
+def connect() -> Deployment:
+    """Return the deployment behind the connection that the DAGs use."""
+    from tapeline import orchestration
+
+    return Deployment(orchestration.connect(), orchestration.names())
+
+
+def may_trigger(user: Any) -> bool:
+    """Tell whether a user may start the watched DAG, and so very likely its siblings."""
+    return get_auth_manager().is_authorized_dag(
+        method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=WATCHED_DAG), user=user
+    )
+
+
+async def still_logged_in(request: Request) -> bool:
+    """Tell whether the token that came with a request is still good."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    try:
+        await resolve_user_from_token(
+            token if scheme.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+        )
+    except HTTPException:
+        return False
+    return True
+
+
+def login_address(request: Request) -> str:
+    """Return Airflow's log-in, which leads back to the request's page."""
+    home = request.scope["root_path"].removesuffix(request.scope["root_path"].rpartition("/")[2])
+    return f"{home}api/v2/auth/login?{urlencode({'next': str(request.url)})}"
+
+
+def start(dag_id: str, conf: dict[str, Any], partition_key: str | None, user: str) -> str:
+    """Start a DAG for a user; return the run's name."""
+    run = trigger_dag(
+        dag_id,
+        triggered_by=DagRunTriggeredByType.UI,
+        triggering_user_name=user,
+        conf=conf,
+        partition_key=partition_key,
+        note="Started from the market desk.",
+    )
+    return "" if run is None else str(run.run_id)
+
+
+def last_runs(dag_id: str) -> list[Run]:
+    """Return the last ends of a DAG's runs, the newest first."""
+    asked = (
+        select(DagRun.state, DagRun.partition_key, DagRun.end_date)
+        .where(DagRun.dag_id == dag_id, DagRun.state.in_(_ENDED), DagRun.end_date.is_not(None))
+        .order_by(DagRun.end_date.desc())
+        .limit(_LAST_RUNS)
+    )
+    with create_session() as session:
+        return [Run(str(state), key, ended_at) for state, key, ended_at in session.execute(asked)]

@@ -1,0 +1,16 @@
+"""The deployment that the desk shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Clients and names of one deployment; safe to share between threads."""
+
+    session: Session
+    outputs: StackOutputs

@@ -1,0 +1,279 @@
+"""The newest quote of every symbol, read once for all pages that watch.
+
+The stream processor keeps each symbol's newest quote with its figures in the small table of states, as one JSON text.
+While somebody watches, one Scan of that table twice a second finds what changed; each change is written as JSON once,
+and every page is sent the same bytes. Nobody watching, nothing is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+from tapeline.aws import items
+from tapeline.desk.deployment import Deployment
+from tapeline.desk.spark import Point, Spark, read_course
+from tapeline.partitions import trading_date
+from tapeline.quotes import read_timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+PAUSE_SECONDS = 0.5
+"""Between the starts of two looks."""
+
+LEASE_SECONDS = 10.0
+"""How long a page that polls counts as watching after its last request."""
+
+log = logging.getLogger(__name__)
+
+Newest = Iterable[tuple[str, str]]
+"""Symbols and their newest quotes, JSON texts."""
+
+Course = dict[str, list[Point]]
+"""Earlier prices of a session, by symbol."""
+
+
+class FeedError(RuntimeError):
+    """The newest quotes cannot be read; the message says why."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What is known of a symbol, and the versions of the feed in which quote and sparkline last changed."""
+
+    text: str
+    day: date
+    fields: bytes
+    version: int
+    spark: Spark = field(default_factory=Spark)
+    spark_version: int = 0
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    """A version and the documents that were made of it, by the version that each begins at."""
+
+    version: int
+    documents: dict[int | None, bytes]
+
+
+class Feed:
+    """All symbols as they are now, in numbered versions.
+
+    Parameters
+    ----------
+    read_newest : callable
+        Reads all symbols; called in a thread.
+    read_earlier : callable
+        Reads the course of a session so far; called in a thread, once for each session.
+    pause_seconds : float
+        Between two looks.
+    """
+
+    def __init__(
+        self,
+        read_newest: Callable[[], Newest],
+        read_earlier: Callable[[date], Course],
+        pause_seconds: float = PAUSE_SECONDS,
+    ) -> None:
+        self._read_newest = read_newest
+        self._read_earlier = read_earlier
+        self._pause = pause_seconds
+        # Versions go on from the clock, so that one of an earlier process is not taken for one of this.
+        self._first_version = time.time_ns() // 1_000_000
+        self._published = _Published(self._first_version, {})
+        self._entries: dict[str, _Entry] = {}
+        self._lock = threading.Lock()  # over changes of the entries, which threads make
+        self._at = ""
+        self._trouble: Exception | None = None
+        self._watchers = 0
+        self._lease = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._looked = asyncio.Event()
+        self._filled: set[date] = set()
+        self._filling: set[asyncio.Task[None]] = set()
+        self.looks = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the tables are being read."""
+        return self._task is not None and not self._task.done()
+
+    async def document(self, since: int | None = None) -> tuple[int, bytes]:
+        """Return the version and the JSON document of what changed since another version, or of all.
+
+        Raises
+        ------
+        FeedError
+            If the newest quotes cannot be read now.
+        """
+        self._lease = time.monotonic() + LEASE_SECONDS
+        await self._begin()
+        return self._document(since)
+
+    async def updates(self, since: int | None = None) -> AsyncIterator[tuple[int, bytes]]:
+        """Yield version and document: at first what changed since a version, or all, then each change.
+
+        It ends when the quotes cannot be read any more. Who is slower than the feed misses versions, never changes.
+        """
+        with self._watching():
+            try:
+                await self._begin()
+            except FeedError:
+                return
+            known = since
+            while self._trouble is None:
+                if self._published.version == known:
+                    await self._looked.wait()
+                else:
+                    known, document = self._document(known)
+                    yield known, document
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        self._watchers += 1
+        try:
+            yield
+        finally:
+            self._watchers -= 1
+
+    async def _begin(self) -> None:
+        """Start to look if nobody does; wait for the first look."""
+        if not self.is_running:
+            self._at, self._trouble = "", None
+            self._task = asyncio.create_task(self._run())
+        while not self._at and self._trouble is None:
+            await self._looked.wait()
+        if self._trouble is not None:
+            raise FeedError(str(self._trouble)) from self._trouble
+
+    async def _run(self) -> None:
+        while self._watchers or time.monotonic() < self._lease:
+            began = time.monotonic()
+            try:
+                await asyncio.to_thread(self._look)
+                self._trouble = None
+            except Exception as error:  # noqa: BLE001 - told to every page; the next look may succeed
+                log.warning("the newest quotes cannot be read: %s", error)
+                self._trouble = error
+            self._tell()
+            self._fill_sparks()
+            await asyncio.sleep(max(0.0, began + self._pause - time.monotonic()))
+
+    def _look(self) -> None:
+        """Read all symbols and note what changed."""
+        newest = self._read_newest()
+        with self._lock:
+            version = self._published.version + 1
+            changed = False
+            for symbol, text in newest:
+                known = self._entries.get(symbol)
+                if known is None or known.text != text:
+                    self._entries[symbol] = _changed(symbol, text, known, version)
+                    changed = True
+            self.looks += 1
+            self._at = _now()
+            if changed:
+                self._publish()
+
+    def _publish(self) -> None:
+        before = self._published.version
+        version = before + 1
+        # One assignment: whoever reads in between has the one version or the other, whole.
+        self._published = _Published(version, {before: self._build(version, before)})
+
+    def _document(self, since: int | None) -> tuple[int, bytes]:
+        version, documents = self._published.version, self._published.documents
+        if since is not None and not self._first_version <= since <= version:
+            since = None
+        if since not in documents:
+            documents[since] = self._build(version, since)
+        return version, documents[since]
+
+    def _build(self, version: int, since: int | None) -> bytes:
+        seen = -1 if since is None else since
+        entries = list(self._entries.values())
+        symbols = b",".join(
+            entry.fields + (b',"spark":' + entry.spark.to_json() if entry.spark_version > seen else b"") + b"}"
+            for entry in entries
+            if max(entry.version, entry.spark_version) > seen
+        )
+        simulated = any(entry.simulated for entry in entries)
+        head = {"version": version, "at": self._at, "simulated": simulated}
+        return json.dumps(head)[:-1].encode() + b', "symbols": [' + symbols + b"]}"
+
+    def _tell(self) -> None:
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
+
+    def _fill_sparks(self) -> None:
+        """Begin to read, in the background, the course of sessions that are shown and not yet known."""
+        for day in {entry.day for entry in self._entries.values()} - self._filled:
+            self._filled.add(day)
+            task = asyncio.create_task(self._fill(day))
+            self._filling.add(task)
+            task.add_done_callback(self._filling.discard)
+
+    async def _fill(self, day: date) -> None:
+        try:
+            await asyncio.to_thread(self._read_course, day)
+        except Exception as error:  # noqa: BLE001 - sparklines then begin now
+            log.warning("the course of %s cannot be read, its sparklines begin now: %s", day, error)
+        else:
+            self._tell()
+
+    def _read_course(self, day: date) -> None:
+        course = self._read_earlier(day)
+        with self._lock:
+            for symbol, points in course.items():
+                entry = self._entries.get(symbol)
+                if entry is not None and entry.day == day:
+                    entry.spark.put_before(points)
+                    entry.spark_version = self._published.version + 1
+            self._publish()
+
+
+def _changed(symbol: str, text: str, known: _Entry | None, version: int) -> _Entry:
+    quote = json.loads(text)
+    moment = read_timestamp(quote["timestamp"])
+    day = trading_date(moment)
+    spark, spark_version = (known.spark, known.spark_version) if known and known.day == day else (Spark(), version)
+    if spark.add(int(moment.timestamp()), quote["price"]):
+        spark_version = version
+    fields = json.dumps({"symbol": symbol, **quote, "anomaly": bool(quote["reasons"])}, separators=(",", ":"))
+    # Without its closing brace: a sparkline may follow.
+    return _Entry(
+        text, day, fields[:-1].encode(), version, spark, spark_version, simulated=quote["source"] == "simulated"
+    )
+
+
+def feed_of(deployment: Callable[[], Deployment]) -> Feed:
+    """Return the feed of a deployment, which is found when it is first read."""
+    return Feed(lambda: read_newest(deployment()), lambda day: read_course(deployment(), day))
+
+
+def read_newest(deployment: Deployment) -> list[tuple[str, str]]:
+    """Return each symbol with its newest quote: one Scan of the table of states, a request for each megabyte of it."""
+    dynamodb: DynamoDBClient = deployment.session.client("dynamodb")
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=deployment.outputs.state_table_name,
+        ProjectionExpression="symbol, newest",
+        FilterExpression="begins_with(#key, :prefix) AND attribute_exists(newest)",
+        ExpressionAttributeNames={"#key": "key"},
+        ExpressionAttributeValues={":prefix": {"S": items.SYMBOL_PREFIX}},
+    )
+    return [(item["symbol"]["S"], item["newest"]["S"]) for page in pages for item in page["Items"]]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
