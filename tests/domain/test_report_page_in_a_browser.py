@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from pathlib import Path
@@ -10,32 +9,29 @@ from pathlib import Path
 import pytest
 
 from tapeline.report_page import page
+from tests.browser import ARGUMENTS
 
 from .report_builders import report, weekly
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine (apt-get install chromium)")
-
-
-def open_in_browser(folder: Path, html: str, *options: str) -> str:
+def open_in_browser(chromium: str, folder: Path, html: str, *options: str) -> str:
     """Open a page and return what the browser says: its own log, in which refused styles and errors stand."""
     file = folder / "page.html"
     file.write_text(html, encoding="utf-8")
-    command = [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    command = [chromium, "--headless", *ARGUMENTS]
     command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--hide-scrollbars"]
     told = subprocess.run([*command, *options, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
     return "\n".join(line for line in told.stderr.splitlines() if "CONSOLE" in line) + told.stdout
 
 
 @pytest.mark.parametrize("html", [page(report()), page(weekly())], ids=["daily", "weekly"])
-def test_a_page_opens_without_a_word_from_its_policy(html: str, tmp_path: Path) -> None:
+def test_a_page_opens_without_a_word_from_its_policy(chromium: str, html: str, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
-    said = open_in_browser(tmp_path, html, f"--screenshot={picture}", "--window-size=500,900")
+    said = open_in_browser(chromium, tmp_path, html, f"--screenshot={picture}", "--window-size=500,900")
     assert said.strip() == ""
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == (500, 900)
 
 
-def test_the_browser_would_say_if_the_policy_refused_the_style(tmp_path: Path) -> None:
+def test_the_browser_would_say_if_the_policy_refused_the_style(chromium: str, tmp_path: Path) -> None:
     refused = page(report()).replace("<style>", "<style>/* changed */")
-    assert "Content Security Policy" in open_in_browser(tmp_path, refused, "--dump-dom").split("<!DOCTYPE")[0]
+    assert "Content Security Policy" in open_in_browser(chromium, tmp_path, refused, "--dump-dom").split("<!DOCTYPE")[0]
