@@ -9,7 +9,7 @@ SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
 
-.PHONY: help run test check format bench lock setup clean
+.PHONY: help run test check format bench env lock setup clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ check: $(READY)  ## Lint, types, SQL, template and YAML
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 
 format: $(READY)  ## Apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
@@ -49,8 +50,17 @@ format: $(READY)  ## Apply the formatter and the safe fixes
 bench: $(READY)  ## Measure against baselines, in one run
 	$(BIN)/python -m benchmarks $(ARGS)
 
-lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock
+env:  ## Make .env for `docker compose`, with fresh secrets
+	@test ! -e .env || { echo "There is an .env already; its secrets belong to the data in the volumes."; exit 1; }
+	@umask 077; while IFS= read -r line; do case $$line in \
+	    AIRFLOW_FERNET_KEY=generate) echo "$${line%%=*}=$$(head -c 32 /dev/urandom | base64 | tr '+/' '-_')";; \
+	    *=generate) echo "$${line%%=*}=$$(head -c 32 /dev/urandom | od -An -vtx1 | tr -d ' \n')";; \
+	    *) printf '%s\n' "$$line";; esac; done < .env.example > .env
+	@echo "Made .env. Read it, say which AWS it is, then: docker compose up -d"
+
+lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock and, for the image, requirements-server.lock
 	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml --output-file requirements-server.lock
 
 clean:  ## Remove the environment, the caches and build output (data in .tapeline stays)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -39,6 +39,7 @@ from localaws.metrics import Metrics
 from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError, KinesisSource, Record, Shard, Source
 from tapeline import local
 from tapeline.aws.session import Session, session
+from tapeline.heartbeat import beat
 
 logger = logging.getLogger("localaws.delivery")
 
@@ -482,6 +483,7 @@ class Delivery:
                     flushed_at = time.monotonic()
                     self.metrics.flush()
                 is_reachable = True
+                beat()
             except _TROUBLE as error:
                 if is_reachable:
                     logger.warning("cannot read what is deployed: %s; trying again until it works", error)

@@ -37,6 +37,9 @@ INIT_SECONDS = 60.0
 LOG_BYTES = 5_000_000
 """A function's log is kept in two files of this size."""
 
+PATH_STYLE = Path(__file__).with_name("function_aws_config")
+"""Where there is no host of a bucket's name, the SDK must put the name into the path."""
+
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 
 
@@ -308,6 +311,7 @@ def _environment(function: Function, credentials: Credentials, endpoint_url: str
     }
     if endpoint_url:
         environment["AWS_ENDPOINT_URL"] = endpoint_url
+        environment["AWS_CONFIG_FILE"] = str(PATH_STYLE)
     return environment
 
 

@@ -23,6 +23,7 @@ from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
+from tapeline import local
 from tapeline.aws.session import session
 
 logger = logging.getLogger("localaws")
@@ -114,7 +115,7 @@ def run(folder: Path, port: int, secret: str) -> None:
         signal.signal(number, lambda *_: sys.exit())
     uvicorn.run(
         build(folder, f"http://127.0.0.1:{port}", secret),
-        host="127.0.0.1",
+        host=local.bind_address(),
         port=port,
         http="httptools",  # with uvloop, a third of the time that the base's own server takes for a short request
         loop="uvloop",

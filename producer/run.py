@@ -12,6 +12,7 @@ from types import FrameType
 
 from producer.kinesis_writer import KinesisWriter
 from producer.source import Counts, Source, Stop
+from tapeline.heartbeat import beat
 from tapeline.quotes import Quote
 
 REPORT_SECONDS = 30.0
@@ -122,9 +123,12 @@ def _reports(writer: KinesisWriter, on_progress: Progress | None) -> Iterator[No
     done = threading.Event()
 
     def report() -> None:
-        said, next_log = Counts(), time.monotonic() + REPORT_SECONDS
+        said, sent, next_log = Counts(), 0, time.monotonic() + REPORT_SECONDS
         while not done.wait(PROGRESS_SECONDS if on_progress else 1.0):
             counts = writer.counters.now()
+            if not counts.waiting or counts.sent != sent:
+                sent = counts.sent
+                beat()
             if on_progress:
                 on_progress(counts)
             if time.monotonic() >= next_log:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -90,6 +92,27 @@ def is_stored(session: Session, outputs: StackOutputs, trading: PastTrading) -> 
     keys = trading.last_keys()
     found = tables.read_items(session.client("dynamodb"), outputs.table_name, keys, tables.Patience(lambda: 10.0))
     return len(found) == len(keys)
+
+
+def put_missing(aws: Session, outputs: StackOutputs, now: datetime, patience_seconds: float) -> str:
+    """Put on the stream what `missing_sessions` names, wait until it is stored, and say in a line what was done."""
+    from producer.kinesis_writer import KinesisWriter
+    from producer.run import run
+    from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
+    from producer.source import Counters
+
+    wanted = missing_sessions(aws, outputs, now)
+    if not wanted:
+        return "The trading of the newest session is there"
+    days = " and ".join(one.key for one in wanted)
+    past = PastTrading(SimulatedMarket(SIMULATED_SYMBOLS), wanted, now)
+    run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
+    deadline = time.monotonic() + patience_seconds
+    while not is_stored(aws, outputs, past):
+        if time.monotonic() > deadline:
+            return f"The trading of {days} is not stored yet; its rollup may fail once"
+        time.sleep(0.5)
+    return f"Simulated the trading of {days}: {past.total:,} quotes"
 
 
 def _minutes(start: datetime, end: datetime) -> list[float]:

@@ -19,6 +19,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 DEFAULT_PORT = 4566
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,16 @@ def port() -> int:
 
 
 def endpoint() -> str:
-    """Return the one URL at which the local AWS answers for every service."""
-    return f"http://127.0.0.1:{port()}"
+    """Return the one URL at which the local AWS answers for every service.
+
+    It is on this machine; between containers TAPELINE_HOST names the one that it is in.
+    """
+    return f"http://{os.environ.get('TAPELINE_HOST') or LOOPBACK}:{port()}"
+
+
+def bind_address() -> str:
+    """Return the address the local AWS listens at: the loopback, or what TAPELINE_BIND says, as in a container."""
+    return os.environ.get("TAPELINE_BIND") or LOOPBACK
 
 
 def credentials() -> Credentials:

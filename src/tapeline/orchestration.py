@@ -50,13 +50,12 @@ class NoSessionError(ValueError):
 def connect() -> Session:
     """Return clients for the AWS of the Airflow connection."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-    from botocore.config import Config
 
     from tapeline.aws import session
 
     hook = AwsBaseHook(aws_conn_id=AWS_CONNECTION)
-    endpoint_url = hook.conn_config.endpoint_url
-    config = session.CONFIG.merge(Config(proxies={})) if endpoint_url else session.CONFIG
+    endpoint_url = hook.conn_config.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
+    config = session.LOCAL_CONFIG if endpoint_url else session.CONFIG
     return session.Session("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
 
 

@@ -213,7 +213,7 @@ class Laptop:
             outputs = self._deploy(aws, options, line)
             self._say(f"Stack `{stack.DEFAULT_NAME}` is in place", began)
             self._tell_earlier_data(aws, outputs)
-            signer = _signer(aws, PRODUCER_USER, outputs.producer_policy_arn, self.home / "producer.json")
+            signer = signer_of(aws, PRODUCER_USER, outputs.producer_policy_arn, self.home / "producer.json")
             os.kill(
                 self.supervisor.state(LOCAL_AWS).pid, signal.SIGUSR1
             )  # it saves stack and user now, not in a minute
@@ -318,7 +318,7 @@ class Laptop:
         began = time.monotonic()
         line.update("Preparing Airflow's database")
         subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
-        signer = _signer(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
+        signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
         settings = laptop_airflow.settings(self.home, signer, outputs)
         laptop_airflow.prepare_database({**_environment(), **settings})
         line.update("Starting Airflow")
@@ -442,7 +442,9 @@ def mailbox_address() -> str:
 
 
 def parts() -> list[Part]:
-    """Return each program of `up` as `status` shows it; all of them down if nothing runs."""
+    """Return each program of `up` as `status` shows it; all of them down if nothing runs, none in a container."""
+    if os.environ.get("TAPELINE_IN_CONTAINER"):
+        return []  # each is a service of its own there, which `docker compose ps` shows
     supervisor = Supervisor(local.home())
     try:
         states = supervisor.states()
@@ -510,7 +512,7 @@ def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) 
     return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
 
 
-def _signer(aws: Session, user: str, policy_arn: str, path: Path) -> local.Credentials:
+def signer_of(aws: Session, user: str, policy_arn: str, path: Path) -> local.Credentials:
     """Return a key of a user with one policy, who is made first if need be; the key noted at the path is used again."""
     iam = aws.client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):

@@ -21,6 +21,13 @@ CONFIG = Config(
     user_agent_extra="tapeline",
 )
 
+LOCAL_CONFIG = CONFIG.merge(
+    Config(
+        proxies={},  # a proxy for the outside world has no business with our own machine
+        s3={"addressing_style": "path"},  # there is no host of a bucket's name, as between containers
+    )
+)
+
 
 class Session:
     """Clients of one target, made once each; safe to share between threads.
@@ -81,5 +88,4 @@ def session(target: str | None = None, signer: local.Credentials | None = None) 
         aws_secret_access_key=signer.secret_access_key,
         region_name=local.REGION,
     )
-    # A proxy for the outside world has no business with our own machine.
-    return Session(target, boto_session, CONFIG.merge(Config(proxies={})), local.endpoint())
+    return Session(target, boto_session, LOCAL_CONFIG, local.endpoint())
