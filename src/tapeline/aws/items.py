@@ -64,14 +64,15 @@ def state_to_item(state: SymbolState, newest: Observation) -> Item:
     """Return the item of a symbol's state after its newest quote.
 
     Beside what the processor reads again it holds that quote with its figures as one JSON text, ``newest``: whoever
-    only looks, as the market desk does, then has all symbols by one small Scan and no call per symbol.
+    only looks, as the market desk does, then has all symbols by one small Scan and no call per symbol. The prices are
+    one text too: a list of twenty numbers takes ten times as long to write and to read.
     """
     item: Item = {
         **state_key(newest.quote.symbol),
         "symbol": {"S": newest.quote.symbol},
         "newest": {"S": _newest_to_json(state, newest)},
         "newest_timestamp": {"S": state.newest_timestamp},
-        "prices": {"L": [_number(price) for price in state.prices]},
+        "prices": {"S": " ".join(f"{price:f}" for price in state.prices)},
         "anomalies": {"L": [{"S": name} for name in state.anomalies]},
         "alerted": {"M": {kind: {"S": timestamp} for kind, timestamp in state.alerted.items()}},
     }
@@ -84,7 +85,7 @@ def state_from_item(item: Item) -> tuple[str, SymbolState]:
     """Return the symbol and the state of an item made by `state_to_item`."""
     return item["symbol"]["S"], SymbolState(
         newest_timestamp=item["newest_timestamp"]["S"],
-        prices=tuple(Decimal(price["N"]) for price in item["prices"]["L"]),
+        prices=tuple(Decimal(price) for price in item["prices"]["S"].split()),
         side=item["side"]["S"] if "side" in item else None,
         anomalies=tuple(name["S"] for name in item["anomalies"]["L"]),
         alerted={kind: timestamp["S"] for kind, timestamp in item["alerted"]["M"].items()},
