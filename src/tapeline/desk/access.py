@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from fastapi import Request
+
+
+class StartError(RuntimeError):
+    """A DAG cannot be started; the message says why."""
 
 
 class User(Protocol):
@@ -47,8 +51,8 @@ class Access:
         Gives the `User` of a request; raises HTTPException 401 if there is none.
     read : FastAPI dependency
         Raises 403 unless the user may see the desk.
-    trigger : FastAPI dependency
-        Raises 403 unless the user may start the DAG that the path parameter `dag_id` names.
+    trigger : sequence of FastAPI dependencies
+        Raise 403 unless the user may start the DAG that the path parameter `dag_id` names; note that it was asked for.
     may_trigger : callable
         Tells whether a user may start our DAGs in general, for the page to show the buttons or not.
     still_logged_in : callable
@@ -56,14 +60,14 @@ class Access:
     login_address : callable
         Where a person logs in who then wants this request's page.
     start : callable
-        Starts a DAG: name, configuration, session or None, user's name; returns the run's name.
+        Starts a DAG: name, configuration, session or None, user's name; returns the run's name or raises StartError.
     last_runs : callable
         The last ends of a DAG's runs, the newest first.
     """
 
     user: Callable[..., Any]
     read: Callable[..., Any]
-    trigger: Callable[..., Any]
+    trigger: Sequence[Callable[..., Any]]
     may_trigger: Callable[[Any], bool]
     still_logged_in: Callable[[Request], Awaitable[bool]]
     login_address: Callable[[Request], str]

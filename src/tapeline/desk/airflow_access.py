@@ -11,13 +11,15 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag, resolve_user_from_token
+from airflow.api_fastapi.logging.decorators import action_logging
 from airflow.models.dagrun import DagRun
+from airflow.sdk.exceptions import AirflowException
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import FastAPI, HTTPException, Request
 from sqlalchemy import select
 
-from tapeline.desk.access import Access, Run
+from tapeline.desk.access import Access, Run, StartError
 from tapeline.desk.app import create_app
 from tapeline.desk.deployment import Deployment
 
@@ -34,7 +36,7 @@ def app() -> FastAPI:
         Access(
             user=get_user,
             read=requires_access_dag("GET", param_dag_id=WATCHED_DAG),
-            trigger=requires_access_dag("POST", DagAccessEntity.RUN),
+            trigger=(requires_access_dag("POST", DagAccessEntity.RUN), action_logging("trigger_dag_run")),
             may_trigger=may_trigger,
             still_logged_in=still_logged_in,
             login_address=login_address,
@@ -79,16 +81,27 @@ def login_address(request: Request) -> str:
 
 
 def start(dag_id: str, conf: dict[str, Any], partition_key: str | None, user: str) -> str:
-    """Start a DAG for a user; return the run's name."""
-    run = trigger_dag(
-        dag_id,
-        triggered_by=DagRunTriggeredByType.UI,
-        triggering_user_name=user,
-        conf=conf,
-        partition_key=partition_key,
-        note="Started from the market desk.",
-    )
-    return "" if run is None else str(run.run_id)
+    """Start a DAG for a user; return the run's name.
+
+    Raises
+    ------
+    StartError
+        If Airflow refuses.
+    """
+    try:
+        run = trigger_dag(
+            dag_id,
+            triggered_by=DagRunTriggeredByType.UI,
+            triggering_user_name=user,
+            conf=conf,
+            partition_key=partition_key,
+            note="Started from the market desk.",
+        )
+    except (AirflowException, ValueError) as error:
+        raise StartError(f"Airflow does not start {dag_id}: {error}") from error
+    if run is None:
+        raise StartError(f"Airflow does not start {dag_id} and does not say why")
+    return str(run.run_id)
 
 
 def last_runs(dag_id: str) -> list[Run]:

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -102,6 +103,8 @@ class Feed:
         self._looked = asyncio.Event()
         self._filled: set[date] = set()
         self._filling: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._pool = ThreadPoolExecutor(2, "market-desk-feed")  # its own: a slow query elsewhere must not delay it
         self.looks = 0
 
     @property
@@ -117,8 +120,7 @@ class Feed:
         FeedError
             If the newest quotes cannot be read now.
         """
-        self._lease = time.monotonic() + LEASE_SECONDS
-        await self._begin()
+        await self.begin()
         return self._document(since)
 
     async def updates(self, since: int | None = None) -> AsyncIterator[tuple[int, bytes]]:
@@ -128,16 +130,21 @@ class Feed:
         """
         with self._watching():
             try:
-                await self._begin()
+                await self.begin()
             except FeedError:
                 return
             known = since
-            while self._trouble is None:
+            while self._trouble is None and not self._closed:
                 if self._published.version == known:
                     await self._looked.wait()
                 else:
                     known, document = self._document(known)
                     yield known, document
+
+    def close(self) -> None:
+        """End all that wait for updates; nothing is read any more."""
+        self._closed = True
+        self._tell()
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -147,8 +154,15 @@ class Feed:
         finally:
             self._watchers -= 1
 
-    async def _begin(self) -> None:
-        """Start to look if nobody does; wait for the first look."""
+    async def begin(self) -> None:
+        """Start to look if nobody does, and wait for the first look; then go on for a while without being asked.
+
+        Raises
+        ------
+        FeedError
+            If the newest quotes cannot be read now.
+        """
+        self._lease = time.monotonic() + LEASE_SECONDS
         if not self.is_running:
             self._at, self._trouble = "", None
             self._task = asyncio.create_task(self._run())
@@ -158,10 +172,10 @@ class Feed:
             raise FeedError(str(self._trouble)) from self._trouble
 
     async def _run(self) -> None:
-        while self._watchers or time.monotonic() < self._lease:
+        while not self._closed and (self._watchers or time.monotonic() < self._lease):
             began = time.monotonic()
             try:
-                await asyncio.to_thread(self._look)
+                await asyncio.get_running_loop().run_in_executor(self._pool, self._look)
                 self._trouble = None
             except Exception as error:  # noqa: BLE001 - told to every page; the next look may succeed
                 log.warning("the newest quotes cannot be read: %s", error)
@@ -226,7 +240,7 @@ class Feed:
 
     async def _fill(self, day: date) -> None:
         try:
-            await asyncio.to_thread(self._read_course, day)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._read_course, day)
         except Exception as error:  # noqa: BLE001 - sparklines then begin now
             log.warning("the course of %s cannot be read, its sparklines begin now: %s", day, error)
         else:

@@ -1,0 +1,265 @@
+"""One symbol's session in detail: from DynamoDB while it is the newest, from the curated tables when it is past."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tapeline import sessions, sql
+from tapeline.aws import athena, items
+from tapeline.aws.athena import StatementFailedError
+from tapeline.desk.course import Course, Tick
+from tapeline.desk.deployment import Deployment
+from tapeline.desk.memo import Memo
+from tapeline.partitions import NEW_YORK, trading_date
+from tapeline.quotes import read_timestamp, write_timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+READ_SECONDS = 1.5
+"""How long one answer reads quotes at most. A symbol quoted five times a second has 100,000 of them by the evening; the
+newest come first, the next answer goes on further back."""
+
+KEPT_SECONDS = 600.0
+"""How long the minutes of a symbol are kept to be gone on with; late quotes show when they are read anew."""
+
+PAST_SECONDS = 300.0
+"""How long a past session is kept: it changes only when it is rolled up again."""
+
+PAGE_ITEMS = 2000
+_PROJECTION = "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts"
+_CANDLE = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares")
+
+
+class UnknownSymbolError(LookupError):
+    """No quote of a symbol is known."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far the quotes of one symbol and date are read."""
+
+    course: Course = field(default_factory=Course)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    newest: str = ""
+    previous_close: float | None = None
+    further_back: Any = None
+    complete: bool = False
+
+
+class History:
+    """Sessions in detail, remembered for a while.
+
+    Parameters
+    ----------
+    deployment : callable
+        Finds the deployment.
+    read_seconds : float
+        How long one answer may read quotes.
+    """
+
+    def __init__(self, deployment: Callable[[], Deployment], read_seconds: float = READ_SECONDS) -> None:
+        self._deployment = deployment
+        self._read_seconds = read_seconds
+        self._readings: Memo[_Reading] = Memo(KEPT_SECONDS, most=50)
+        self._past: Memo[dict[str, Any]] = Memo(PAST_SECONDS)
+        self._sessions: Memo[list[str]] = Memo(PAST_SECONDS)
+
+    def detail(self, symbol: str, day: date | None = None) -> dict[str, Any]:
+        """Return a session of a symbol, by default its newest, as the page gets it.
+
+        Raises
+        ------
+        UnknownSymbolError
+            If there never was a quote of the symbol.
+        """
+        newest = self._newest_day(symbol)
+        if day is None:
+            day = newest
+        if day is None:
+            if not (known := self._past_sessions(symbol)):
+                raise UnknownSymbolError(f"No quote of {symbol} is known.")
+            day = date.fromisoformat(known[0])
+        found: dict[str, Any] | None = None
+        if day != newest:
+            found = self._past.get((symbol, day), lambda: self._curated(symbol, day))
+        if not found or not found["candles"]:  # the newest, or one that is not rolled up yet
+            found = self._stored(symbol, day)
+        if not found["candles"] and newest is None and not self._past_sessions(symbol):
+            raise UnknownSymbolError(f"No quote of {symbol} is known.")
+        return {"symbol": symbol, "session": day.isoformat(), **_hours(day), **found}
+
+    def sessions(self, symbol: str) -> dict[str, Any]:
+        """Return the dates of which a symbol has quotes, the newest first, and the newest by itself."""
+        newest = self._newest_day(symbol)
+        today = newest.isoformat() if newest else None
+        known = {*self._past_sessions(symbol), *([today] if today else [])}
+        return {"today": today, "sessions": sorted(known, reverse=True)}
+
+    def _newest_day(self, symbol: str) -> date | None:
+        found = self._deployment()
+        dynamodb: DynamoDBClient = found.session.client("dynamodb")
+        item = dynamodb.get_item(
+            TableName=found.outputs.state_table_name,
+            Key=items.state_key(symbol),
+            ProjectionExpression="newest_timestamp",
+        ).get("Item")
+        return trading_date(read_timestamp(item["newest_timestamp"]["S"])) if item else None
+
+    # Today
+
+    def _stored(self, symbol: str, day: date) -> dict[str, Any]:
+        reading = self._readings.get((symbol, day), _Reading)
+        with reading.lock:
+            self._read_on(reading, symbol, day)
+            longer, shorter = reading.course.averages()
+            return {
+                "from": "dynamodb",
+                "complete": reading.complete or not reading.newest,
+                "averages_over": "quotes",
+                "previous_close": reading.previous_close,
+                "candles": reading.course.candles(_opens_at(day)),
+                "moving_average": longer,
+                "moving_average_5": shorter,
+                "marks": [
+                    {"time": at, "kind": kind, "text": text}
+                    for (at, kind), text in sorted(reading.course.marks.items())
+                ],
+            }
+
+    def _read_on(self, reading: _Reading, symbol: str, day: date) -> None:
+        """Read what came since the last time, then further back, for as long as one answer may take."""
+        until = time.monotonic() + self._read_seconds
+        # Without the Z: before every time of that second, whether or not it has milliseconds.
+        start, end = (
+            datetime(one.year, one.month, one.day, tzinfo=NEW_YORK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            for one in (day, day + timedelta(days=1))
+        )
+        if reading.newest:
+            page = self._query(symbol, reading.newest, end, forward=True)
+            while True:
+                reading_items = [item for item in page["Items"] if item["timestamp"]["S"] != reading.newest]
+                _take(reading, reading_items)
+                if reading_items:
+                    reading.newest = reading_items[-1]["timestamp"]["S"]
+                if "LastEvaluatedKey" not in page or time.monotonic() >= until:
+                    break
+                page = self._query(symbol, reading.newest, end, forward=True, after=page["LastEvaluatedKey"])
+        while not reading.complete and (not reading.newest or time.monotonic() < until):
+            page = self._query(symbol, start, end, forward=False, after=reading.further_back)
+            if page["Items"] and not reading.newest:
+                reading.newest = page["Items"][0]["timestamp"]["S"]
+            _take(reading, page["Items"])
+            reading.further_back = page.get("LastEvaluatedKey")
+            reading.complete = reading.further_back is None and bool(reading.newest)
+            if reading.further_back is None:
+                break
+
+    def _query(self, symbol: str, start: str, end: str, *, forward: bool, after: Any = None) -> Any:
+        found = self._deployment()
+        dynamodb: DynamoDBClient = found.session.client("dynamodb")
+        return dynamodb.query(
+            TableName=found.outputs.table_name,
+            KeyConditionExpression="symbol = :symbol AND #t BETWEEN :start AND :end",
+            ProjectionExpression=_PROJECTION,
+            ExpressionAttributeNames={"#t": "timestamp"},
+            ExpressionAttributeValues={":symbol": {"S": symbol}, ":start": {"S": start}, ":end": {"S": end}},
+            ScanIndexForward=forward,
+            Limit=PAGE_ITEMS,
+            **({"ExclusiveStartKey": after} if after else {}),
+        )
+
+    # The past
+
+    def _curated(self, symbol: str, day: date) -> dict[str, Any]:
+        values = {"session": day, "symbol": symbol}
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(self._ask, name, values) for name in ("desk/candles", "desk/marks")]
+            bars, events = (answer.result() for answer in asked)
+        marks = [_cross(bar) for bar in bars if bar["crossed"]] + [_event(event) for event in events]
+        return {
+            "from": "minute_bars",
+            "complete": True,
+            "averages_over": "minutes",
+            "previous_close": bars[-1]["previous_close_usd"] if bars else None,
+            "candles": [[_seconds(bar["minute_utc"]), *(bar[column] for column in _CANDLE)] for bar in bars],
+            "moving_average": [[_seconds(bar["minute_utc"]), bar["average_20_usd"]] for bar in bars],
+            "moving_average_5": [[_seconds(bar["minute_utc"]), bar["average_5_usd"]] for bar in bars],
+            "marks": sorted(marks, key=lambda mark: mark["time"]),
+        }
+
+    def _past_sessions(self, symbol: str) -> list[str]:
+        def ask() -> list[str]:
+            return [row["session"].isoformat() for row in self._ask("desk/sessions", {"symbol": symbol})]
+
+        return self._sessions.get(symbol, ask)
+
+    def _ask(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+        found = self._deployment()
+        client = found.session.client("athena")
+        try:
+            finished = athena.run(
+                client,
+                sql.load(name).render(values),
+                database=found.outputs.database_name,
+                work_group=found.outputs.work_group_name,
+            )
+        except StatementFailedError as error:
+            if "TABLE_NOT_FOUND" in error.reason:
+                return []  # nothing was ever rolled up
+            raise
+        columns, rows = athena.results(client, finished)
+        return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
+
+
+def _take(reading: _Reading, found: list[Any]) -> None:
+    for item in found:
+        reading.course.add(_tick(item))
+    if found and reading.previous_close is None:
+        reading.previous_close = float(found[0]["previous_close"]["N"])
+
+
+def _tick(item: Any) -> Tick:
+    longer, shorter = item["moving_average"].get("N"), item["moving_average_5"].get("N")
+    return Tick(
+        at=read_timestamp(item["timestamp"]["S"]).timestamp(),
+        price=float(item["price"]["N"]),
+        volume=int(item["volume"]["N"]),
+        moving_average=None if longer is None else float(longer),
+        moving_average_5=None if shorter is None else float(shorter),
+        change_percent=float(item["change_percent"]["N"]),
+        alerts=tuple(sorted(item["alerts"]["SS"])) if "alerts" in item else (),
+    )
+
+
+def _opens_at(day: date) -> float | None:
+    return sessions.session(day).opens_at.timestamp() if sessions.is_session(day) else None
+
+
+def _hours(day: date) -> dict[str, str | None]:
+    if not sessions.is_session(day):
+        return {"opens_at": None, "closes_at": None}
+    session = sessions.session(day)
+    return {"opens_at": write_timestamp(session.opens_at), "closes_at": write_timestamp(session.closes_at)}
+
+
+def _cross(bar: Mapping[str, Any]) -> dict[str, Any]:
+    over = "over" if bar["crossed"] == "trend_up" else "under"
+    text = f"5-minute average went {over} the 20-minute average"
+    return {"time": _seconds(bar["minute_utc"]), "kind": bar["crossed"], "text": text}
+
+
+def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+    start, peak = event["start_change_pct"], event["peak_change_pct"]
+    text = f"Moved {start:+.2f} % from the previous close, at most {peak:+.2f} %"
+    return {"time": _seconds(event["started_at_utc"]), "kind": event["rule_name"], "text": text}
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,120 @@
+"""What lies in the bucket for people to look at: rejected records and reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from tapeline.aws import raw_zone
+from tapeline.aws.reports import REPORTS_PREFIX
+from tapeline.desk.deployment import Deployment
+from tapeline.partitions import REJECTED_PREFIX, parse_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MOST_REJECT_OBJECTS = 50
+"""Newest objects under rejected/ that are opened for one list."""
+
+MOST_PAYLOAD_CHARACTERS = 2000
+MOST_REPORTS = 400
+
+KINDS = {"anomaly-report": ("anomaly", "Session of"), "weekly-report": ("weekly", "Week to")}
+"""Reports by their file's name: kind and how the title begins."""
+
+_DATE_FOLDER = re.compile(r"dt=(?P<day>\d{4}-\d\d-\d\d)/")
+_REPORT = re.compile(r"reports/dt=(?P<day>\d{4}-\d\d-\d\d)/(?P<name>[a-z-]+)\.html")
+
+
+def rejects(deployment: Deployment, most: int) -> dict[str, Any]:
+    """Return the newest rejected records, counted by reason, with their payloads as text."""
+    s3: S3Client = deployment.session.client("s3")
+    bucket = deployment.outputs.bucket_name
+    found: list[dict[str, Any]] = []
+    more = False
+    for number, key in enumerate(_newest_reject_keys(s3, bucket)):
+        if len(found) >= most or number >= MOST_REJECT_OBJECTS:
+            more = True
+            break
+        found += map(_reject, raw_zone.get_lines(s3, bucket, key))
+    newest = sorted(found, key=lambda reject: reject["arrived_at"], reverse=True)
+    shown = newest[:most]
+    return {
+        "reasons": dict(Counter(reject["reason"] for reject in shown).most_common()),
+        "more": more or len(newest) > most,
+        "rejects": shown,
+    }
+
+
+def reports(deployment: Deployment) -> list[dict[str, str]]:
+    """Return the stored reports, the newest first."""
+    s3: S3Client = deployment.session.client("s3")
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=deployment.outputs.bucket_name, Prefix=f"{REPORTS_PREFIX}dt="
+    )
+    keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+    matches = sorted(filter(None, map(_REPORT.fullmatch, keys)), key=lambda match: (match["day"], match["name"]))
+    return [_report(match) for match in reversed(matches[-MOST_REPORTS:])]
+
+
+def report(deployment: Deployment, day: date, name: str) -> bytes | None:
+    """Return a stored report, HTML; None if there is none."""
+    s3: S3Client = deployment.session.client("s3")
+    try:
+        answer = s3.get_object(
+            Bucket=deployment.outputs.bucket_name, Key=f"{REPORTS_PREFIX}dt={day.isoformat()}/{name}.html"
+        )
+    except s3.exceptions.NoSuchKey:
+        return None
+    return answer["Body"].read()
+
+
+def date_folders(deployment: Deployment, prefix: str) -> list[date]:
+    """Return the dates that have a folder under a prefix of the bucket, the oldest first."""
+    s3: S3Client = deployment.session.client("s3")
+    return _date_folders(s3, deployment.outputs.bucket_name, prefix)
+
+
+def _date_folders(s3: S3Client, bucket: str, prefix: str) -> list[date]:
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}dt=", Delimiter="/")
+    folders = (entry["Prefix"].removeprefix(prefix) for page in pages for entry in page.get("CommonPrefixes", []))
+    return sorted(date.fromisoformat(match["day"]) for match in map(_DATE_FOLDER.fullmatch, folders) if match)
+
+
+def _newest_reject_keys(s3: S3Client, bucket: str) -> Iterator[str]:
+    for day in reversed(_date_folders(s3, bucket, REJECTED_PREFIX)):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{REJECTED_PREFIX}dt={day}/")
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        yield from sorted(keys, key=lambda key: parse_key(key).first_time, reverse=True)
+
+
+def _reject(line: str) -> dict[str, Any]:
+    stored = json.loads(line)
+    payload = stored.get("payload", stored.get("payload_base64", ""))
+    return {
+        "reason": stored["reason"],
+        "detail": stored["detail"][:MOST_PAYLOAD_CHARACTERS],
+        "payload": payload[:MOST_PAYLOAD_CHARACTERS],
+        "truncated": len(payload) > MOST_PAYLOAD_CHARACTERS,
+        "binary": "payload" not in stored,
+        "arrived_at": stored["arrived_at"],
+        "sequence_number": stored["sequence_number"],
+        "shard_id": stored["shard_id"],
+        "symbol": stored.get("partition_key", ""),
+    }
+
+
+def _report(match: re.Match[str]) -> dict[str, str]:
+    kind, begin = KINDS.get(match["name"], (match["name"], match["name"].replace("-", " ").capitalize()))
+    day = date.fromisoformat(match["day"])
+    return {
+        "name": match["name"],
+        "kind": kind,
+        "session": match["day"],
+        "title": f"{begin} {day:%A} {day.day} {day:%B %Y}",
+        "href": f"reports/{match['day']}/{match['name']}.html",
+    }

@@ -1,0 +1,258 @@
+"""The pipeline's health as lights, each that is not green with what to do and the DAG that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tapeline import sessions
+from tapeline.aws import status
+from tapeline.desk import lake
+from tapeline.desk.access import Run
+from tapeline.desk.deployment import Deployment
+from tapeline.desk.memo import Memo
+from tapeline.health import Colour, Light, Readings, judge, words
+from tapeline.partitions import RAW_PREFIX, trading_date
+from tapeline.quotes import write_timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_glue import GlueClient
+
+DAGS = (
+    "anomaly_report",
+    "crawl_raw_data",
+    "daily_rollup",
+    "feed_watchdog",
+    "history_backfill",
+    "redrive_rejected",
+    "repair_partitions",
+    "table_maintenance",
+    "weekly_report",
+)
+ROLLED_UP_AFTER = timedelta(minutes=75)
+"""After the close: daily_rollup begins after 30 minutes and is late after 45 more."""
+
+LIGHTS_SECONDS, LAKE_SECONDS = 5.0, 60.0
+"""How long lights are good, and what is read of bucket and catalog for them."""
+
+_STATES = {Colour.GREEN: "ok", Colour.GREY: "unknown", Colour.YELLOW: "warn", Colour.RED: "bad"}
+_ORDER = (Colour.GREEN, Colour.GREY, Colour.YELLOW, Colour.RED)
+_LABELS = {
+    "parts": "Stream and functions",
+    "quotes": "Quotes",
+    "latency": "Latency",
+    "iterator_age": "Iterator age",
+    "rejects": "Rejects",
+    "dead_letters": "Dead letters",
+    "alerts": "Alerts",
+    "alarms": "Alarms",
+    "partitions": "Partitions",
+    "rollup": "Last rollup",
+    "report": "Last report",
+}
+_DAG_THAT_HELPS = {
+    "parts": "feed_watchdog",
+    "quotes": "feed_watchdog",
+    "latency": "feed_watchdog",
+    "iterator_age": "feed_watchdog",
+    "rejects": "redrive_rejected",
+    "dead_letters": "redrive_rejected",
+    "alarms": "feed_watchdog",
+    "partitions": "repair_partitions",
+    "rollup": "daily_rollup",
+    "report": "anomaly_report",
+}
+DocumentOfHealth = dict[str, Any]
+
+
+class Lights:
+    """The lights of one deployment, looked at anew at most every five seconds however many ask.
+
+    Parameters
+    ----------
+    deployment : callable
+        Finds the deployment.
+    last_runs : callable
+        The last ends of a DAG's runs, the newest first.
+    triggers : sequence of str
+        DAGs that the desk can start.
+    now : callable
+        The time, aware.
+    """
+
+    def __init__(
+        self,
+        deployment: Callable[[], Deployment],
+        last_runs: Callable[[str], list[Run]],
+        triggers: Sequence[str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._deployment = deployment
+        self._last_runs = last_runs
+        self._triggers = triggers
+        self._now = now
+        self._lights: Memo[DocumentOfHealth] = Memo(LIGHTS_SECONDS)
+        self._days: Memo[tuple[list[date], set[date]]] = Memo(LAKE_SECONDS)
+        self._reports: Memo[list[dict[str, str]]] = Memo(LAKE_SECONDS)
+
+    def document(self) -> DocumentOfHealth:
+        """Return the document that the page and the strip show."""
+        return self._lights.get(None, self._look)
+
+    def unknown(self, reason: str) -> DocumentOfHealth:
+        """Return the document that says of every light that it cannot be judged, and why."""
+        lights = [
+            {"name": name, "label": label, "state": "unknown", "value": "–", "detail": reason, "todo": None}
+            for name, label in _LABELS.items()
+            if name != "alarms"
+        ]
+        return {
+            "at": write_timestamp(self._now()),
+            "lights": [{**light, "dag_id": None} for light in lights],
+            "quotes_per_second": None,
+            "latency_seconds": None,
+            "market_open": None,
+            "rejected_last_day": {},
+            "dags": DAGS,
+            "triggers": self._triggers,
+        }
+
+    def due_session(self) -> str:
+        """Return the newest session that should be rolled up by now."""
+        now = self._now()
+        session = sessions.latest_session(now)
+        while session.closes_at + ROLLED_UP_AFTER > now:
+            session = sessions.previous_session(session.day)
+        return session.key
+
+    def _look(self) -> DocumentOfHealth:
+        found, now = self._deployment(), self._now()
+        readings = status.read(found.session, found.outputs, parts=[], now=now)
+        present, registered = self._days.get(None, lambda: _days(found))
+        reports = self._reports.get(None, lambda: lake.reports(found))
+        runs = self._last_runs("daily_rollup")
+        lights = [
+            *_of_feed(readings),
+            ("partitions", *_partitions(present, registered, trading_date(now))),
+            ("rollup", *_rollup(runs, self.due_session(), present)),
+            ("report", *_report(reports, runs)),
+        ]
+        return {
+            "at": write_timestamp(now),
+            "lights": [_document(name, value, light) for name, value, light in lights],
+            "quotes_per_second": readings.quotes_per_second,
+            "latency_seconds": readings.latency_seconds,
+            "market_open": readings.market_open,
+            "rejected_last_day": readings.rejected_last_day,
+            "dags": DAGS,
+            "triggers": self._triggers,
+        }
+
+
+def _days(found: Deployment) -> tuple[list[date], set[date]]:
+    """Return the dates of the raw zone and those that the catalog knows."""
+    glue: GlueClient = found.session.client("glue")
+    pages = glue.get_paginator("get_partitions").paginate(
+        DatabaseName=found.outputs.database_name, TableName=found.outputs.raw_table_name, ExcludeColumnSchema=True
+    )
+    registered = {date.fromisoformat(one["Values"][0]) for page in pages for one in page["Partitions"]}
+    return lake.date_folders(found, RAW_PREFIX), registered
+
+
+def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:
+    """Return what `tapeline status` shows, the many parts and the functions' ages as one light each."""
+    judged = judge(readings)
+    parts = judged[: len(readings.parts)]
+    by_name = {light.name: light for light in judged[len(readings.parts) :]}
+    ages = [light for name, light in by_name.items() if name.startswith("iterator age")]
+    alarms = [light for light in judged[len(readings.parts) :] if light.name == "alarm"]
+    age = max((seconds for seconds in readings.iterator_age_seconds.values() if seconds is not None), default=None)
+    rate, latency = readings.quotes_per_second, readings.latency_seconds
+    hour = sum(readings.rejected_last_hour.values())
+    up = sum(part.up for part in readings.parts)
+    lights = [
+        ("parts", f"{up} of {len(parts)} up", _worst("parts", parts, "all are up")),
+        ("quotes", "none" if not rate else f"{rate:,.1f} quotes/s", by_name["quotes"]),
+        ("latency", "–" if latency is None else words(latency), by_name["latency"]),
+        ("iterator_age", "–" if age is None else words(age), _worst("iterator age", ages, "")),
+        ("rejects", f"{hour:,} in the last hour", by_name["rejects"]),
+        ("dead_letters", f"{readings.dead_letters:,}", by_name["dead letters"]),
+        ("alerts", f"{readings.alerts_last_day:,} in 24 h", by_name["alerts"]),
+    ]
+    if alarms:
+        lights.append(("alarms", f"{len(alarms)} ringing", _worst("alarms", alarms, "")))
+    return lights
+
+
+def _worst(name: str, lights: Sequence[Light], well: str) -> Light:
+    worst = max((light.colour for light in lights), key=_ORDER.index)
+    if worst is Colour.GREEN and well:
+        return Light(name, worst, well)
+    named = [light for light in lights if light.colour is worst]
+    return Light(name, worst, "; ".join(f"{one.name}: {one.reading}" for one in named), named[0].next_step)
+
+
+def _partitions(present: Sequence[date], registered: set[date], today: date) -> tuple[str, Light]:
+    missing = [day for day in present if day not in registered]
+    old = [day for day in missing if day < today]
+    if not missing:
+        return f"{len(present)} days", Light("partitions", Colour.GREEN, "the catalog knows every day of the raw zone")
+    if not old:
+        text = "today's is registered by the next crawl, within the hour while the market is open"
+        return f"{len(present)} days", Light("partitions", Colour.GREEN, text)
+    names = ", ".join(map(str, old[-5:]))
+    return f"{len(old)} missing", Light(
+        "partitions",
+        Colour.RED,
+        f"the raw zone has days that the catalog does not know, so queries pass over them: {names}",
+        "Run repair_partitions with dry run off; it registers them in seconds.",
+    )
+
+
+def _rollup(runs: Sequence[Run], due: str, present: Iterable[date]) -> tuple[str, Light]:
+    good = max((run.partition_key for run in runs if run.state == "success" and run.partition_key), default="")
+    value = good or "none"
+    if good >= due:
+        return value, Light("rollup", Colour.GREEN, f"the session of {good} is rolled up")
+    if date.fromisoformat(due) not in set(present):
+        return value, Light("rollup", Colour.GREY, f"there are no quotes of {due}, the last session that has ended")
+    failed = any(run.state == "failed" and run.partition_key == due for run in runs)
+    what = "failed" if failed else "has not been done"
+    return value, Light(
+        "rollup",
+        Colour.RED,
+        f"the rollup of {due} {what}",
+        "Look at the run of daily_rollup, mend what its log names, then run the session again (Trigger, Backfill).",
+    )
+
+
+def _report(reports: Sequence[dict[str, str]], runs: Sequence[Run]) -> tuple[str, Light]:
+    newest = max((one["session"] for one in reports if one["kind"] == "anomaly"), default="")
+    ended = {run.partition_key: run.ended_at for run in runs if run.state == "success" and run.partition_key}
+    rolled_up = max(ended, default="")
+    value = newest or "none"
+    if not newest and not rolled_up:
+        return value, Light("report", Colour.GREY, "no session was rolled up yet")
+    if newest >= rolled_up:
+        return value, Light("report", Colour.GREEN, f"the report of {newest} is written")
+    return value, Light(
+        "report",
+        Colour.YELLOW,
+        f"{rolled_up} is rolled up and has no report",
+        "It follows within minutes. If it does not, look at the run of anomaly_report.",
+    )
+
+
+def _document(name: str, value: str, light: Light) -> dict[str, Any]:
+    troubled = light.colour in (Colour.YELLOW, Colour.RED)
+    detail = light.reading[:1].upper() + light.reading[1:]
+    return {
+        "name": name,
+        "label": _LABELS[name],
+        "state": _STATES[light.colour],
+        "value": value,
+        "detail": f"{detail.rstrip('.')}.",
+        "todo": light.next_step or None if troubled else None,
+        "dag_id": _DAG_THAT_HELPS.get(name) if troubled else None,
+    }
