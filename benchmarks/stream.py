@@ -11,9 +11,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,7 @@ from tapeline.local import PROJECT, REGION
 SYMBOLS = (1, 50, 500)
 BATCHES = (100, 500, 1000)
 ITEMS_BEFORE = 100_000
-TURNS = 3
+TURNS = 5
 OURS_QUOTES = 1000
 PLAIN_QUOTES = 50
 """Quotes of each in one turn; the plain one takes some ten milliseconds for each."""
@@ -70,18 +71,19 @@ class Result:
 
     quotes: int = 0
     calls: int = 0
-    seconds: float = 0.0
+    rates: list[float] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
-        """Quotes per second."""
-        return self.quotes / self.seconds
+        """Quotes per second, the median of the turns."""
+        return median(self.rates)
 
     def against(self, plain: Result) -> list[str]:
-        """Return the cells of a row: calls per quote and quotes per second of both, and the ratio."""
+        """Return the cells of a row: calls per quote and quotes per second of both, and the median of their ratios."""
         calls = [f"{result.calls / result.quotes:.3f}" for result in (self, plain)]
         rates = [f"{result.rate:,.0f}" for result in (self, plain)]
-        return [*calls, *rates, f"{self.rate / plain.rate:.1f}"]
+        ratios = [one / other for one, other in zip(self.rates, plain.rates, strict=True)]
+        return [*calls, *rates, f"{median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"]
 
 
 class Bench:
@@ -138,9 +140,11 @@ class Bench:
         before, started = self.requests, time.perf_counter()
         for event in events:
             handle(event)
-        result.seconds += time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        quotes = sum(len(event["Records"]) for event in events)
+        result.rates.append(quotes / seconds)
+        result.quotes += quotes
         result.calls += self.requests - before
-        result.quotes += sum(len(event["Records"]) for event in events)
 
     def fill(self, table: str, items: int) -> None:
         """Put items of the symbols that are measured into a table."""

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "tapeline"
 TEMPLATE = local.PROJECT / "infra" / "template.yaml"
-LOCAL_PARAMETERS = {"RequireTls": "false", "KeepOldVersions": "false", "BatchWindowSeconds": "1"}
-"""What differs on the laptop: its endpoint is plain HTTP on the loopback, its S3 holds old versions in memory, and
-nobody pays for smaller batches."""
+LOCAL_PARAMETERS = {
+    "RequireTls": "false",
+    "KeepOldVersions": "false",
+    "BatchWindowSeconds": "1",
+    "QuoteRetentionDays": "2",
+}
+"""What differs on the laptop: its endpoint is plain HTTP on the loopback, its S3 and DynamoDB hold old versions and old
+quotes in memory, and nobody pays for smaller batches."""
 
 QUIET_SECONDS = {"local": 60, "aws": 3600}
 """An operation without any event for so long is given up waiting for."""

@@ -21,8 +21,8 @@ READ_KEYS = 100
 WRITE_ITEMS = 25
 """Most a BatchGetItem and a BatchWriteItem take (API Reference)."""
 
-WRITERS = 4
-"""Calls under way at once: one waits for DynamoDB while the next is made ready."""
+WRITERS = 2
+"""Calls under way at once: one waits for DynamoDB while a small function makes the next one ready."""
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
