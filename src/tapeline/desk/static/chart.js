@@ -133,7 +133,7 @@ export class PriceChart {
     this.#series.short.setData(averages.short.map(point));
     this.markers.setMarkers(marks.map(({ time, kind }) => {
       const { shape, position, colour: name } = SHAPES[kind] ?? ANOMALY;
-      return { time, shape, position, color: colour(name), text: shape === "circle" ? kindMark(kind) : "", size: 1 };
+      return { time: time - (time % 60), shape, position, color: colour(name), text: shape === "circle" ? kindMark(kind) : "", size: 1 };
     }));
     if (this.#close) this.#series.candles.removePriceLine(this.#close);
     this.#close = close === null ? null : this.#series.candles.createPriceLine({

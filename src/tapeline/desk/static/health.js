@@ -1,6 +1,6 @@
 // The pipeline's lights, each with what to do, and what was rejected.
 
-import { el, light, note, setAttribute, setText, unseen } from "./dom.js";
+import { el, light, note, setAttribute, setText } from "./dom.js";
 import { ServerError, dagPage, get, trigger } from "./server.js";
 import * as words from "./words.js";
 
@@ -106,7 +106,7 @@ export class HealthView {
   #acts(dag) {
     const link = el("a", { href: dagPage(dag), target: "_top", "data-whole": "" }, `Open ${dag}`);
     if (!this.#me.may_trigger) return [link];
-    return [link, el("button", { type: "button", class: "button", on: { click: () => this.#ask(dag) } }, "Run it", unseen(`: ${dag}`))];
+    return [link, el("button", { type: "button", class: "button", "aria-label": `Run it: ${dag}`, on: { click: () => this.#ask(dag) } }, "Run it")];
   }
 
   #makeDialog() {

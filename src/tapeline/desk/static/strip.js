@@ -1,6 +1,6 @@
 // The pipeline's lights on Airflow's home page and on the pages of DAGs: a component of Airflow's own React, without a build.
 
-const NAME = "Pipeline lights";
+const NAME = "Market desk lights"; // as plugins/market_desk.py registers it
 const EVERY_MILLISECONDS = 15000;
 const STATES = { ok: "well", warn: "warning", bad: "problem", unknown: "not known" };
 const COLOURS = { ok: "green", warn: "orange", bad: "red", unknown: "gray" };

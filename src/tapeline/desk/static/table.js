@@ -145,12 +145,9 @@ export class QuoteTable {
     this.#render(true);
   }
 
-  /** Let the ages go on. */
+  /** Let the ages go on, and put in order what came since the last time. */
   tick() {
-    for (const row of this.#inSight) {
-      const quote = this.#feed.symbols.get(row.symbol);
-      if (quote) row.patchAge(quote, this.#feed.now());
-    }
+    if (this.#feed.loaded) this.#render();
   }
 
   mark(symbols) {

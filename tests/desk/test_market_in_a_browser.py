@@ -1,0 +1,248 @@
+"""The market and the detail of a symbol, in a browser, over a made-up market."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import Desk
+from .page_server import ROOT
+
+SYMBOLS = ["ACME", "BOLT", "CRUX", "DUNE", "ECHO", "FLUX", "GLOW", "HALO", "IRIS", "JADE", "KITE", "LOOM"]
+
+
+def row(page: Page, symbol: str) -> str:
+    return f"table.quotes tbody tr:has(a:text-is('{symbol}.SIM'))"
+
+
+def cell(page: Page, symbol: str, name: str) -> str:
+    return f"{row(page, symbol)} td.{name}"
+
+
+def order(page: Page) -> list[str]:
+    return [one.removesuffix(".SIM") for one in page.locator("table.quotes tbody th").all_inner_texts()]
+
+
+def sort_by(page: Page, name: str) -> None:
+    page.get_by_role("columnheader", name=name, exact=True).get_by_role("button").click()
+
+
+def test_every_symbol_stands_in_the_table_with_its_figures(desk: Desk) -> None:
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(12)
+    assert order(page) == SYMBOLS
+    # 270.81 against 255.00: 15.81 USD, which is 6.2 %.
+    found = page.locator(row(page, "ACME"))
+    expect(found.locator("td.price")).to_have_text("270.81")
+    expect(found.locator("td.change")).to_have_text("+15.81")
+    expect(found.locator("td.percent")).to_have_text("+6.20%")
+    expect(found.locator("td.age")).to_have_text(re.compile(r"^\d s$"))
+    expect(found.locator("td.marks")).to_contain_text("Anomaly")
+    expect(found.locator("path.line")).to_have_attribute("d", re.compile(r"^M.*L"))
+    expect(page.locator(cell(page, "KITE", "change"))).to_have_text("−15.97")
+    expect(page.locator(cell(page, "HALO", "price"))).to_have_text("0.8125")
+    expect(page.locator(cell(page, "IRIS", "percent"))).to_have_text("0.00%")
+
+
+def test_a_quote_moves_its_row_and_nothing_else(desk: Desk) -> None:
+    page = desk.open()
+    expect(page.locator(cell(page, "BOLT", "price"))).to_have_text("396.12")
+    page.evaluate("document.querySelectorAll('table.quotes tbody tr').forEach((row, at) => { row.mine = at; })")
+    page.get_by_role("link", name="DUNE.SIM").focus()
+    desk.market.trade("BOLT.SIM", 404.0)
+    expect(page.locator(cell(page, "BOLT", "price"))).to_have_text("404.00")
+    expect(page.locator(cell(page, "BOLT", "percent"))).to_have_text("+1.00%")
+    expect(page.locator(cell(page, "BOLT", "price")).locator(".tick")).to_have_attribute("data-direction", "up")
+    assert page.evaluate("[...document.querySelectorAll('table.quotes tbody tr')].map((row) => row.mine)") == list(
+        range(12)
+    )
+    assert page.evaluate("document.activeElement.textContent") == "DUNE.SIM"
+
+
+def test_the_age_of_a_quote_goes_on_by_itself(desk: Desk) -> None:
+    page = desk.open()
+    age = page.locator(cell(page, "LOOM", "age"))
+    expect(age).to_have_text(re.compile(r"^\d s$"))
+    before = int(age.inner_text().removesuffix(" s"))
+    expect(age).to_have_text(f"{before + 2} s")
+
+
+@pytest.mark.parametrize(
+    ("column", "first", "last"),
+    [
+        ("Price", "FLUX", "HALO"),
+        ("Change", "ACME", "KITE"),
+        ("Change %", "ACME", "KITE"),
+        ("Average", "FLUX", "HALO"),
+        ("Marks", "ACME", "IRIS"),
+    ],
+)
+def test_a_column_sorts_the_largest_first_and_then_the_smallest(desk: Desk, column: str, first: str, last: str) -> None:
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(12)
+    sort_by(page, column)
+    head = page.get_by_role("columnheader", name=column, exact=True)
+    expect(head).to_have_attribute("aria-sort", "descending")
+    assert (order(page)[0], order(page)[-1]) == (first, last)
+    sort_by(page, column)
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(page.locator("th[aria-sort]")).to_have_count(1)
+    assert order(page)[-1] == first
+
+
+def test_volume_session_and_age_sort_too(desk: Desk) -> None:
+    page = desk.open()
+    quotes = desk.market.quotes
+    expect(page.locator("table.quotes tbody tr")).to_have_count(12)
+    sort_by(page, "Volume")
+    by_volume = sorted(quotes, key=lambda one: -quotes[one]["volume"])
+    assert order(page) == [one.removesuffix(".SIM") for one in by_volume]
+    sort_by(page, "Session")
+    highest = order(page)[0] + ".SIM"
+    assert quotes[highest]["price"] == quotes[highest]["high"]
+    desk.market.trade("GLOW.SIM", 386.8)
+    sort_by(page, "Age")
+    expect(page.locator("table.quotes tbody th").first).to_have_text("GLOW.SIM")
+
+
+def test_the_order_follows_the_market_but_not_under_the_readers_hand(desk: Desk) -> None:
+    page = desk.open()
+    sort_by(page, "Change %")
+    page.get_by_role("table").get_by_role("link", name="KITE.SIM").focus()
+    desk.market.trade("KITE.SIM", 584.1)  # 10 % up from 531
+    expect(page.locator(cell(page, "KITE", "percent"))).to_have_text("+10.00%")
+    assert order(page)[-1] == "KITE"
+    page.locator("#filter").focus()
+    desk.market.trade("KITE.SIM", 584.2)
+    expect(page.locator("table.quotes tbody th").first).to_have_text("KITE.SIM")
+
+
+def test_the_filter_leaves_the_symbols_that_match(desk: Desk) -> None:
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(12)
+    page.get_by_label("Filter symbols").fill("l")
+    assert order(page) == ["BOLT", "FLUX", "GLOW", "HALO", "LOOM"]
+    expect(page.get_by_text("5 of 12")).to_be_visible()
+    page.get_by_label("Filter symbols").fill("nothing")
+    expect(page.get_by_text("No symbol matches")).to_be_visible()
+    page.get_by_label("Filter symbols").fill("")
+    page.get_by_label("Marked only").check()
+    assert "IRIS" not in order(page)
+    assert "ACME" in order(page)
+
+
+def test_an_anomaly_is_marked_listed_and_read_out_but_a_price_is_not(desk: Desk) -> None:
+    page = desk.open()
+    expect(page.locator(cell(page, "CRUX", "price"))).to_have_text("181.94")
+    announcer = page.locator("#announcer")
+    desk.market.trade("CRUX.SIM", 182.0)
+    expect(page.locator(cell(page, "CRUX", "price"))).to_have_text("182.00")
+    assert announcer.inner_text() == ""
+    desk.market.trade("CRUX.SIM", 189.9)  # 5.5 % above 180
+    expect(announcer).to_have_text("CRUX.SIM far from the previous close, at 189.90.")
+    expect(page.locator(cell(page, "CRUX", "marks"))).to_contain_text("Anomaly")
+    expect(page.locator("ol.alerts li").first).to_contain_text("CRUX.SIM far from the previous close")
+    expect(page.locator(".figure.flagged dd")).to_have_text("2")
+
+
+def test_a_symbol_opens_by_keyboard_and_back_leads_to_the_same_table(desk: Desk) -> None:
+    page = desk.open()
+    page.get_by_label("Filter symbols").fill("ECHO")
+    page.get_by_label("Filter symbols").press("Tab")
+    while page.evaluate("document.activeElement.textContent") != "ECHO.SIM":
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="ECHO.SIM")).to_be_visible()
+    assert page.url.endswith("#/symbol/ECHO.SIM")
+    assert page.title() == "ECHO.SIM · Market desk"
+    page.go_back()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(1)
+    expect(page.get_by_label("Filter symbols")).to_have_value("ECHO")
+
+
+def test_the_detail_draws_the_session_and_says_the_same_in_words(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    chart = page.get_by_role("group", name=re.compile(r"Chart of ACME.SIM, .*: 240 minutes, open .*, 3 marks"))
+    expect(chart.locator("canvas").first).to_be_visible()
+    expect(page.locator("ol.events li")).to_have_count(3)
+    expect(page.locator("dl.facts")).to_contain_text("Previous close")
+    page.get_by_text("The same as a table").click()
+    expect(page.locator("details table tbody tr")).to_have_count(240)
+    detail = desk.market.detail("ACME.SIM", desk.market.sessions[0])
+    opening = page.locator("details table tbody tr").first.locator("td").all_inner_texts()
+    assert opening[:4] == [f"{price:,.2f}" for price in detail["candles"][0][1:5]]
+    expect(page.get_by_role("link", name="www.tradingview.com")).to_be_visible()  # its licence asks for it
+
+
+def test_todays_last_candle_goes_on_with_the_quotes(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    expect(page.locator(".legend.values")).to_contain_text("C ")
+    desk.market.trade("ACME.SIM", 299.5)
+    expect(page.locator(".legend.values")).to_contain_text("C 299.50")
+    expect(page.locator(".head .big")).to_have_text("299.50")
+
+
+def test_another_session_is_chosen_from_the_calendar(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    today = page.locator("a.day[aria-current=date]")
+    expect(today).to_have_attribute("aria-label", re.compile("23 Nov 2026, today"))
+    page.get_by_role("link", name="Fri, 20 Nov 2026").click()
+    expect(page.locator("#chart-title")).to_have_text("Fri, 20 Nov 2026")
+    expect(page.get_by_text("from the curated minute bars")).to_be_visible()
+    assert page.url.endswith("#/symbol/ACME.SIM/2026-11-20")
+    page.get_by_role("button", name="Earlier month").click()
+    page.get_by_role("link", name="Fri, 30 Oct 2026").click()
+    expect(page.locator("#chart-title")).to_have_text("Fri, 30 Oct 2026")
+    desk.market.trade("ACME.SIM", 301.0)
+    expect(page.locator(".head .big")).to_have_text("301.00")
+    assert "301.00" not in page.locator(".legend.values").inner_text()  # today's quote is no part of that session
+
+
+def test_the_chart_moves_and_zooms_by_keyboard(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    page.locator(".chart canvas").first.wait_for()
+    page.locator(".chart").focus()
+    before = page.locator(".chart").screenshot()
+    page.keyboard.press("+")
+    page.wait_for_function(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+    )
+    assert page.locator(".chart").screenshot() != before
+
+
+def test_a_symbol_that_nobody_knows_is_said_to_be_unknown(desk: Desk) -> None:
+    page = desk.open("#/symbol/NOPE")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing is known of NOPE")
+    assert any("404" in one for one in desk.complaints)
+    desk.complaints.clear()  # the browser's own line about the 404
+
+
+def test_hostile_symbols_are_text(desk: Desk) -> None:
+    hostile = "<img src=x onerror=window.hacked=true>"
+    desk.market.add(hostile, 12.5, 10.0, "up")
+    desk.market.quotes[hostile]["source"] = "<script>window.hacked=true</script>"
+    page = desk.open()
+    link = page.get_by_role("link", name=hostile).first
+    expect(link).to_be_visible()
+    link.click()
+    expect(page.get_by_role("heading", name=hostile)).to_be_visible()
+    expect(page.locator("dl.facts")).to_contain_text("<script>")
+    page.goto(f"{desk.home}{ROOT}/#/symbol/%E0%A4%A")  # a broken escape
+    expect(page.get_by_role("heading", name="Quotes")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img, main script").count() == 0
+
+
+def test_five_hundred_symbols_scroll_and_are_patched_as_they_come_in_sight(desk: Desk) -> None:
+    for number in range(488):
+        desk.market.add(f"N{number:03}.SIM", 100.0, 100.0)
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(500)
+    desk.market.trade("N487.SIM", 104.0)
+    desk.market.trade("ACME.SIM", 255.0)
+    expect(page.locator(cell(page, "ACME", "percent"))).to_have_text("0.00%")
+    assert page.locator(cell(page, "N487", "percent")).inner_text() != "+4.00%"  # nobody sees it yet
+    page.locator(row(page, "N487")).scroll_into_view_if_needed()
+    expect(page.locator(cell(page, "N487", "percent"))).to_have_text("+4.00%")
