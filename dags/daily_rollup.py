@@ -71,7 +71,7 @@ VALUES = "params, **ti.xcom_pull('pin_session')"
 def daily_rollup():
     """Stage, audit and publish one session."""
 
-    @task(retries=0)
+    @task
     def pin_session(partition_key=None):
         return orchestration.pin(partition_key)
 

@@ -40,10 +40,6 @@ MAX_SUBJECT_CHARACTERS = 99
 """SNS takes subjects of less than 100 (API Reference, Publish)."""
 
 
-class NoSessionError(ValueError):
-    """A run was started without saying for which session."""
-
-
 # The deployment
 
 
@@ -88,11 +84,13 @@ def read_session(partition_key: str | None) -> str:
 
     Raises
     ------
-    NoSessionError
-        If the run has none.
+    AirflowFailException
+        If the run has none: trying again would not give it one.
     """
+    from airflow.exceptions import AirflowFailException
+
     if not partition_key:
-        raise NoSessionError(
+        raise AirflowFailException(
             "this run has no partition key, so it is for no session. Start it by a backfill of the session: in the UI "
             "Trigger, Backfill; or `airflow backfill create --dag-id DAG --from-date 2026-03-12 --to-date 2026-03-12 "
             "--reprocess-behavior completed`"
@@ -252,8 +250,13 @@ def tell_failure(context: Mapping[str, Any]) -> None:
 
 
 def tell_late(context: Mapping[str, Any] | None = None, minutes: float = 0) -> None:
-    """Send a message on a run that has not ended by its deadline to the operations topic."""
+    """Send a message on a run that has not ended by its deadline to the operations topic.
+
+    A backfill's runs are queued all at once and wait for each other, so of them it is silent.
+    """
     run = (context or {}).get("dag_run", {})
+    if run.get("run_type") == "backfill":
+        return
     name = run.get("dag_id", "a DAG")
     text = (
         f"{name} was to end within {minutes:g} minutes and has not.\n\n"
