@@ -34,6 +34,7 @@ from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.health import Part, Readings, is_green, judge
+from tapeline.laptop_airflow import AirflowError
 from tapeline.query_command import query
 from tapeline.redrive_command import redrive
 from tapeline.supervisor import NotRunningError
@@ -117,6 +118,20 @@ def down() -> None:
     """
     stopped = up.Laptop(console).down()
     console.print("Stopped. The data is kept." if stopped else "Nothing was running.")
+
+
+@cli.command(
+    "airflow",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+    options_metavar="COMMAND...",
+)
+def run_airflow(context: typer.Context) -> None:
+    """Run one of Airflow's own commands on the Airflow of this machine.
+
+    Example: `tapeline airflow backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13`
+    """
+    up.run_airflow(context.args)
 
 
 @cli.command()
@@ -365,7 +380,7 @@ def app() -> None:
     except ClientError as error:
         details = error.response["Error"]
         _fail(f"AWS refused {error.operation_name}: {details.get('Code')}: {details.get('Message')}")
-    except (BotoCoreError, CommandError, NotRunningError, StackError, up.UpError, ValueError) as error:
+    except (AirflowError, BotoCoreError, CommandError, NotRunningError, StackError, up.UpError, ValueError) as error:
         _fail(str(error))
 
 

@@ -14,8 +14,9 @@ import sys
 import urllib.error
 import urllib.request
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from tapeline import local
 from tapeline.aws.stack import StackOutputs
@@ -36,7 +37,7 @@ _DATABASE_SECONDS = 180
 
 
 class AirflowError(RuntimeError):
-    """Airflow's database cannot be made ready."""
+    """Airflow's database cannot be made ready, or there is none yet."""
 
 
 def port() -> int:
@@ -126,7 +127,8 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": "False",
+        # A worker that waits for Athena costs a laptop nothing; with a triggerer in between each wait takes longer.
+        "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": os.environ.get("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "False"),
         # At 5 s, the default, a slot stays taken that long after its task, and fast triggers lose a race.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
         # A task that was killed with its scheduler is taken up again after a minute instead of five.
@@ -134,6 +136,26 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
+
+
+def note(home: Path, environment: Mapping[str, str]) -> None:
+    """Keep the settings for `command`; like the secrets in them, readable by their owner only."""
+    _write_private(home / "airflow" / "settings.json", json.dumps(dict(environment)))
+
+
+def command(home: Path, environment: Mapping[str, str], arguments: Sequence[str]) -> NoReturn:
+    """Become one of Airflow's own commands, on the database of this installation.
+
+    Raises
+    ------
+    AirflowError
+        If Airflow never ran here.
+    """
+    try:
+        noted = json.loads((home / "airflow" / "settings.json").read_text())
+    except FileNotFoundError:
+        raise AirflowError("no Airflow has run here yet; start it with `tapeline up`") from None
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], {**environment, **noted})  # noqa: S606
 
 
 def prepare_database(environment: Mapping[str, str]) -> None:

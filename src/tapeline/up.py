@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 from rich.console import Console
@@ -320,6 +320,7 @@ class Laptop:
         subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
         settings = laptop_airflow.settings(self.home, signer, outputs)
+        laptop_airflow.note(self.home, settings)
         laptop_airflow.prepare_database({**_environment(), **settings})
         line.update("Starting Airflow")
         for program in laptop_airflow.programs():
@@ -434,6 +435,11 @@ def choose_ports(port: int | None, airflow_port: int | None) -> None:
         os.environ["TAPELINE_PORT"] = str(port)
     if airflow_port is not None:
         os.environ["TAPELINE_AIRFLOW_PORT"] = str(airflow_port)
+
+
+def run_airflow(arguments: Sequence[str]) -> NoReturn:
+    """Become one of Airflow's own commands, with the settings of the last `up`."""
+    laptop_airflow.command(local.home(), _environment(), arguments)
 
 
 def mailbox_address() -> str:
