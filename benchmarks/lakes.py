@@ -20,7 +20,7 @@ from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackOutputs
 from tapeline.partitions import raw_key, trading_date
-from tapeline.quotes import Quote, read_timestamp
+from tapeline.quotes import Quote
 
 BATCH = 500
 """Quotes of an object: a batch of the stream processor."""
@@ -42,9 +42,9 @@ class Lake:
     def fill(self, quotes: Iterable[Quote]) -> int:
         """Store quotes in time order in the raw zone and return the number of objects."""
         s3, objects = self.aws.client("s3"), 0
-        for _, of_a_day in groupby(quotes, key=lambda quote: trading_date(read_timestamp(quote.timestamp))):
+        for _, of_a_day in groupby(quotes, key=lambda quote: trading_date(quote.time)):
             while batch := list(islice(of_a_day, BATCH)):
-                key = raw_key(read_timestamp(batch[0].timestamp), "shardId-000000000000", f"{objects:056}")
+                key = raw_key(batch[0].time, "shardId-000000000000", f"{objects:056}")
                 body = gzip.compress("".join(quote.to_json() + "\n" for quote in batch).encode())
                 s3.put_object(Bucket=self.outputs.bucket_name, Key=key, Body=body)
                 objects += 1

@@ -13,7 +13,13 @@ params AS (
 
 ranked AS (
     SELECT
-        daily_summary.*,
+        daily_summary.symbol,
+        daily_summary.change_pct,
+        daily_summary.change_usd,
+        daily_summary.close_usd,
+        daily_summary.previous_close_usd,
+        daily_summary.volume_shares,
+        daily_summary.completeness_pct,
         params.movers,
         ROW_NUMBER() OVER (ORDER BY daily_summary.change_pct DESC, daily_summary.symbol) AS rank_from_top,
         ROW_NUMBER() OVER (ORDER BY daily_summary.change_pct, daily_summary.symbol DESC) AS rank_from_bottom
