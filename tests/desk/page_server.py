@@ -22,7 +22,8 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingRes
 from starlette.staticfiles import StaticFiles
 
 from localaws.testing import free_port
-from tapeline.desk.app import PAGE_POLICY, STATIC
+from tapeline.desk.answers import PAGE_POLICY, REPORT_POLICY
+from tapeline.desk.app import STATIC
 from tapeline.report_page import page
 from tests.domain.report_builders import report, weekly
 
@@ -51,6 +52,7 @@ class Market:
     logged_in: bool = True
     may_trigger: bool = True
     streams: bool = True
+    is_open: bool = True
     version: int = 1
     triggered: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -123,7 +125,8 @@ class Market:
 
     def health(self) -> dict[str, Any]:
         """Return the lights."""
-        return {"at": utc(time.time()), "lights": self.lights, "quotes_per_second": 12.0, "latency_seconds": 1.2}
+        triggers = ["anomaly_report", "daily_rollup", "redrive_rejected", "repair_partitions"]
+        return {"at": utc(time.time()), "lights": self.lights, "market_open": self.is_open, "triggers": triggers}
 
     def detail(self, symbol: str, session: str) -> dict[str, Any]:
         """Return a session of a symbol by minute."""
@@ -149,6 +152,8 @@ class Market:
             "opens_at": utc(candles[0][0]),
             "closes_at": utc(candles[0][0] + 86_400),
             "from": "dynamodb" if today else "minute_bars",
+            "averages_over": "quotes" if today else "minutes",
+            "complete": True,
             "previous_close": quote["previous_close"],
             "candles": candles,
             "moving_average": _average(candles, 20),
@@ -223,7 +228,9 @@ def reject(reason: str, detail: str, payload: str, number: str) -> dict[str, Any
         "arrived_at": "2026-11-23T14:31:05.000Z",
         "sequence_number": number,
         "shard_id": "shardId-000000000000",
-        "symbol": None,
+        "symbol": "",
+        "binary": False,
+        "truncated": False,
     }
 
 
@@ -280,15 +287,15 @@ def create_app(market: Market) -> FastAPI:
     @app.get(f"{ROOT}/api/rejects")
     def rejects() -> dict[str, Any]:
         names = [one["reason"] for one in market.rejects]
-        return {"reasons": {name: names.count(name) for name in names}, "rejects": market.rejects}
+        return {"reasons": {name: names.count(name) for name in names}, "more": False, "rejects": market.rejects}
 
     @app.get(f"{ROOT}/api/reports")
     def reports() -> dict[str, Any]:
         names = (("anomaly", "2025-11-28", "1 anomaly, market +1.86%"), ("weekly", "2025-11-28", "Week to 28 November"))
         return {
             "reports": [
-                {"name": f"{day}/{kind}_report.html", "kind": kind, "session": day, "title": title,
-                 "href": f"reports/{day}/{kind}_report.html"}
+                {"name": f"{kind}-report", "kind": kind, "session": day, "title": title,
+                 "href": f"reports/{day}/{kind}-report.html"}
                 for kind, day, title in names
             ]
         }  # fmt: skip
@@ -296,14 +303,14 @@ def create_app(market: Market) -> FastAPI:
     @app.get(f"{ROOT}/reports/{{day}}/{{name}}")
     def stored(day: str, name: str) -> Response:
         html = page(weekly() if name.startswith("weekly") else report())
-        return HTMLResponse(html, headers={"content-security-policy": "sandbox; frame-ancestors 'self'"})
+        return HTMLResponse(html, headers={"content-security-policy": REPORT_POLICY})
 
-    @app.post(f"{ROOT}/api/dags/{{dag}}/trigger")
+    @app.post(f"{ROOT}/api/dags/{{dag}}/trigger", status_code=201)
     def trigger(dag: str, request: Request) -> Any:
         if request.headers.get("x-requested-with") != "market-desk":
             return JSONResponse({"detail": "Not from the page."}, 403)
         market.triggered.append(dag)
-        return {"dag_id": dag, "dag_run_id": "manual", "dry_run": True}
+        return {"dag_id": dag, "run_id": "manual", "dry_run": True, "href": f"../dags/{dag}/runs/manual"}
 
     return app
 

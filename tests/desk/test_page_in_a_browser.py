@@ -16,7 +16,7 @@ VIEWS = {
     "market": "#/market",
     "symbol": "#/symbol/ACME.SIM",
     "health": "#/health",
-    "reports": "#/reports/2025-11-28/anomaly_report.html",
+    "reports": "#/reports/2025-11-28/anomaly-report",
 }
 READY = {"market": "table.quotes tbody tr", "symbol": ".chart canvas", "health": ".light", "reports": "iframe"}
 
@@ -92,7 +92,7 @@ def test_a_report_opens_inside_the_page_in_a_frame_that_may_do_nothing(desk: Des
     page.get_by_role("link", name="Session Fri, 28 Nov 2025").click()
     expect(page.locator("iframe")).to_have_attribute("sandbox", "")
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("Fri 28 Nov 2025, half day")
-    assert page.url.endswith("#/reports/2025-11-28/anomaly_report.html")
+    assert page.url.endswith("#/reports/2025-11-28/anomaly-report")
 
 
 def test_without_reports_the_page_says_when_there_will_be_one(desk: Desk) -> None:

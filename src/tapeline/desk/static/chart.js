@@ -68,7 +68,7 @@ export class PriceChart {
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
       localization: { locale: "en-US", timeFormatter: (time) => `${minute(time)} New York` },
     });
-    const line = { lineWidth: 2, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
+    const line = { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
     this.#series = {
       candles: this.#chart.addSeries(CandlestickSeries, { priceLineVisible: false }),
       long: this.#chart.addSeries(LineSeries, line),
@@ -101,7 +101,7 @@ export class PriceChart {
         horzLine: { color: colour("--soft"), labelBackgroundColor: colour("--ink-strong") },
       },
       timeScale: {
-        borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3,
+        borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3, maxBarSpacing: 16,
         // The library takes midnight in UTC for the turn of the day; here it is that of New York.
         tickMarkFormatter: (time) => (minute(time) === "00:00" ? DAY.format(new Date(time * 1000)) : minute(time)),
       },

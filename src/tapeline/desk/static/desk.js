@@ -99,7 +99,10 @@ function showBadges() {
   const old = feed.quoteAge();
   const late = feed.delay();
   if (old !== null && old > STALE_SECONDS) {
-    found.push(badge("stale", `Stale: newest quote ${words.age(old)} old`, "No quote of any symbol is newer. The market may be closed; the Health view tells."));
+    const closed = feed.health?.market_open === false;
+    found.push(closed
+      ? badge("closed", `Market closed: newest quote ${words.age(old)} old`, "The next quotes come when it opens.")
+      : badge("stale", `Stale: newest quote ${words.age(old)} old`, "No quote of any symbol is newer; the Health view says what to do."));
   } else if (late !== null && late > DELAYED_SECONDS) {
     found.push(badge("delayed", `Delayed by ${words.age(late)}`, "The source hands out its quotes that long after they were made."));
   }

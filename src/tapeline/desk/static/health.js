@@ -67,6 +67,11 @@ export class HealthView {
     const parts = [count("bad") && words.plural(count("bad"), "problem"), count("warn") && words.plural(count("warn"), "warning"),
       count("unknown") && `${count("unknown")} not known`].filter(Boolean);
     setText(this.summary, `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} New York`);
+    for (const [name, card] of this.#cards) {
+      if (health.lights.some((one) => one.name === name)) continue;
+      card.element.remove();
+      this.#cards.delete(name);
+    }
     for (const one of health.lights) {
       let card = this.#cards.get(one.name);
       if (!card) {
@@ -97,15 +102,16 @@ export class HealthView {
     setText(card.value, value ?? words.NOTHING);
     setText(card.detail, detail ?? "");
     setText(card.todo, todo ? `What to do: ${todo}` : "");
-    const key = `${dag}|${this.#me.may_trigger}`;
+    const startable = this.#me.may_trigger && (this.#feed.health.triggers ?? []).includes(dag);
+    const key = `${dag}|${startable}`;
     if (card.acts.dataset.key === key) return;
     card.acts.dataset.key = key;
-    card.acts.replaceChildren(...(dag ? this.#acts(dag) : []));
+    card.acts.replaceChildren(...(dag ? this.#acts(dag, startable) : []));
   }
 
-  #acts(dag) {
+  #acts(dag, startable) {
     const link = el("a", { href: dagPage(dag), target: "_top", "data-whole": "" }, `Open ${dag}`);
-    if (!this.#me.may_trigger) return [link];
+    if (!startable) return [link];
     return [link, el("button", { type: "button", class: "button", "aria-label": `Run it: ${dag}`, on: { click: () => this.#ask(dag) } }, "Run it")];
   }
 
@@ -131,7 +137,7 @@ export class HealthView {
     try {
       const run = await trigger(this.dag);
       this.answer.replaceChildren(`Started${run.dry_run ? " as a dry run" : ""}. `,
-        el("a", { href: dagPage(this.dag), target: "_top", "data-whole": "" }, "See it in Airflow"));
+        el("a", { href: run.href ?? dagPage(this.dag), target: "_top", "data-whole": "" }, "See it in Airflow"));
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       setText(this.answer, `Not started: ${error.message}`);
@@ -155,7 +161,7 @@ export class HealthView {
   }
 
   #showRejects() {
-    const { reasons, rejects } = this.#rejects;
+    const { reasons, rejects, more } = this.#rejects;
     const names = Object.entries(reasons).sort(([, one], [, other]) => other - one);
     const choose = (reason, text) => el("li", {}, el("button", {
       type: "button", class: "chip", "aria-pressed": String(this.#reason === reason),
@@ -168,7 +174,7 @@ export class HealthView {
     const open = new Set([...this.list.querySelectorAll("details[open]")].map((one) => one.dataset.key));
     this.list.replaceChildren(...shown.map((one) => this.#reject(one, open)));
     if (!rejects.length) this.list.replaceChildren(note("Nothing was rejected", "Every record that arrived is a quote.", "empty"));
-    else if (!shown.length) this.list.replaceChildren(note("None of these is among the newest", "The store keeps them all.", "empty"));
+    else if (more) this.list.append(el("p", { class: "soft" }, `These are the newest ${rejects.length}; the bucket has them all.`));
   }
 
   #choose(reason, text) {
@@ -177,11 +183,14 @@ export class HealthView {
     [...this.reasons.querySelectorAll("button")].find((one) => one.textContent === text)?.focus();
   }
 
-  #reject({ reason, detail, payload, arrived_at: at, sequence_number: number, shard_id: shard, symbol }, open) {
+  #reject({ reason, detail, payload, binary, truncated, arrived_at: at, sequence_number: number, shard_id: shard, symbol }, open) {
     const key = `${shard} ${number}`;
     return el("details", { "data-key": key, open: open.has(key) },
       el("summary", {}, el("time", { datetime: at }, words.moment(at)), el("span", { class: "mark plain" }, String(reason).replaceAll("_", " ")),
         symbol && el("span", {}, symbol), el("span", { class: "soft" }, detail ?? "")),
-      el("pre", { tabindex: "0" }, payload ?? ""), el("p", { class: "soft small" }, `${shard}, sequence number ${number}`));
+      el("pre", { tabindex: "0", "aria-label": "Payload" }, payload ?? ""),
+      el("p", { class: "soft small" }, [
+        `${shard}, sequence number ${number}`, binary && "no text: shown in base64", truncated && "longer than shown; the bucket has all of it",
+      ].filter(Boolean).join("; ")));
   }
 }

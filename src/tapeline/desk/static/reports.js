@@ -6,6 +6,8 @@ import * as words from "./words.js";
 
 const KINDS = { anomaly: "Session", weekly: "Week" };
 
+const nameOf = ({ session, name }) => `${session}/${encodeURIComponent(name)}`;
+
 export class ReportsView {
   #reports = null;
   #name = null;
@@ -20,8 +22,9 @@ export class ReportsView {
       el("section", { class: "card report", "aria-labelledby": "report-title" }, this.back, this.title, this.place));
   }
 
-  enter(...parts) {
-    this.#name = parts.length ? parts.join("/") : null;
+  /** A report is named by its session and its kind, such as 2026-11-20 and anomaly-report. */
+  enter(session = null, name = "") {
+    this.#name = session && `${session}/${name}`;
     this.#show();
     this.#load();
   }
@@ -45,15 +48,13 @@ export class ReportsView {
     const reports = this.#reports;
     this.element.classList.toggle("open", this.#name !== null);
     if (reports === null) return;
-    const address = ({ name }) => `#/reports/${name.split("/").map(encodeURIComponent).join("/")}`;
     this.list.replaceChildren(...reports.map((one) => el("li", {},
-      el("a", { href: address(one), "aria-current": one.name === this.#name ? "true" : null },
-        el("span", { class: "mark plain" }, KINDS[one.kind] ?? one.kind), el("span", { class: "when" }, words.day(one.session)),
-        el("span", { class: "soft" }, one.title)))));
+      el("a", { href: `#/reports/${nameOf(one)}`, "aria-current": nameOf(one) === this.#name ? "true" : null },
+        el("span", { class: "mark plain" }, KINDS[one.kind] ?? one.kind), el("span", { class: "when" }, words.day(one.session))))));
     if (!reports.length) {
       this.list.replaceChildren(el("li", {}, note("No report yet", "The first is written after the first session that is rolled up.", "empty")));
     }
-    const chosen = reports.find((one) => one.name === this.#name);
+    const chosen = reports.find((one) => nameOf(one) === this.#name);
     if (chosen) this.#open(chosen);
     else {
       this.title.textContent = "Report";

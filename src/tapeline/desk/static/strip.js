@@ -24,15 +24,15 @@ function Light({ label, state, value, detail, todo }) {
     h("span", { style: { color: token("fg-muted") } }, known === "ok" ? value : `${STATES[known]}: ${value ?? "–"}`));
 }
 
-/** The strip; Airflow gives the DAG's id on a DAG's page. */
-function Strip() {
+/** The strip; Airflow gives the DAG's id on a DAG's page, and shows the strip on those of all DAGs, not only ours. */
+function Strip({ dagId }) {
   const { createElement: h, useEffect, useState } = globalThis.React;
-  const [shown, show] = useState({ lights: null, problem: null });
+  const [shown, show] = useState({ lights: null, dags: [], problem: null });
   useEffect(() => {
     let gone = false;
     const ask = () => health().then(
-      ({ lights }) => gone || show({ lights, problem: null }),
-      (error) => gone || show(({ lights }) => ({ lights, problem: error.message })),
+      ({ lights, dags }) => gone || show({ lights, dags, problem: null }),
+      (error) => gone || show((old) => ({ ...old, problem: error.message })),
     );
     ask();
     const timer = setInterval(() => document.hidden || ask(), EVERY_MILLISECONDS);
@@ -41,17 +41,18 @@ function Strip() {
       clearInterval(timer);
     };
   }, []);
-  const { lights, problem } = shown;
+  const { lights, dags, problem } = shown;
+  if (dagId && lights && !dags.includes(dagId)) return h("p", { style: { color: token("fg-muted"), padding: 14 } }, "This DAG is no part of the market's pipeline.");
   const style = {
-    display: "flex", flexWrap: "wrap", alignItems: "center", gap: "4px 18px", padding: "8px 14px", margin: "8px 0", fontSize: 13,
-    border: `1px solid ${token("border")}`, borderRadius: 6, background: token("bg-panel"), color: token("fg"), fontVariantNumeric: "tabular-nums",
+    display: "flex", alignItems: "baseline", gap: 18, padding: "8px 14px", margin: "8px 0", fontSize: 13,
+    border: `1px solid ${token("border")}`, borderRadius: 6, color: token("fg"), fontVariantNumeric: "tabular-nums",
   };
   return h("section", { "aria-label": "Pipeline lights", style },
     problem ? h("p", { role: "status", style: { color: token("fg-error") } }, lights ? `These lights are old: ${problem}` : problem) : null,
     !lights && !problem ? h("p", { style: { color: token("fg-muted") } }, "Loading the lights …") : null,
     lights ? h("ul", { style: { display: "flex", flexWrap: "wrap", gap: "4px 18px", listStyle: "none", margin: 0, padding: 0, opacity: problem ? 0.6 : 1 } },
       lights.map((one) => h(Light, { key: one.name, ...one }))) : null,
-    h("a", { href: address("plugin/market-desk/market-desk/#/health"), style: { color: token("fg-info"), marginInlineStart: "auto" } }, "Market desk"));
+    h("a", { href: address("plugin/market-desk/market-desk/#/health"), style: { color: token("fg-info"), marginInlineStart: "auto", whiteSpace: "nowrap" } }, "Market desk"));
 }
 
 globalThis[NAME] = Strip;

@@ -8,6 +8,7 @@ import { marks } from "./table.js";
 import * as words from "./words.js";
 
 const REFRESH_MILLISECONDS = 60000;
+const REST_MILLISECONDS = 1000; // until the server has read further back
 const FIELDS = ["Time", "Open", "High", "Low", "Close", "Volume", "Average of 5", "Average of 20", "Marks"];
 
 const address = (symbol, session) => `#/symbol/${encodeURIComponent(symbol)}${session ? `/${session}` : ""}`;
@@ -36,10 +37,11 @@ export class SymbolView {
     this.table = el("details", { class: "card", on: { toggle: () => this.#showMinutes() } }, el("summary", {}, "The same as a table"), this.minutes);
     this.facts = el("dl", { class: "facts" });
     this.calendar = new SessionCalendar((session) => address(this.#symbol, session));
+    this.keys = { short: el("span", { class: "key short" }), long: el("span", { class: "key long" }) };
     this.drawing = el("div", {},
       this.legend, this.box,
       el("p", { class: "keys" },
-        el("span", { class: "key short" }, "Average of 5"), el("span", { class: "key long" }, "Average of 20"),
+        this.keys.short, this.keys.long,
         el("span", { class: "key close" }, "Previous close"), el("span", { class: "key anomaly" }, "Anomaly"),
         el("span", { class: "key cross" }, arrow("up"), arrow("down"), "Averages cross")),
       el("p", { class: "soft small" }, el("span", { id: "chart-help" }, "Drag or use the arrow keys to move, + and − to zoom, Home for the whole session. "),
@@ -122,7 +124,9 @@ export class SymbolView {
       if (asked !== this.#asked) return;
       if (!same) this.#fail(error);
     }
-    if (asked === this.#asked && this.#live()) this.#timer = setTimeout(() => this.#load(false), REFRESH_MILLISECONDS);
+    if (asked !== this.#asked || !this.#data) return;
+    if (this.#data.complete === false) this.#timer = setTimeout(() => this.#load(false), REST_MILLISECONDS);
+    else if (this.#live()) this.#timer = setTimeout(() => this.#load(false), REFRESH_MILLISECONDS);
   }
 
   #fail(error) {
@@ -153,7 +157,11 @@ export class SymbolView {
     }
     this.#say(null);
     setText(this.caption, `${words.day(data.session)}${this.#live() ? ", today" : ""}`);
-    setText(this.origin, data.from === "dynamodb" ? "from the live table" : "from the curated minute bars");
+    const from = data.from === "dynamodb" ? "from the live table" : "from the curated minute bars";
+    setText(this.origin, data.complete === false ? `${from}, reading further back …` : from);
+    const over = data.averages_over === "quotes" ? "quotes" : "minutes";
+    setText(this.keys.short, `Average of 5 ${over}`);
+    setText(this.keys.long, `Average of 20 ${over}`);
     const all = data.candles;
     const high = Math.max(...all.map((one) => one[2]));
     const low = Math.min(...all.map((one) => one[3]));
