@@ -27,8 +27,8 @@ FROM ${BASE_IMAGE}
 # The folders of the volumes exist with their owner, whom a new volume then takes over.
 RUN groupadd --gid 10001 tapeline \
     && useradd --uid 10001 --gid tapeline --no-create-home --home-dir /tmp --shell /usr/sbin/nologin tapeline \
-    && install -d -o tapeline -g tapeline -m 0700 /var/lib/tapeline /var/log/airflow /run/aws/airflow /run/aws/producer \
-    && install -d -o tapeline -g tapeline /opt/tapeline /opt/tapeline/build
+    && install -d -o tapeline -g tapeline -m 0700 /var/lib/tapeline /var/log/airflow /run/aws /run/aws-airflow /run/aws-producer \
+    && install -d -m 1777 /opt/tapeline/build
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/tapeline /opt/tapeline
 ENV PATH=/opt/venv/bin:$PATH \

@@ -3,8 +3,8 @@
 api-server
     Write the passwords from the environment where Airflow looks for them, then become Airflow's API server.
 healthy PART
-    Exit with 0 if Airflow says that this part of it is well: ``scheduler``, ``triggerer``, ``dag_processor``, or
-    ``metadatabase``, which is all that the API server itself depends on.
+    Exit with 0 if Airflow says that this part of it is well: ``scheduler``, ``triggerer`` or ``dag_processor``; or if
+    the ``api_server`` answers people and tasks.
 localaws
     Exit with 0 if the local AWS answers.
 set-up
@@ -55,6 +55,9 @@ def write_passwords(environment: Mapping[str, str]) -> None:
 
 def is_healthy(part: str, api_url: str) -> bool:
     """Tell whether Airflow calls a part of itself healthy."""
+    if part == "api_server":
+        part = "metadatabase"
+        _opener().open(f"{api_url}/execution/health", timeout=10).close()
     with _opener().open(f"{api_url}/api/v2/monitor/health", timeout=10) as answer:
         return bool(json.load(answer)[part]["status"] == "healthy")
 

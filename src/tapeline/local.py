@@ -62,6 +62,11 @@ def bind_address() -> str:
     return os.environ.get("TAPELINE_BIND") or LOOPBACK
 
 
+def advertised_host() -> str:
+    """Return the host in the URLs that the local AWS hands out: the loopback, or what TAPELINE_ADVERTISED_HOST says."""
+    return os.environ.get("TAPELINE_ADVERTISED_HOST") or LOOPBACK
+
+
 def credentials() -> Credentials:
     """Return this installation's root key pair, made at the first call and kept in `credentials.json`, mode 0600.
 

@@ -135,12 +135,7 @@ def test_make_env_leaves_an_env_file_alone_that_is_there(made_env: Path) -> None
 def test_every_variable_of_the_file_is_taught_by_the_example() -> None:
     asked = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
     taught = set(re.findall(r"^#?(\w+)=", (local.PROJECT / ".env.example").read_text(), re.MULTILINE))
-    assert asked - taught <= {
-        "TAPELINE_VERSION",
-        "TAPELINE_BIND",
-        "TAPELINE_AIRFLOW_BIND",
-        "TAPELINE_WORKER_CONCURRENCY",
-    }
+    assert asked - taught <= {"TAPELINE_VERSION", "TAPELINE_WORKER_CONCURRENCY"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -214,6 +209,11 @@ def test_every_part_of_airflow_has_the_same_settings(name: str) -> None:
     environment = SERVICES[name]["environment"]
     own = {"TAPELINE_ADMIN_PASSWORD", "TAPELINE_VIEWER_PASSWORD"} if name == "api-server" else set()
     assert {key: value for key, value in environment.items() if key not in own} == SERVICES["scheduler"]["environment"]
+
+
+@pytest.mark.parametrize("name", ["scheduler", "worker"])
+def test_tasks_run_only_once_there_is_somebody_to_report_to(name: str) -> None:
+    assert SERVICES[name]["depends_on"]["api-server"] == {"condition": "service_healthy"}
 
 
 def test_the_image_is_built_on_a_pinned_base_and_is_not_root() -> None:

@@ -28,7 +28,7 @@ HEALTH = {
 
 class Airflow(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/api/v2/monitor/health" else 404)
+        self.send_response(200 if self.path in ("/api/v2/monitor/health", self.server.tasks_path) else 404)
         self.end_headers()
         self.wfile.write(json.dumps(HEALTH).encode())
 
@@ -37,21 +37,28 @@ class Airflow(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
+    server.tasks_path = "/execution/health"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}/execution/"
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", url)
-    yield
+    yield server
     server.shutdown()
     thread.join()
     server.server_close()
 
 
 @pytest.mark.parametrize(("part", "code"), [("scheduler", 0), ("triggerer", 1), ("dag_processor", 1), ("worker", 1)])
-def test_a_part_of_airflow_is_healthy_when_airflow_says_so(airflow: None, part: str, code: int) -> None:
+def test_a_part_of_airflow_is_healthy_when_airflow_says_so(airflow: ThreadingHTTPServer, part: str, code: int) -> None:
     assert containers.main("healthy", part) == code
+
+
+def test_the_api_server_is_healthy_when_it_answers_people_and_tasks(airflow: ThreadingHTTPServer) -> None:
+    assert containers.main("healthy", "api_server") == 0
+    airflow.tasks_path = "/elsewhere"
+    assert containers.main("healthy", "api_server") == 1
 
 
 def test_airflow_that_does_not_answer_is_not_healthy(monkeypatch: pytest.MonkeyPatch) -> None:
