@@ -1,0 +1,214 @@
+"""The real api-server with the laptop's log-in: who may look, who may start, what a backfill and an event come to."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.testing import free_port
+from tapeline import laptop_airflow, local
+from tests.dags.conftest import HOME, wait_until
+from tests.dags.test_dag_files import DAGS
+from tests.dags.test_laptop_airflow import OUTPUTS
+
+THANKSGIVING = [
+    ("2025-11-24", "2025-11-24T21:30:00Z"),
+    ("2025-11-25", "2025-11-25T21:30:00Z"),
+    ("2025-11-26", "2025-11-26T21:30:00Z"),
+    ("2025-11-28", "2025-11-28T18:30:00Z"),  # half an hour after 13:00 in New York
+    ("2025-12-01", "2025-12-01T21:30:00Z"),
+    ("2025-12-02", "2025-12-02T21:30:00Z"),
+    ("2025-12-03", "2025-12-03T21:30:00Z"),
+]
+
+OPEN_TO_ALL = {
+    "/api/v2/monitor/health": "for load balancers: it says what is alive and nothing else",
+    "/api/v2/version": "Airflow's version",
+    "/api/v2/auth/login": "leads to the log-in",
+    "/api/v2/auth/logout": "forgets who asked, and leads to the log-in",
+}
+"""What answers without a token, and why that does no harm."""
+
+
+@dataclass
+class Server:
+    address: str
+    passwords: dict[str, str]
+    environment: dict[str, str]
+
+    def ask(
+        self, path: str, user: str = "", method: str = "GET", body: Any = None, *, token: str = ""
+    ) -> tuple[int, Any]:
+        """Return the status and the body of an answer."""
+        headers = {"Content-Type": "application/json"}
+        if user or token:
+            headers["Authorization"] = f"Bearer {token or self._token(user)}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, headers, method=method)  # noqa: S310
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=30) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, text.decode(errors="replace")
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask(f"/api/v2/dags/{dag_id}/dagRuns?limit=100", "admin")[1]["dag_runs"]
+        return found
+
+    def operations(self) -> list[tuple[str, str]]:
+        """Return method and path of everything the API has, something in place of each parameter."""
+        paths = self.ask("/openapi.json", "admin")[1]["paths"]
+        return [(method.upper(), re.sub(r"\{.*?\}", "1", path)) for path, known in paths.items() for method in known]
+
+    def _token(self, user: str) -> str:
+        log_in = {"username": user, "password": self.passwords[user]}
+        return str(self.ask("/auth/token", method="POST", body=log_in)[1]["access_token"])
+
+
+@pytest.fixture(scope="module")
+def server(dag_bag: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The api-server as `tapeline up` starts it, on the tests' database, which has the DAGs and no scheduler."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)
+        session.commit()
+        sync_bag_to_db(dag_bag, "dags-folder", None, session=session)
+    home = tmp_path_factory.mktemp("laptop")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPELINE_AIRFLOW_PORT", str(free_port()))
+        settings = laptop_airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
+        address = laptop_airflow.address()
+    settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{HOME}/airflow.db"
+    laptop_airflow.note(home, settings)
+    environment = {**os.environ, **settings, "TAPELINE_HOME": str(home)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    found = Server(address, laptop_airflow.passwords(home), environment)
+    command = [sys.executable, "-m", "airflow", "api-server"]
+    with (home / "api-server.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: _answers(found, process), "the api-server")
+        yield found
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _answers(server: Server, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the api-server has ended"
+    try:
+        return server.ask("/api/v2/monitor/health")[0] == 200
+    except OSError:
+        return False
+
+
+def test_nothing_but_the_log_in_answers_without_a_token(server: Server) -> None:
+    operations = server.operations()
+    assert len(operations) > 100
+    answers = {(method, path): server.ask(path, method=method)[0] for method, path in operations}
+    assert {path for (_, path), status in answers.items() if status != 401} == set(OPEN_TO_ALL)
+    assert server.ask("/ui/dags")[0] == 401
+    assert server.ask("/ui/config")[0] == 401
+
+
+def test_a_wrong_password_or_token_is_none(server: Server) -> None:
+    log_in = {"username": "viewer", "password": server.passwords["admin"]}
+    assert server.ask("/auth/token", method="POST", body=log_in)[0] == 401
+    assert server.ask("/api/v2/dags", token="made.up.token")[0] in (401, 403)
+
+
+def test_a_viewer_sees_every_dag_and_starts_changes_and_deletes_nothing(server: Server) -> None:
+    status, listed = server.ask("/api/v2/dags", "viewer")
+    assert (status, {dag["dag_id"] for dag in listed["dags"]}) == (200, DAGS)
+    assert server.ask("/api/v2/dags/daily_rollup/dagRuns", "viewer")[0] == 200
+    one = {"logical_date": None, "partition_key": "2025-11-26"}
+    span = {"dag_id": "daily_rollup", "from_date": "2025-11-24T00:00:00Z", "to_date": "2025-12-03T00:00:00Z"}
+    for method, path, body in (
+        ("POST", "/api/v2/dags/daily_rollup/dagRuns", one),
+        ("POST", "/api/v2/dags/daily_rollup/clearTaskInstances", {"dry_run": False}),
+        ("POST", "/api/v2/backfills", span),
+        ("PATCH", "/api/v2/dags/daily_rollup", {"is_paused": True}),
+        ("DELETE", "/api/v2/dags/daily_rollup", None),
+        ("POST", "/api/v2/variables", {"key": "a", "value": "b"}),
+        ("POST", "/api/v2/connections", {"connection_id": "a", "conn_type": "aws"}),
+    ):
+        assert server.ask(path, "viewer", method, body)[0] == 403, path
+    assert server.runs("daily_rollup") == []
+
+
+def test_a_key_that_names_no_session_is_refused_with_the_reason(server: Server) -> None:
+    holiday = {"logical_date": None, "partition_key": "2025-11-27"}
+    status, answer = server.ask("/api/v2/dags/daily_rollup/dagRuns", "admin", "POST", holiday)
+    assert status == 400
+    assert "does not trade on 2025-11-27" in json.dumps(answer)
+
+
+def test_a_backfill_over_thanksgiving_by_form_or_command_makes_seven_runs(server: Server) -> None:
+    form = {
+        "dag_id": "daily_rollup",
+        "from_date": "2025-11-24T00:00:00.000Z",
+        "to_date": "2025-12-03T00:00:00.000Z",
+        "max_active_runs": 1,
+        "reprocess_behavior": "none",
+        "run_backwards": False,
+        "dag_run_conf": {"min_completeness_pct": 90, "max_change_pct": 50, "threshold_pct": 5},
+    }
+    status, made = server.ask("/api/v2/backfills", "admin", "POST", form)
+    assert status == 200
+    by_form = server.runs("daily_rollup")
+    assert sorted((run["partition_key"], run["run_after"]) for run in by_form) == THANKSGIVING
+    assert server.ask(f"/api/v2/backfills/{made['id']}/cancel", "admin", "PUT")[0] == 200
+
+    dates = ["--from-date", "2025-11-24", "--to-date", "2025-12-03", "--reprocess-behavior", "failed"]
+    command = [sys.executable, "-m", "tapeline.cli", "airflow", "backfill", "create", "--dag-id", "daily_rollup"]
+    done = subprocess.run(
+        [*command, *dates], env=server.environment, cwd=Path(__file__).parents[2], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    known = {run["dag_run_id"] for run in by_form}
+    by_command = [run for run in server.runs("daily_rollup") if run["dag_run_id"] not in known]
+    assert sorted((run["partition_key"], run["run_after"]) for run in by_command) == THANKSGIVING
+
+
+def test_a_weekly_report_starts_with_the_last_session_of_its_week(server: Server) -> None:
+    """2024-11-28 is Thanksgiving: the week is whole after four sessions, in whatever order they come."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.utils.session import create_session
+
+    _, assets = server.ask("/api/v2/assets?name_pattern=daily_summary", "admin")
+    (asset,) = assets["assets"]
+    started = []
+    for day in ("2024-11-29", "2024-11-25", "2024-11-27", "2024-11-26"):
+        event = {"asset_id": asset["id"], "partition_key": day}
+        assert server.ask("/api/v2/assets/events", "admin", "POST", event)[0] == 200
+        with create_session() as session:
+            SchedulerJobRunner(Job())._create_dagruns_for_partitioned_asset_dags(session)
+        weekly = [run["partition_key"] for run in server.runs("weekly_report")]
+        daily = [run["partition_key"] for run in server.runs("anomaly_report")]
+        started.append((weekly, sorted(daily)[-1:], len(daily)))
+    assert started == [
+        ([], ["2024-11-29"], 1),
+        ([], ["2024-11-29"], 2),
+        ([], ["2024-11-29"], 3),
+        (["2024-11-25"], ["2024-11-29"], 4),
+    ]
