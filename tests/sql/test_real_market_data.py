@@ -1,18 +1,25 @@
-"""daily_summary against pandas, over real bars replayed as quotes; needs TAPELINE_MARKET_DATA."""
+"""daily_summary against pandas, over real bars as `tapeline replay` sends them; needs TAPELINE_MARKET_DATA."""
 
 from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import groupby
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from localaws.testing import running
 from producer.replay import ReplaySource
 from producer.source import Counters
+from tapeline.aws import stack
+from tapeline.aws.session import session
 from tapeline.partitions import trading_date
-from tests.sql.lakes import DuckLake, failed_checks, publish, roll_up, stage
+from tapeline.quotes import Quote
+from tests.sql.lakes import AthenaLake, DuckLake, failed_checks, publish, roll_up, stage
 
 FOLDER = os.environ.get("TAPELINE_MARKET_DATA", "")
 HALF_DAY = "2025-12-24"
@@ -24,11 +31,15 @@ pytestmark = [
 ]
 
 
-def replayed(bars: Path, folder: Path) -> DuckLake:
-    """A lake with the quotes that `tapeline replay` sends for a file of bars."""
+def quotes(bars: Path) -> Iterator[Quote]:
+    """The quotes that `tapeline replay` sends for a file of bars."""
+    return ReplaySource(bars, None).quotes(Counters(), threading.Event())
+
+
+def in_duckdb(bars: Path, folder: Path) -> DuckLake:
     path = folder / "quotes.json"
     with path.open("w", encoding="utf-8") as file:
-        for quote in ReplaySource(bars, None).quotes(Counters(), threading.Event()):
+        for quote in quotes(bars):
             file.write(f'{quote.to_json()[:-1]}, "dt": "{trading_date(quote.time)}"}}\n')
     lake = DuckLake()
     columns = (
@@ -37,6 +48,19 @@ def replayed(bars: Path, folder: Path) -> DuckLake:
     columns += "previous_close: 'double', volume: 'bigint', source: 'varchar', ingested_at: 'varchar', dt: 'varchar'"
     lake.load(f"SELECT * FROM read_json('{path}', format = 'newline_delimited', columns = {{{columns}}})")
     return lake
+
+
+@contextmanager
+def on_athena(bars: Path, folder: Path) -> Iterator[AthenaLake]:
+    with pytest.MonkeyPatch.context() as patch, running(folder) as local:
+        patch.setenv("TAPELINE_HOME", str(local.folder))
+        patch.setenv("TAPELINE_PORT", str(local.port))
+        aws = session("local")
+        stack.deploy(aws, {}, lambda progress: None)
+        lake = AthenaLake(aws, stack.outputs(aws))
+        for _, batch in groupby(enumerate(quotes(bars)), lambda numbered: numbered[0] // 5000):
+            lake.add((str(trading_date(quote.time)), quote) for _, quote in batch)
+        yield lake
 
 
 def summed_up_by_pandas(bars: pd.DataFrame) -> pd.DataFrame:
@@ -68,25 +92,25 @@ def summed_up_by_pandas(bars: pd.DataFrame) -> pd.DataFrame:
     return summary.drop(columns="turnover")
 
 
+@pytest.mark.parametrize("place", ["duckdb", "athena"])
 @pytest.mark.parametrize("file", FILES)
-def test_every_symbol_and_session_is_summed_up_as_pandas_does(file: str, tmp_path: Path) -> None:
-    bars = pd.read_parquet(Path(FOLDER) / file)
-    expected = summed_up_by_pandas(bars)
+def test_every_symbol_and_session_is_summed_up_as_pandas_does(file: str, place: str, tmp_path: Path) -> None:
+    bars = Path(FOLDER) / file
+    expected = summed_up_by_pandas(pd.read_parquet(bars))
     days = sorted({session for _, session in expected.index})
-    lake = replayed(Path(FOLDER) / file, tmp_path)
-    roll_up(lake, *days)
-
-    found = pd.DataFrame(lake.run("SELECT * FROM daily_summary"))
+    with nullcontext(in_duckdb(bars, tmp_path)) if place == "duckdb" else on_athena(bars, tmp_path) as lake:
+        roll_up(lake, *days)
+        found = pd.DataFrame(lake.run("SELECT * FROM daily_summary"))
     found["session"] = found["session"].astype(str)
     found = found.set_index(["symbol", "session"]).sort_index()
     assert list(found.index) == list(expected.index)
     for name in expected.columns:
-        tolerance = {"atol": 0.0051} if name == "change_pct" else {"rtol": 1e-9}
-        pd.testing.assert_series_equal(found[name], expected[name], check_dtype=False, **tolerance)
+        relative, absolute = (0, 0.0051) if name == "change_pct" else (1e-9, 1e-9)
+        pd.testing.assert_series_equal(found[name], expected[name], check_dtype=False, rtol=relative, atol=absolute)
 
 
 def test_a_whole_session_of_real_quotes_passes_every_check(tmp_path: Path) -> None:
-    lake = replayed(Path(FOLDER) / FILES[0], tmp_path)
+    lake = in_duckdb(Path(FOLDER) / FILES[0], tmp_path)
     stage(lake, "2026-03-12")
     assert failed_checks(lake, "2026-03-12") == set()
     publish(lake, "2026-03-12")
