@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +22,9 @@ from localaws.athena.storage import Lake, S3Object
 from localaws.athena.types import VARCHAR, Type
 
 FILE = "file of the row"
+
+SAMPLED_FILES = 20
+"""Of so many JSON files at most the first record is looked at, for its spelling of the keys."""
 
 
 class Scans:
@@ -45,15 +50,24 @@ class Scans:
             raise unsupported(f"table {table.name} in the format {table.format}")
         used = [name for name in reference.columns if name in reference.used and name in table.columns]
         columns = {name: table.columns[name] for name in used or list(table.columns)[:1]}
+        spelling = spelled_keys(files, columns) if table.format == "json" else {}
         scanned = scanned_bytes(self._connection, table.format, files, list(columns) if used else [])
         if table.format == "json" and not reference.used & HIDDEN.keys():
             files, names = bundle(files, self._lake.scratch / "bundles")
             self._lake.names |= names
-        self.view(reference.scan, table, files, columns, reference.used)
+        self.view(reference.scan, table, files, columns, reference.used, spelling)
         return scanned
 
-    def view(self, name: str, table: Table, files: list[DataFile], columns: dict[str, Type], used: set[str]) -> None:
-        """Make a view of these files."""
+    def view(
+        self,
+        name: str,
+        table: Table,
+        files: list[DataFile],
+        columns: dict[str, Type],
+        used: set[str],
+        spelling: dict[str, str] | None = None,
+    ) -> None:
+        """Make a view of these files; `spelling` is how they write the names of columns, where not in small letters."""
         keys = {key: kind for key, kind in table.partition_keys.items() if key in used}
         hidden = {name: kind for name, kind in HIDDEN.items() if name in used}
         needs_file = bool(keys or hidden)
@@ -66,13 +80,14 @@ class Scans:
             return
         listed = "[" + ", ".join(quote(file.path) for file in files) + "]"
         reader = _READERS[table.format]
-        source = reader.source(listed, columns, table, needs_file)
+        written = {(spelling or {}).get(key, key): kind for key, kind in columns.items()}
+        source = reader.source(listed, written, table, needs_file)
         missing = missing_columns(self._connection, source, columns) if reader is _Parquet else set()
-        written = {
+        values = {
             key: f"CAST(NULL AS {types.duckdb(kind)})" if key in missing else reader.column(key, kind, table)
             for key, kind in columns.items()
         }
-        shown = [f"{sql} AS {identifier(key)}" for key, sql in written.items()]
+        shown = [f"{sql} AS {identifier(key)}" for key, sql in values.items()]
         join = ""
         if needs_file:
             self._keep_files(f"files of {name}", files, table)
@@ -164,6 +179,24 @@ class Scans:
                 for column in columns
             ]
         return [partitions[number] for number in columns[0]]
+
+
+def spelled_keys(files: list[DataFile], columns: dict[str, Type]) -> dict[str, str]:
+    """Return how the keys of JSON lines are spelled, as the first records of some files show it.
+
+    Athena's SerDes ignore their case and DuckDB does not, so it must be told.
+    """
+    found: dict[str, str] = {}
+    for file in files[:: len(files) // SAMPLED_FILES + 1]:
+        try:
+            with (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb") as stream:
+                record = json.loads(stream.readline())
+        except (OSError, EOFError, ValueError):
+            continue  # The query itself will say what is wrong.
+        for key in record if isinstance(record, dict) else ():
+            if key.lower() in columns and found.setdefault(key.lower(), key) != key:
+                raise unsupported(f"the keys {found[key.lower()]} and {key} for one column of JSON lines")
+    return found
 
 
 def missing_columns(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, Type]) -> set[str]:
