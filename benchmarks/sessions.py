@@ -77,7 +77,7 @@ def _backfill(file: Path, home: Path, console: Console) -> int:
 
     airflow = Airflow(home)
     began = time.monotonic()
-    dates = ("--from-date", FIRST, "--to-date", LAST)
+    dates = ("--from-date", FIRST, "--to-date", LAST, "--max-active-runs", "1")
     _tapeline("airflow", "backfill", "create", "--dag-id", "daily_rollup", *dates)
     for day, task, hurt in (
         (days[1], "stage_minute_bars", kill_scheduler),

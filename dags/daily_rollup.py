@@ -47,8 +47,9 @@ VALUES = "params, **ti.xcom_pull('pin_session')"
     schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
     start_date=START_DATE,
     catchup=False,
-    max_active_runs=1,  # sessions share the staging tables: two at once would only conflict
-    default_args=DAG_DEFAULT_ARGS,
+    max_active_runs=1,
+    # A backfill has a limit of runs of its own. Two sessions that write a table at once would only conflict.
+    default_args={**DAG_DEFAULT_ARGS, "max_active_tis_per_dag": 1},
     user_defined_macros=MACROS,
     deadline=orchestration.deadline(timedelta(minutes=45)),
     params={

@@ -12,13 +12,19 @@ minutes before it counts as missing, and nobody wants to learn of a dead feed af
 **Output.** One message to the operations topic when the set of red lights changes, and one when none is red any more.
 All lights are in the task's log.
 
-**Start by hand.** *Trigger*; there is nothing to choose.
+**What a message means.** A symbol is missing after five minutes of silence in session: one symbol is a halt or the
+vendor, all of them the producer. An iterator age that grows is a function that fails or is too slow. A dead letter is
+a batch that was given up after all its retries: `redrive_rejected` sends it again once the cause is mended.
+
+**Start by hand.** *Trigger*; there is nothing to choose. Outside of trading hours a silent feed is no fault.
 
 **Rerun safety.** Any number of times: what was told last is remembered in the table of states, so that it is told
 once.
 
 **When it fails.** `look` fails only when AWS does not answer or refuses: its log names the call. Then look by
 `tapeline status`. The message itself says what to do about each light; docs/runbook.md has more.
+A run that is late means that workers are busy or gone. With the scheduler gone nothing is told at all: let something
+outside ask Airflow's `/api/v2/monitor/health`.
 """
 
 from datetime import timedelta
@@ -37,6 +43,7 @@ from tapeline.timetables import TradingHoursTimetable
     max_active_runs=1,  # two at once would both tell
     # The next look comes in five minutes: one retry, and none that goes on into it.
     default_args={**DAG_DEFAULT_ARGS, "retries": 1, "execution_timeout": timedelta(minutes=4)},
+    deadline=orchestration.deadline(timedelta(minutes=10)),
     tags=["feed", "in session"],
     doc_md=__doc__,
 )

@@ -18,6 +18,7 @@ OF`) reaches back no further than five days.
 
 **When it fails.**
 - Athena's reason is in the log. A commit conflict with a rollup is retried; clear the task if it lost every time.
+- A timeout after two hours: a table has grown beyond a statement. Clear the task, what was done stays done.
 - `ICEBERG_VACUUM_MORE_RUNS_NEEDED` says that there was more to drop than one statement may: clear the task.
 """
 

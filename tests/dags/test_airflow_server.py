@@ -89,7 +89,7 @@ def server(dag_bag: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        DagBundlesManager().sync_bundles_to_db(session=session)
+        DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
         session.commit()
         sync_bag_to_db(dag_bag, "dags-folder", None, session=session)
     home = tmp_path_factory.mktemp("laptop")
@@ -202,7 +202,7 @@ def test_a_weekly_report_starts_with_the_last_session_of_its_week(server: Server
         event = {"asset_id": asset["id"], "partition_key": day}
         assert server.ask("/api/v2/assets/events", "admin", "POST", event)[0] == 200
         with create_session() as session:
-            SchedulerJobRunner(Job())._create_dagruns_for_partitioned_asset_dags(session)
+            SchedulerJobRunner(Job())._create_dagruns_for_partitioned_asset_dags(session)  # type: ignore[no-untyped-call]
         weekly = [run["partition_key"] for run in server.runs("weekly_report")]
         daily = [run["partition_key"] for run in server.runs("anomaly_report")]
         started.append((weekly, sorted(daily)[-1:], len(daily)))
