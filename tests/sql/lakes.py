@@ -165,6 +165,25 @@ class AthenaLake:
         values = ", ".join(f"({', '.join(literal(value) for value in row.values())})" for row in rows)
         self.run(f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}")
 
+    def start(self, statement: str) -> str:
+        """Start a statement and return its id."""
+        answer = self._athena.start_query_execution(
+            QueryString=statement,
+            QueryExecutionContext={"Database": self._outputs.database_name},
+            WorkGroup=self._outputs.work_group_name,
+        )
+        return str(answer["QueryExecutionId"])
+
+    def is_over(self, number: str) -> bool:
+        """Tell whether a statement has ended, one way or another."""
+        execution = self._athena.get_query_execution(QueryExecutionId=number)["QueryExecution"]
+        return execution["Status"]["State"] in ("SUCCEEDED", "FAILED", "CANCELLED")
+
+    def version(self, table: str) -> str:
+        """The metadata file that readers of an Iceberg table are given."""
+        found = self._glue.get_table(DatabaseName=self._outputs.database_name, Name=table)["Table"]
+        return str(found["Parameters"]["metadata_location"])
+
     def run(self, statement: str) -> list[Row]:
         finished = athena.run(
             self._athena, statement, database=self._outputs.database_name, work_group=self._outputs.work_group_name
