@@ -26,12 +26,13 @@ DEFAULT_PORT = 8080
 USERS = ("admin", "viewer")
 """User names, which are their roles too."""
 
+SCHEDULER = "airflow-scheduler"
 _API_SERVER = "airflow-api-server"
 _COMPONENTS = {
     _API_SERVER: ["api-server"],
-    "airflow-scheduler": ["scheduler", "--skip-serve-logs"],
     "airflow-dag-processor": ["dag-processor"],
     "airflow-triggerer": ["triggerer", "--skip-serve-logs"],
+    SCHEDULER: ["scheduler", "--skip-serve-logs"],
 }
 _DATABASE_SECONDS = 180
 
@@ -131,6 +132,8 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": os.environ.get("AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE", "False"),
         # At 5 s, the default, a slot stays taken that long after its task, and fast triggers lose a race.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # A laptop that is busy otherwise answers late; a task that waits 5 s for its API server, the default, fails.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         # A task that was killed with its scheduler is taken up again after a minute instead of five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "NO_PROXY": "127.0.0.1,localhost",
@@ -181,15 +184,15 @@ def prepare_database(environment: Mapping[str, str]) -> None:
         )
 
 
-def answers() -> bool:
-    """Tell whether the UI answers and the scheduler is alive."""
+def answers(*parts: str) -> bool:
+    """Tell whether the API server answers, and says that these parts (`scheduler`, `dag_processor`, …) are alive."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{address()}/api/v2/monitor/health", timeout=5) as answer:
             health = json.load(answer)
     except (OSError, urllib.error.URLError, ValueError):
         return False
-    return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+    return all(health[part]["status"] == "healthy" for part in ("metadatabase", *parts))
 
 
 def _secrets(home: Path) -> dict[str, object]:

@@ -44,7 +44,7 @@ LOCAL_AWS = "localaws"
 READY_SECONDS = 90.0
 FIRST_QUOTE_SECONDS = 45.0
 PAST_SECONDS = 120.0
-AIRFLOW_SECONDS = 180.0
+AIRFLOW_SECONDS = 300.0
 WATCH_SECONDS = 1.0
 
 _INHERITED_AWS = ("AWS_CA_BUNDLE",)
@@ -323,20 +323,26 @@ class Laptop:
         laptop_airflow.note(self.home, settings)
         laptop_airflow.prepare_database({**_environment(), **settings})
         line.update("Starting Airflow")
+        deadline = began + AIRFLOW_SECONDS
         for program in laptop_airflow.programs():
+            if program.name == laptop_airflow.SCHEDULER:  # a task that finds no API server fails
+                self._wait_for_airflow(deadline)
             self.supervisor.describe(laptop_airflow.with_settings(program, settings))
             self.supervisor.start_program(program.name)
-        deadline = time.monotonic() + AIRFLOW_SECONDS
-        while not laptop_airflow.answers():
+        if self._wait_for_airflow(deadline, "scheduler", "dag_processor"):
+            self._say(f"Airflow answers at {laptop_airflow.address()}", began)
+        else:
+            self._console.print(
+                f"[yellow]![/] Airflow does not answer yet at {laptop_airflow.address()}; its logs say why:"
+                f"{self._last_words(laptop_airflow.SCHEDULER)}"
+            )
+
+    def _wait_for_airflow(self, deadline: float, *parts: str) -> bool:
+        """Wait until the API server answers and these parts are alive; tell whether they are."""
+        while not (alive := laptop_airflow.answers(*parts)) and time.monotonic() < deadline:
             self._raise_if_given_up()
-            if time.monotonic() > deadline:
-                self._console.print(
-                    f"[yellow]![/] Airflow does not answer yet at {laptop_airflow.address()}; its logs say why:"
-                    f"{self._last_words('airflow-scheduler')}"
-                )
-                return
             time.sleep(1)
-        self._say(f"Airflow answers at {laptop_airflow.address()}", began)
+        return alive
 
     def _tell_addresses(self, options: Options, outputs: StackOutputs) -> None:
         airflow = []
