@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WHY_NONE = "no browser on this machine, and none could be fetched: apt-get install chromium, or playwright install chromium"
+WHY_NONE = (
+    "no browser on this machine, and none could be fetched: apt-get install chromium, or playwright install chromium"
+)
 FETCH_SECONDS = 300
 
 

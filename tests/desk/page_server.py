@@ -53,6 +53,7 @@ class Market:
     may_trigger: bool = True
     streams: bool = True
     is_open: bool = True
+    pause_seconds: float = 0.05
     version: int = 1
     triggered: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -326,7 +327,7 @@ async def _events(market: Market) -> AsyncIterator[str]:
         if lights != told:
             told = lights
             yield f"event: health\ndata: {json.dumps(market.health())}\n\n"
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(market.pause_seconds)
 
 
 @contextmanager
