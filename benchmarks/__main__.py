@@ -9,6 +9,7 @@ BENCHMARKS = {
     "stream": "calls and quotes per second of the stream processor against a plain per-record one",
     "replay": "a file of real bars through the whole laptop, every average and alert checked",
     "queries": "seconds of the original's four queries over a replayed file, first time and later",
+    "desk_browser": "frames and long tasks of the market desk's page, 500 symbols moving, against nothing moving",
     "dags": "parse time of each DAG file against an empty DAG with the same imports of Airflow",
 }
 
