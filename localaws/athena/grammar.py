@@ -47,7 +47,8 @@ _UNDERSTOOD: dict[type[exp.Expr], set[str]] = {
     exp.Unnest: {"alias", "offset"},
     exp.Version: {"kind"},
     exp.Ordered: {"desc", "nulls_first"},
-    exp.Fetch: {"direction", "count"},
+    exp.Fetch: {"direction", "count", "limit_options"},
+    exp.LimitOptions: {"rows"},
     # Expressions
     exp.Column: {"table", "db", "catalog"},
     exp.Identifier: {"quoted"},
