@@ -9,6 +9,9 @@ BENCHMARKS = {
     "stream": "calls and quotes per second of the stream processor against a plain per-record one",
     "replay": "a file of real bars through the whole laptop, every average and alert checked",
     "queries": "seconds of the original's four queries over a replayed file, first time and later",
+    "lake": "bytes and files that questions read from the curated tables against the raw zone",
+    "sessions": "ten sessions of real bars backfilled by Airflow through three interruptions, every row checked",
+    "rollup": "a session of ten million quotes rolled up, against plain DuckDB over the same Parquet",
     "desk_browser": "frames and long tasks of the market desk's page, 500 symbols moving, against nothing moving",
     "dags": "parse time of each DAG file against an empty DAG with the same imports of Airflow",
 }
