@@ -30,9 +30,10 @@ from tests.domain.report_builders import report, weekly
 ROOT = "/market-desk"
 SPARK_POINTS = 60
 SESSION_MINUTES = 240
-HOME = """<!doctype html><html class="{theme}"><title>Airflow</title><style>iframe {{ position: fixed; inset: 0;
-width: 100%; height: 100%; border: 0 }}</style><iframe src="{root}/" title="Market desk"
-sandbox="allow-scripts allow-same-origin allow-forms allow-downloads"></iframe>"""
+HOME = """<!doctype html><html class="{theme}"><title>Airflow</title><link rel="icon" href="data:,">
+<style>iframe {{ position: fixed; inset: 0; width: 100%; height: 100%; border: 0 }}</style>
+<iframe src="{root}/" title="Market desk" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads">
+</iframe>"""
 """The page around the desk, with the sandbox that Airflow 3.3 gives to pages of plugins."""
 
 
@@ -52,6 +53,7 @@ class Market:
     logged_in: bool = True
     may_trigger: bool = True
     streams: bool = True
+    silent: bool = False
     is_open: bool = True
     pause_seconds: float = 0.05
     version: int = 1
@@ -318,6 +320,8 @@ def create_app(market: Market) -> FastAPI:
 
 async def _events(market: Market) -> AsyncIterator[str]:
     sent, told = None, ""
+    while market.silent and market.streams:
+        await asyncio.sleep(market.pause_seconds)
     while market.streams and market.logged_in:
         if sent is None or market.version != sent:
             document = market.document(sent)

@@ -109,7 +109,7 @@ def test_before_the_first_quote_the_page_says_so(desk: Desk) -> None:
 
 
 def test_while_nothing_has_come_the_page_says_that_it_loads(desk: Desk) -> None:
-    desk.page.route("**/api/stream", lambda route: None)  # never answered
+    desk.market.silent = True
     expect(desk.open().get_by_role("heading", name="Loading quotes")).to_be_visible()
 
 
