@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from producer.bar_file import BadBarError, Bar, BarFile
 from producer.source import Counters, Stop
+from tapeline import sessions
 from tapeline.partitions import trading_date
 from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 
@@ -37,6 +39,8 @@ class _Day:
     close: Decimal
     volume: int
     newest_microseconds: int
+    session_close: Decimal
+    """Of the last bar before the exchange closed, for the next date; the evening's prices are not in it."""
 
 
 class ReplaySource:
@@ -44,7 +48,7 @@ class ReplaySource:
 
     A bar gives one quote: its time is the bar's start as the file has it (unique per symbol and bar), its price the
     close; open, high, low and volume are the day's so far, a day being a date in New York. Previous close is the last
-    close of the symbol's date before in the file; on its first date, for want of a better one, its first open.
+    close of the symbol's session before in the file; on its first date, for want of a better one, its first open.
 
     Parameters
     ----------
@@ -166,8 +170,9 @@ class _Pace:
 def _grow(day: _Day | None, bar: Bar) -> _Day:
     today = _trading_date_of_hour(bar.start_microseconds // 3_600_000_000)
     if day is None or day.trading_date != today:
-        previous_close = day.close if day else bar.open
-        return _Day(today, previous_close, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.start_microseconds)
+        previous_close = day.session_close if day else bar.open
+        figures = bar.open, bar.high, bar.low, bar.close, bar.volume
+        return _Day(today, previous_close, *figures, bar.start_microseconds, bar.close)
     return _Day(
         today,
         day.previous_close,
@@ -177,6 +182,7 @@ def _grow(day: _Day | None, bar: Bar) -> _Day:
         bar.close,
         day.volume + bar.volume,
         bar.start_microseconds,
+        bar.close if bar.start_microseconds < _closing_microseconds(today) else day.session_close,
     )
 
 
@@ -199,6 +205,15 @@ def _quote(bar: Bar, day: _Day, ingested_at: str) -> Quote:
 def _trading_date_of_hour(hour: int) -> date:
     """Return the trading date of an hour since 1970; in New York a date begins on a full hour of UTC."""
     return trading_date(datetime.fromtimestamp(hour * 3600, UTC))
+
+
+@lru_cache(maxsize=1024)
+def _closing_microseconds(day: date) -> float:
+    """Return when the exchange closes on a date, in microseconds since 1970; never on a date that it does not trade."""
+    try:
+        return sessions.session(day).closes_at.timestamp() * 1e6
+    except sessions.NotASessionError:
+        return math.inf
 
 
 @lru_cache(maxsize=1024)

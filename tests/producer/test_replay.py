@@ -197,8 +197,23 @@ def test_the_evening_in_new_york_belongs_to_its_own_date(tmp_path: Path) -> None
     assert [(quote.volume, int(quote.open), int(quote.previous_close)) for quote in quotes] == [
         (1, 10, 10),
         (3, 10, 10),
-        (4, 12, 11),
+        (4, 12, 10),
     ]
+
+
+def test_previous_close_is_that_of_the_session_also_on_a_half_day(tmp_path: Path) -> None:
+    # On 2025-12-24 the exchange closes at 13:00 in New York, 18:00 UTC; before the open a price is better than none.
+    path = csv(
+        tmp_path,
+        "symbol,timestamp,open,high,low,close,volume\n"
+        "AAPL,2025-12-24T13:00:00Z,10,10,10,10,1\n"
+        "AAPL,2025-12-24T17:59:00Z,11,11,11,11,1\n"
+        "AAPL,2025-12-24T18:00:00Z,12,12,12,12,1\n"
+        "AAPL,2025-12-26T13:00:00Z,13,13,13,13,1\n"
+        "AAPL,2025-12-29T14:30:00Z,14,14,14,14,1\n",
+    )
+    quotes, _ = replayed(path)
+    assert [int(quote.previous_close) for quote in quotes] == [10, 10, 10, 11, 13]
 
 
 def test_times_keep_their_milliseconds(tmp_path: Path) -> None:
@@ -283,7 +298,11 @@ def test_real_bars_become_the_quotes_a_window_function_gives(name: str, bars: in
             SELECT *, CAST(timezone('America/New_York', timestamp) AS DATE) AS dt FROM '{path}'
         ), closes AS (
             SELECT symbol, dt, lag(last_close) OVER (PARTITION BY symbol ORDER BY dt) AS previous_close
-            FROM (SELECT symbol, dt, max_by(close, timestamp) AS last_close FROM bars GROUP BY symbol, dt)
+            FROM (
+                SELECT symbol, dt, max_by(close, timestamp) AS last_close
+                FROM bars  -- without a half day
+                WHERE CAST(timezone('America/New_York', timestamp) AS TIME) < TIME '16:00' GROUP BY symbol, dt
+            )
         )
         SELECT symbol, timestamp, first_value(open) OVER day, max(high) OVER day, min(low) OVER day, close,
                coalesce(previous_close, first_value(open) OVER day), sum(volume) OVER day

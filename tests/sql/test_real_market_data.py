@@ -66,14 +66,14 @@ def on_athena(bars: Path, folder: Path) -> Iterator[AthenaLake]:
 def summed_up_by_pandas(bars: pd.DataFrame) -> pd.DataFrame:
     """Regular bars by session: 9:30 to 16:00 in New York, to 13:00 on the files' one half day.
 
-    The previous close is what the replay says of it, the last bar of the date before, after the session or not.
+    The previous close is what the replay says of it, the last bar of the date before that began before the close.
     """
     eastern = bars["timestamp"].dt.tz_convert("America/New_York")
     bars = bars.assign(session=eastern.dt.strftime("%Y-%m-%d"), time=eastern.dt.strftime("%H:%M"))
     bars["turnover"] = bars["close"] * bars["volume"]
     bars = bars.sort_values("timestamp")
-    last = bars.groupby(["symbol", "session"])["close"].last().groupby("symbol").shift()
     closing = bars["session"].map(lambda session: "13:00" if session == HALF_DAY else "16:00")
+    last = bars[bars["time"] < closing].groupby(["symbol", "session"])["close"].last().groupby("symbol").shift()
     by_session = bars[(bars["time"] >= "09:30") & (bars["time"] < closing)].groupby(["symbol", "session"])
     summary = by_session.agg(
         open_usd=("open", "first"),
