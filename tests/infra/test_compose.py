@@ -225,6 +225,21 @@ def test_the_image_is_built_on_a_pinned_base_and_is_not_root() -> None:
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE)[-1] == SERVICES["scheduler"]["user"]
 
 
+def test_the_executors_and_drivers_that_the_file_asks_for_can_be_loaded(tmp_path: Path) -> None:
+    code = (
+        "import asyncpg, psycopg2, redis; from airflow.executors.executor_loader import ExecutorLoader as Loader; "
+        "print([Loader.import_executor_cls(Loader.lookup_executor_name_by_str(name))[0].__name__ "
+        "for name in ('LocalExecutor', 'CeleryExecutor')])"
+    )
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor,CeleryExecutor",
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.strip().splitlines()[-1:] == ["['LocalExecutor', 'CeleryExecutor']"], done.stderr[-1500:]
+
+
 def test_the_image_takes_neither_secrets_nor_data_nor_history() -> None:
     lines = (local.PROJECT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
