@@ -87,7 +87,7 @@ def read_session(partition_key: str | None) -> str:
     AirflowFailException
         If the run has none: trying again would not give it one.
     """
-    from airflow.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowFailException
 
     if not partition_key:
         raise AirflowFailException(
@@ -136,7 +136,7 @@ def audit(values: Mapping[str, object]) -> None:
     AirflowFailException
         If a check that must hold does not: trying again would find the same rows.
     """
-    from airflow.exceptions import AirflowFailException
+    from airflow.sdk.exceptions import AirflowFailException
 
     from tapeline.aws import audit as checks
 

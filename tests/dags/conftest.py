@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -162,8 +163,26 @@ def dag_bag(airflow_database: None) -> Any:
 
 
 @pytest.fixture(scope="session")
-def runnable(airflow_database: None) -> Any:
-    """The DAGs without what `dag.test` cannot have or need not wait for: deadlines, retries, pauses."""
+def stored_dags(dag_bag: Any) -> Any:
+    """The DAGs, and Airflow's database knows them as after the DAG processor's first round."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
+        session.commit()
+        sync_bag_to_db(dag_bag, "dags-folder", None, session=session)
+    return dag_bag
+
+
+@pytest.fixture(scope="session")
+def runnable(stored_dags: Any) -> Iterator[Any]:
+    """The DAGs without what `dag.test` cannot have or need not wait for: deadlines, retries, pauses.
+
+    Nor need it read and store all files anew before each run, which costs more than a short run itself.
+    """
+    from airflow.dag_processing import dagbag
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(bundle_name="dags-folder")
@@ -174,11 +193,22 @@ def runnable(airflow_database: None) -> Any:
             for name in ("sleep_time", "poke_interval", "poll_interval"):
                 if hasattr(task, name):
                     setattr(task, name, 0.2)
-    return bag
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dagbag, "BundleDagBag", lambda **_: None)
+        patch.setattr(dagbag, "sync_bag_to_db", lambda *_: None)
+        yield bag
+
+
+@pytest.fixture(scope="session")
+def succeeded() -> Counter[str]:
+    """How many runs of each DAG `run_dag` has brought to a good end."""
+    return Counter()
 
 
 @pytest.fixture
-def run_dag(runnable: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def run_dag(
+    runnable: Any, deployment: Deployment, succeeded: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
     """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run.
 
     In one process a parameter that was given to a run stays for the next: give it again.
@@ -201,7 +231,9 @@ def run_dag(runnable: Any, deployment: Deployment, monkeypatch: pytest.MonkeyPat
             return found
 
         monkeypatch.setattr(dagrun, "get_or_create_dagrun", create_with_key)
-        return dag.test(logical_date=None, run_conf=conf)
+        finished = dag.test(logical_date=None, run_conf=conf)
+        succeeded[dag_id] += finished.state == "success"
+        return finished
 
     return run
 

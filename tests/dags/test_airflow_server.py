@@ -82,16 +82,8 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(dag_bag: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(stored_dags: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The api-server as `tapeline up` starts it, on the tests' database, which has the DAGs and no scheduler."""
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import sync_bag_to_db
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        DagBundlesManager().sync_bundles_to_db(session=session)  # type: ignore[no-untyped-call]
-        session.commit()
-        sync_bag_to_db(dag_bag, "dags-folder", None, session=session)
     home = tmp_path_factory.mktemp("laptop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_AIRFLOW_PORT", str(free_port()))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
+from tapeline import orchestration
 from tapeline.partitions import rejected_key
-from tests.dags.conftest import READER, SYMBOLS, Deployment, quotes_of, wait_until
+from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, wait_until
+from tests.dags.test_dag_files import DAGS
 from tests.producer.market_data_server import ChartServer
 from tests.producer.test_yahoo_history import LISTING
 
@@ -104,7 +107,7 @@ def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_o
     assert found["audit"] == "failed"
     assert found["publish_minute_bars"] == "upstream_failed"
     assert summaries(deployment, "2025-11-28") == before
-    subject, text = wait_until(lambda: deployment.mail("operator@example.com")[1:], "the message")[-1]
+    subject, text = wait_until(lambda: deployment.mail(OPERATOR)[1:], "the message")[-1]
     assert subject == "daily_rollup.audit failed for session 2025-11-28"
     assert "daily_summary/checks/completeness" in text
     assert "symbol=THIN.SIM, completeness_pct=1.43" in text  # 3 of 210
@@ -118,7 +121,18 @@ def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_o
 def test_a_run_that_is_for_no_session_says_how_to_start_it(run_dag: RunDag, deployment: Deployment) -> None:
     found = states(run_dag("daily_rollup"))
     assert found["pin_session"] == "failed"
-    assert "airflow backfill create" in deployment.mail("operator@example.com")[-1][1]
+    assert "airflow backfill create" in deployment.mail(OPERATOR)[-1][1]
+
+
+def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_not(deployment: Deployment) -> None:
+    told = len(deployment.mail(OPERATOR))
+    for run_type in ("backfill", "scheduled"):
+        run = {"dag_id": "daily_rollup", "dag_run_id": f"{run_type}__2025-11-28__x", "run_type": run_type}
+        orchestration.tell_late({"dag_run": run}, minutes=45.0)
+    ((subject, text),) = deployment.mail(OPERATOR)[told:]
+    assert subject == "daily_rollup is late"
+    assert "was to end within 45 minutes" in text
+    assert "scheduled__2025-11-28__x" in text
 
 
 def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag, deployment: Deployment) -> None:
@@ -205,22 +219,22 @@ def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: De
 def test_the_watchdog_tells_once_what_is_red_and_once_that_it_is_well(run_dag: RunDag, deployment: Deployment) -> None:
     sqs, queue = deployment.session.client("sqs"), deployment.outputs.dead_letter_queue_url
     assert run_dag("feed_watchdog").state == "success"
-    told = len(deployment.mail("operator@example.com"))
+    told = len(deployment.mail(OPERATOR))
     sqs.send_message(QueueUrl=queue, MessageBody="{}")
     for _ in range(2):
         assert run_dag("feed_watchdog").state == "success"
-    mails = deployment.mail("operator@example.com")[told:]
+    mails = deployment.mail(OPERATOR)[told:]
     assert len(mails) == 1
     assert "dead letters" in mails[0][0]
     assert "1 batches were given up" in mails[0][1]
     sqs.purge_queue(QueueUrl=queue)
     for _ in range(2):
         assert run_dag("feed_watchdog").state == "success"
-    assert len(deployment.mail("operator@example.com")) == told + 2
+    assert len(deployment.mail(OPERATOR)) == told + 2
 
 
 def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment: Deployment) -> None:
-    told = len(deployment.mail("operator@example.com"))
+    told = len(deployment.mail(OPERATOR))
     glue, outputs = deployment.session.client("glue"), deployment.outputs
     table = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
     kept = {key: table[key] for key in ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")}
@@ -228,7 +242,7 @@ def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment
     glue.update_table(DatabaseName=outputs.database_name, TableInput=kept)
     for _ in range(2):
         assert run_dag("crawl_raw_data").state == "success"
-    mails = deployment.mail("operator@example.com")[told:]
+    mails = deployment.mail(OPERATOR)[told:]
     assert [subject for subject, _ in mails] == ["Schema of stock_data_table has changed"]
     assert "- bid (double) is new" in mails[0][1]
 
@@ -255,3 +269,11 @@ def test_history_is_fetched_once_from_a_server_that_speaks_as_yahoo_does(
         ("2026-03-11", "AAPL", 257.25),
         ("2026-03-12", "AAPL", 259.25),
     ]
+
+
+def test_every_dag_was_run_twice_above(request: pytest.FixtureRequest, succeeded: Counter[str]) -> None:
+    chosen = {item.name.partition("[")[0] for item in request.session.items if item.path == request.path}
+    if left_out := {name for name in globals() if name.startswith("test_")} - chosen:
+        pytest.skip(f"only when all of this file is run; left out: {', '.join(sorted(left_out))}")
+    assert set(succeeded) == DAGS
+    assert min(succeeded.values()) >= 2
