@@ -67,6 +67,7 @@ export class MarketView {
     const quotes = [...this.#feed.symbols.values()];
     const count = (test) => words.whole(quotes.filter(test).length);
     setText(this.figures.symbols, words.whole(quotes.length));
+    setText(this.figures.age, words.age(this.#feed.quoteAge()));
     setText(this.figures.up, count((one) => one.change > 0));
     setText(this.figures.down, count((one) => one.change < 0));
     setText(this.figures.flagged, count((one) => one.anomaly));

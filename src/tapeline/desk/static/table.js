@@ -33,7 +33,7 @@ class Row {
     this.spark = sparkline();
     this.cells = {};
     for (const { name, number } of COLUMNS.slice(1)) {
-      this.cells[name] = el("td", { class: `${name}${number ? " number" : ""}` });
+      this.cells[name] = el("td", { class: `${name}${number ? " number" : ""}`, role: "cell" });
     }
     this.cells.session.append(this.spark);
     this.price = el("span", {});
@@ -41,7 +41,8 @@ class Row {
     this.cells.price.append(this.tick, this.price);
     this.percent = el("span", { class: "pill" });
     this.cells.percent.append(this.percent);
-    this.element = el("tr", {}, el("th", { scope: "row", class: "symbol" }, this.link), ...Object.values(this.cells));
+    const name = el("th", { scope: "row", class: "symbol", role: "rowheader" }, this.link);
+    this.element = el("tr", { role: "row" }, name, ...Object.values(this.cells));
   }
 
   patch(quote) {
@@ -98,7 +99,7 @@ export class QuoteTable {
   #feed;
   #rows = new Map();
   #inSight = new Set();
-  #body = el("tbody");
+  #body = el("tbody", { role: "rowgroup" });
   #heads = new Map();
   #frame = null;
   #sortedAt = -Infinity;
@@ -111,10 +112,11 @@ export class QuoteTable {
   constructor(feed, changed) {
     this.#feed = feed;
     this.#changed = changed;
-    const head = el("tr", {}, COLUMNS.map((column) => this.#head(column)));
-    this.element = el("table", { class: "quotes" },
-      el("caption", { class: "unseen" }, "Newest quote of each symbol. The buttons in the head sort."),
-      el("thead", {}, head), this.#body);
+    const head = el("tr", { role: "row" }, COLUMNS.map((column) => this.#head(column)));
+    // The rows are laid out as grids, so that those out of sight cost nothing (content-visibility does not apply to the
+    // parts of a CSS table). That takes their meaning away, which the roles give back.
+    this.element = el("table", { class: "quotes", role: "table", "aria-label": "Newest quote of each symbol; the buttons in the head sort" },
+      el("thead", { role: "rowgroup" }, head), this.#body);
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
     this.#body.addEventListener("pointermove", () => { this.#touchedAt = performance.now(); }, { passive: true });
     this.#body.addEventListener("click", (event) => {
@@ -160,7 +162,7 @@ export class QuoteTable {
   #head(column) {
     const button = el("button", { type: "button", title: column.title, on: { click: () => this.sortBy(column) } },
       column.label, el("span", { class: "order", "aria-hidden": "true" }));
-    const head = el("th", { scope: "col", class: `${column.name}${column.number ? " number" : ""}` }, button);
+    const head = el("th", { scope: "col", role: "columnheader", class: `${column.name}${column.number ? " number" : ""}` }, button);
     this.#heads.set(column, head);
     return head;
   }
