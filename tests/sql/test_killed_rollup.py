@@ -76,8 +76,7 @@ def publish_until_its_files_are_written(lake: AthenaLake, aws: LocalAws, table: 
     raise AssertionError(f"{table} was published {ATTEMPTS} times and never caught before its commit")
 
 
-@pytest.mark.parametrize("table", ["minute_bars", "daily_summary"])
-@pytest.mark.parametrize("victim", ["worker", "local AWS"])
+@pytest.mark.parametrize(("victim", "table"), [("worker", "minute_bars"), ("local AWS", "daily_summary")])
 def test_rollup_killed_while_it_publishes_leaves_the_former_version_and_a_rerun_finishes_it(
     own_lake: AthenaLake, own_aws: LocalAws, victim: str, table: str
 ) -> None:

@@ -15,7 +15,6 @@ ranked AS (
     SELECT
         daily_summary.symbol,
         daily_summary.change_pct,
-        daily_summary.change_usd,
         daily_summary.close_usd,
         daily_summary.previous_close_usd,
         daily_summary.volume_shares,
@@ -33,7 +32,7 @@ ranked AS (
 SELECT
     symbol,
     change_pct,
-    change_usd,
+    close_usd - previous_close_usd AS change_usd,
     close_usd,
     previous_close_usd,
     volume_shares,
