@@ -32,7 +32,8 @@ export class PriceChart {
 
   async show(data) {
     this.#library ??= await import(LIBRARY);
-    const fresh = this.#data === null || this.#data.symbol !== data.symbol || this.#data.session !== data.session;
+    const old = this.#data;
+    const fresh = old?.symbol !== data.symbol || old.session !== data.session || old.complete === false;
     this.#data = data;
     if (!this.#chart) this.#make();
     this.#fill();

@@ -89,6 +89,14 @@ function showConnection() {
   }
 }
 
+/** Learn who is looking. Until it is known nothing may be run; the feed says what is wrong meanwhile. */
+async function learnWho() {
+  if (me.user !== null || (feed.state !== "live" && feed.state !== "polling")) return;
+  const found = await get("api/me").catch(() => null);
+  if (found) Object.assign(me, found);
+  view?.known?.();
+}
+
 function badge(name, text, title) {
   return el("span", { class: `badge ${name}`, title }, text);
 }
@@ -146,6 +154,7 @@ byId("skip").addEventListener("click", (event) => {
 
 followTheme((theme) => view?.themed?.(theme));
 feed.addEventListener("state", showConnection);
+feed.addEventListener("state", learnWho);
 feed.addEventListener("health", showHealth);
 feed.addEventListener("alert", (event) => announce(event.detail));
 feed.addEventListener("quotes", () => view?.quotes?.());
@@ -154,10 +163,3 @@ feed.addEventListener("quotes", showBadges);
 addEventListener("hashchange", navigate);
 navigate();
 feed.start();
-get("api/me").then(
-  (found) => {
-    Object.assign(me, found);
-    view?.known?.();
-  },
-  () => {}, // the feed says what is wrong; until it is known, nothing may be triggered
-);
