@@ -1,7 +1,7 @@
 """A file of real bars through the whole laptop at full speed; every item and alert against answers of another hand.
 
 The file is BENCH_REPLAY_FILE, else the 2026-03 file of the folder that TAPELINE_MARKET_DATA names. The answers come
-from the file alone, by a DuckDB window function and a plain loop that knows nothing of `tapeline`.
+from the file alone, by a DuckDB window function and a plain loop that knows nothing of `tapeline` (nor of half days).
 """
 
 from __future__ import annotations
@@ -98,11 +98,12 @@ def _expected(file: Path) -> tuple[dict[Key, Decimal], set[tuple[str, str, str]]
         f"""
         SELECT symbol, strftime(timestamp AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') AS moment,
                CAST(timestamp AT TIME ZONE 'America/New_York' AS date) AS dt, open, close,
+               CAST(timestamp AT TIME ZONE 'America/New_York' AS time) < TIME '16:00' AS in_session,
                avg(close) OVER (PARTITION BY symbol ORDER BY timestamp ROWS 19 PRECEDING) AS average
         FROM '{file}' ORDER BY symbol, timestamp
         """  # noqa: S608 - our own file
     ).fetchall()
-    averages = {(symbol, moment): Decimal(average) for symbol, moment, _, _, _, average in rows}
+    averages = {(symbol, moment): Decimal(average) for symbol, moment, *_, average in rows}
     alerts = set()
     for symbol, bars in itertools.groupby(rows, key=lambda row: row[0]):
         alerts |= {(symbol, moment, kind) for moment, kind in _alerts_of(list(bars))}
@@ -113,12 +114,15 @@ def _alerts_of(bars: list[Any]) -> Iterator[tuple[str, str]]:
     last_alert: dict[str, datetime] = {}
     prices: list[Decimal] = []
     side = was_far = None
-    day, previous_close = None, Decimal(str(bars[0][3]))
-    for _, moment, dt, _, close, _ in bars:
+    day = None
+    previous_close = session_close = Decimal(str(bars[0][3]))
+    for _, moment, dt, _, close, in_session, _ in bars:
         if day is not None and dt != day:
-            previous_close = prices[-1]
-        day = dt
+            previous_close = session_close
         prices.append(Decimal(str(close)))
+        if dt != day or in_session:
+            session_close = prices[-1]
+        day = dt
         kinds = []
         percent = ((prices[-1] - previous_close) / previous_close * 100).quantize(Decimal("0.01"), ROUND_HALF_UP)
         if abs(percent) > 5 and not was_far:
