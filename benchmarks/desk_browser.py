@@ -2,8 +2,8 @@
 
 The page is the real one; its server is a made-up market in this process that sends what the real one would: deltas of
 all symbols. Measured in headless Chromium: how long frames took, tasks over 50 ms (long tasks, W3C), and the time the
-page's thread worked for an update. The baseline is the same page over the same symbols while nothing moves, still and scrolled: without a graphics card
-scrolling alone keeps the thread busy.
+page's thread worked for an update. The baseline is the same page over the same symbols while nothing moves, still and
+scrolled: without a graphics card scrolling alone keeps the thread busy.
 """
 
 from __future__ import annotations
