@@ -240,6 +240,14 @@ def test_the_executors_and_drivers_that_the_file_asks_for_can_be_loaded(tmp_path
     assert done.stdout.strip().splitlines()[-1:] == ["['LocalExecutor', 'CeleryExecutor']"], done.stderr[-1500:]
 
 
+@pytest.mark.parametrize("name", ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CELERY__RESULT_BACKEND"])
+def test_a_database_is_reached_by_a_driver_that_the_image_has(name: str) -> None:
+    from sqlalchemy import make_url
+
+    url = re.sub(r"\$\{[^}]*\}", "password", SERVICES["scheduler"]["environment"][name]).removeprefix("db+")
+    assert make_url(url).get_dialect().import_dbapi().__name__ == "psycopg2"
+
+
 def test_the_image_takes_neither_secrets_nor_data_nor_history() -> None:
     lines = (local.PROJECT / ".dockerignore").read_text().splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
