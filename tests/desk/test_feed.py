@@ -195,7 +195,7 @@ def test_a_sparkline_has_few_points_in_order_and_begins_with_the_first(gaps: lis
     assert 0 < len(points) <= MOST_POINTS
     assert [moment for moment, _ in points] == sorted({moment for moment, _ in points})
     assert all(moment == price for moment, price in points)
-    assert points[0][0] == min([0, *earlier])
+    assert points[0][0] == min([gaps[0], *earlier])
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("ABCDE"), st.integers(1, 9)), min_size=1, max_size=8), st.data())

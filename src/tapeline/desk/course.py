@@ -106,7 +106,7 @@ class Course:
             if before is None:
                 seen_from_the_open = opens_at is not None and start <= opens_at
                 before = 0 if seen_from_the_open else min(minute.least_volume, minute.most_volume)
-            if 2 * minute.most_volume < before:
+            if 0 < 2 * minute.most_volume < before:
                 before = 0  # the counter has started anew
             volume = max(0, minute.most_volume - before)
             before = max(before, minute.most_volume)

@@ -166,13 +166,13 @@ class Feed:
         if not self.is_running:
             self._at, self._trouble = "", None
             self._task = asyncio.create_task(self._run())
-        while not self._at and self._trouble is None:
+        while not (self._at or self._trouble or self._closed):
             await self._looked.wait()
         if self._trouble is not None:
             raise FeedError(str(self._trouble)) from self._trouble
 
     async def _run(self) -> None:
-        while not self._closed and (self._watchers or time.monotonic() < self._lease):
+        while True:
             began = time.monotonic()
             try:
                 await asyncio.get_running_loop().run_in_executor(self._pool, self._look)
@@ -183,6 +183,8 @@ class Feed:
             self._tell()
             self._fill_sparks()
             await asyncio.sleep(max(0.0, began + self._pause - time.monotonic()))
+            if self._closed or not (self._watchers or time.monotonic() < self._lease):
+                return
 
     def _look(self) -> None:
         """Read all symbols and note what changed."""
@@ -248,13 +250,16 @@ class Feed:
 
     def _read_course(self, day: date) -> None:
         course = self._read_earlier(day)
+        changed = False
         with self._lock:
             for symbol, points in course.items():
                 entry = self._entries.get(symbol)
                 if entry is not None and entry.day == day:
                     entry.spark.put_before(points)
                     entry.spark_version = self._published.version + 1
-            self._publish()
+                    changed = True
+            if changed:
+                self._publish()
 
 
 def _changed(symbol: str, text: str, known: _Entry | None, version: int) -> _Entry:

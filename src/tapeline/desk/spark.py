@@ -53,7 +53,7 @@ class Spark:
     def put_before(self, points: Sequence[Point]) -> None:
         """Put earlier points before those that are known."""
         first = self._points[0][0] if self._points else None
-        joined = sorted(point for point in points if first is None or point[0] < first) + self._points
+        joined = sorted(dict(point for point in points if first is None or point[0] < first).items()) + self._points
         while len(joined) > MOST_POINTS:
             self._step *= 2
             joined = _thinned(joined, self._step)
