@@ -202,7 +202,7 @@ def _minute_bars(file: Path) -> list[Row]:
     """Return what can be known of each minute: a replayed bar tells its close and volume, and the day's high and low.
 
     So a minute's high is its bar's where that is the day's highest so far, else its close. The previous close is the
-    last one of the date before, after hours included; on the file's first date its first open.
+    last one before 16:00 of the date before (no date of the file is a half day); on the first date its first open.
     """
     found: list[Any] = duckdb.execute(
         f"""
@@ -214,7 +214,9 @@ def _minute_bars(file: Path) -> list[Row]:
             FROM '{file}'
         ),
         closes AS (
-            SELECT symbol, session, arg_max(close, minute_utc) AS last_close, arg_min(open, minute_utc) AS first_open
+            SELECT
+                symbol, session, arg_max(close, minute_utc) FILTER (clock < '16:00') AS last_close,
+                arg_min(open, minute_utc) AS first_open
             FROM bars GROUP BY ALL
         ),
         bases AS (
