@@ -12,6 +12,7 @@ BENCHMARKS = {
     "lake": "bytes and files that questions read from the curated tables against the raw zone",
     "sessions": "ten sessions of real bars backfilled by Airflow through three interruptions, every row checked",
     "rollup": "a session of ten million quotes rolled up, against plain DuckDB over the same Parquet",
+    "desk": "what the market desk costs its server, the database and the stream, one page and ten, against none",
     "desk_browser": "frames and long tasks of the market desk's page, 500 symbols moving, against nothing moving",
     "dags": "parse time of each DAG file against an empty DAG with the same imports of Airflow",
 }

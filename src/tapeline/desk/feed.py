@@ -12,7 +12,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -123,7 +123,7 @@ class Feed:
         await self.begin()
         return self._document(since)
 
-    async def updates(self, since: int | None = None) -> AsyncIterator[tuple[int, bytes]]:
+    async def updates(self, since: int | None = None) -> AsyncGenerator[tuple[int, bytes], None]:
         """Yield version and document: at first what changed since a version, or all, then each change.
 
         It ends when the quotes cannot be read any more. Who is slower than the feed misses versions, never changes.
