@@ -67,7 +67,7 @@ def main() -> None:
         owner = _session(local)
         deployment = Deployment(owner, stack.deploy(owner, {}, lambda _: None))
         print(
-            f"{SYMBOLS} symbols, {SYMBOLS * QUOTES_PER_SECOND:,.0f} quotes/s or what this machine stores, {SECONDS} s each"
+            f"{SYMBOLS} symbols, {SYMBOLS * QUOTES_PER_SECOND:,.0f} quotes/s or what can be stored, {SECONDS} s each"
         )
         print("pages  quotes/s  updates/s  cpu p50 ms   p99 ms  wall p50 ms   p99 ms  kB/update   calls/s")
         asyncio.run(_watch(local, deployment, 1, paced=True))  # the first stores every symbol for the first time
