@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import pytest
 
 from localaws.testing import free_port
 from tapeline import laptop_airflow, local
+from tapeline.desk.errands import ERRANDS
+from tapeline.sessions import is_session
 from tests.dags.conftest import HOME, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.dags.test_laptop_airflow import OUTPUTS
@@ -48,10 +51,10 @@ class Server:
     environment: dict[str, str]
 
     def ask(
-        self, path: str, user: str = "", method: str = "GET", body: Any = None, *, token: str = ""
+        self, path: str, user: str = "", method: str = "GET", body: Any = None, *, token: str = "", **more: str
     ) -> tuple[int, Any]:
-        """Return the status and the body of an answer."""
-        headers = {"Content-Type": "application/json"}
+        """Return the status and the body of an answer; more headers may be given."""
+        headers = {"Content-Type": "application/json", **{name.replace("_", "-"): text for name, text in more.items()}}
         if user or token:
             headers["Authorization"] = f"Bearer {token or self._token(user)}"
         data = None if body is None else json.dumps(body).encode()
@@ -204,3 +207,37 @@ def test_a_weekly_report_starts_with_the_last_session_of_its_week(server: Server
         ([], ["2024-11-29"], 3),
         (["2024-11-25"], ["2024-11-29"], 4),
     ]
+
+
+def test_the_market_desk_starts_dags_for_whom_airflow_lets_and_notes_who_it_was(server: Server) -> None:
+    def start(dag_id: str, user: str, **headers: str) -> tuple[int, Any]:
+        return server.ask(f"/market-desk/api/dags/{dag_id}/trigger", user, "POST", {}, **headers)
+
+    ours = {"X_Requested_With": "market-desk"}
+    started = {}
+    for dag_id in ERRANDS:
+        assert start(dag_id, "", **ours)[0] == 401
+        assert start(dag_id, "viewer", **ours)[0] == 403
+        assert start(dag_id, "admin")[0] == 403  # as another site's page would ask
+        status, answer = start(dag_id, "admin", **ours)
+        assert status == 201, (dag_id, answer)
+        (run,) = [run for run in server.runs(dag_id) if run["dag_run_id"] == answer["run_id"]]
+        assert (run["triggering_user_name"], run["note"]) == ("admin", "Started from the market desk.")
+        assert answer["dry_run"] == run["conf"].get("dry_run", False)
+        started[dag_id] = run
+    assert started["repair_partitions"]["conf"]["dry_run"] is True
+    assert started["redrive_rejected"]["conf"]["dry_run"] is True
+    assert is_session(date.fromisoformat(started["daily_rollup"]["partition_key"]))
+    told = server.ask("/api/v2/eventLogs?event=trigger_dag_run&limit=100", "admin")[1]["event_logs"]
+    assert {(entry["dag_id"], entry["owner"]) for entry in told} >= {(dag_id, "admin") for dag_id in ERRANDS}
+
+
+def test_the_market_desk_is_for_those_who_have_logged_in(server: Server) -> None:
+    for path in ("", "static/desk.js", "api/me", "api/quotes", "api/stream", "api/health", "reports/2025-11-28/a.html"):
+        assert server.ask(f"/market-desk/{path}")[0] == 401
+    assert server.ask("/market-desk/api/me", "viewer") == (200, {"user": "viewer", "may_trigger": False})
+    assert server.ask("/market-desk/api/me", "admin") == (200, {"user": "admin", "may_trigger": True})
+    plugins = server.ask("/api/v2/plugins", "admin")[1]["plugins"]
+    (desk,) = [plugin for plugin in plugins if plugin["name"] == "market_desk"]
+    assert [view["destination"] for view in desk["react_apps"]] == ["dashboard", "dag"]
+    assert server.ask("/api/v2/plugins/importErrors", "admin")[1]["total_entries"] == 0
