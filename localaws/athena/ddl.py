@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pyiceberg.exceptions import TableAlreadyExistsError
 from sqlglot import exp
 
 from localaws.athena import definitions
@@ -58,23 +59,30 @@ def create_table(work: Work, text: str) -> Outcome:
     """CREATE EXTERNAL TABLE, or CREATE TABLE of an Iceberg table."""
     tree = definitions.parse_create(text)
     database, name = work.table_name(tree.this.this)
-    is_iceberg = definitions.properties(tree).get("table_type", "").lower() == "iceberg"
-    if work.catalog.find(database, name):
-        if tree.args.get("exists"):
-            return _done(work, "CREATE_TABLE")
+    is_made = not work.catalog.find(database, name) and _make_table(work, tree, text)
+    if not is_made and not tree.args.get("exists"):
         raise QueryError("", f"FAILED: SemanticException table already exists: {database}.{name}")
-    work.catalog.require_database(database)
-    if is_iceberg:
-        from localaws.athena import iceberg  # pyiceberg takes half a second to import
-
-        iceberg.create(work, tree, text)
-    elif tree.find(exp.ExternalProperty):
-        work.catalog.glue.create_table(DatabaseName=database, TableInput=definitions.external_table(tree))
-    else:
-        raise QueryError(
-            "", "FAILED: SemanticException: CREATE TABLE needs EXTERNAL or TBLPROPERTIES ('table_type'='ICEBERG')"
-        )
     return _done(work, "CREATE_TABLE")
+
+
+def _make_table(work: Work, tree: exp.Create, text: str) -> bool:
+    """Make the table; False if another statement made it at the same moment."""
+    database, _ = work.table_name(tree.this.this)
+    work.catalog.require_database(database)
+    try:
+        if definitions.properties(tree).get("table_type", "").lower() == "iceberg":
+            from localaws.athena import iceberg  # pyiceberg takes half a second to import
+
+            iceberg.create(work, tree, text)
+        elif tree.find(exp.ExternalProperty):
+            work.catalog.glue.create_table(DatabaseName=database, TableInput=definitions.external_table(tree))
+        else:
+            raise QueryError(
+                "", "FAILED: SemanticException: CREATE TABLE needs EXTERNAL or TBLPROPERTIES ('table_type'='ICEBERG')"
+            )
+    except (TableAlreadyExistsError, work.catalog.glue.exceptions.AlreadyExistsException):
+        return False
+    return True
 
 
 def create_view(work: Work, text: str) -> Outcome:

@@ -38,6 +38,18 @@ def test_competing_inserts_all_arrive_or_say_that_they_did_not(runner: Runner) -
     assert rows == [[f"{price}.0", "3"] for price, end in enumerate(ends) if end["State"] == "SUCCEEDED"]
 
 
+def test_a_table_made_by_several_at_the_same_moment_is_there_for_all(runner: Runner) -> None:
+    athena = runner.aws.client("athena")
+    for round_ in range(5):
+        statement = (
+            f"CREATE TABLE IF NOT EXISTS made_{round_} (symbol string) LOCATION 's3://lake/made_{round_}/' "
+            "TBLPROPERTIES ('table_type' = 'ICEBERG')"
+        )
+        numbers = [start(athena, statement) for _ in range(4)]
+        assert [wait(athena, number)["Status"].get("StateChangeReason") for number in numbers] == [None] * 4
+        assert runner.run(f"SELECT * FROM made_{round_}")[1] == []
+
+
 def test_competing_replacements_of_a_session_leave_one_of_them_whole(runner: Runner) -> None:
     make(runner, "replaced")
     runner.run(f"INSERT INTO replaced {values(9, 0)}")
