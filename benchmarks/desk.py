@@ -66,9 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
         owner = _session(local)
         deployment = Deployment(owner, stack.deploy(owner, {}, lambda _: None))
-        print(
-            f"{SYMBOLS} symbols, {SYMBOLS * QUOTES_PER_SECOND:,.0f} quotes/s or what can be stored, {SECONDS} s each"
-        )
+        print(f"{SYMBOLS} symbols, {SYMBOLS * QUOTES_PER_SECOND:,.0f} quotes/s or what can be stored, {SECONDS} s each")
         print("pages  quotes/s  updates/s  cpu p50 ms   p99 ms  wall p50 ms   p99 ms  kB/update   calls/s")
         asyncio.run(_watch(local, deployment, 1, paced=True))  # the first stores every symbol for the first time
         for pages in (1, 10):
@@ -102,14 +100,14 @@ async def _watch(local: LocalAws, deployment: Deployment, pages: int, *, paced: 
     await writer.stdout.readline()  # it has begun
     events.register("before-call.dynamodb", count, unique_id="benchmark")
     watching = [asyncio.create_task(_page(feed, costs, first=number == 0)) for number in range(pages)]
-    stored = int(await writer.stdout.readline())
+    rate = float(await writer.stdout.readline())
     events.unregister("before-call.dynamodb", unique_id="benchmark")
     for page in watching:
         page.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     feed.close()
     await writer.wait()
-    return costs, stored / SECONDS
+    return costs, rate
 
 
 async def _page(feed: Feed, costs: Costs, *, first: bool) -> None:
@@ -134,7 +132,7 @@ def _measure(feed: Feed, costs: Costs) -> None:
 
 
 def _write(owner: Session, seconds: float, *, paced: bool) -> None:
-    """Store a quote of every symbol again and again, as the processor does; print when it begins and how many."""
+    """Store a quote of every symbol again and again, as the processor does; print when it begins and its rate."""
     outputs = stack.outputs(owner)
     store = StreamStore(
         owner.client("dynamodb"), owner.client("s3"), outputs.table_name, outputs.state_table_name,
@@ -149,7 +147,7 @@ def _write(owner: Session, seconds: float, *, paced: bool) -> None:
         _store(store, batches)
         if paced:
             time.sleep(max(0.0, began + batches / QUOTES_PER_SECOND - time.monotonic()))
-    print(batches * SYMBOLS, flush=True)
+    print(batches * SYMBOLS / (time.monotonic() - began), flush=True)
 
 
 def _store(store: StreamStore, number: int) -> None:
