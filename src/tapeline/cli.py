@@ -232,17 +232,18 @@ def tail(
 
     Example: `tapeline tail AAPL MSFT`
     """
+    from producer.run import stop_on_signals
+
+    stop = threading.Event()
     aws, outputs = _deployment(target, stack_name)
     wanted = {symbol.upper() for symbol in symbols or []}
-    try:
-        for item in follow(aws, outputs, wanted):
+    with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
+        for item in follow(aws, outputs, wanted, stop):
             if as_json:
                 sys.stdout.write(json.dumps(show.plain_item(item)) + "\n")
                 sys.stdout.flush()
             else:
                 console.print(show.quote_line(item))
-    except KeyboardInterrupt:
-        pass
 
 
 @cli.command()

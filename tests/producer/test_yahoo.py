@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import yfinance
 
 from producer.source import Counters
 from producer.yahoo import YahooSource
@@ -141,9 +142,9 @@ def test_one_symbols_trouble_is_named_once_and_stops_no_other(
     feed: Feed, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     bad = f"BAD{list(TROUBLES).index(trouble)}"
-    # Silence begins after the time-zone lookup, whose ten seconds of patience are yfinance's own.
-    answers = itertools.chain([AAPL] if trouble == "silence" else [], itertools.repeat(trouble))
-    feed.server.answers[bad] = lambda: next(answers)
+    if trouble == "silence":  # with the time-zone lookup, whose ten seconds of patience are yfinance's own, behind it
+        yfinance.cache.get_tz_cache().store(bad, "America/New_York")
+    feed.server.answers[bad] = trouble
     start = feed.time.now
     quotes = feed.quotes(bad, "AAPL", "KO", minutes=3)
     assert [quote.symbol for quote in quotes] == ["AAPL", "KO"]
@@ -159,8 +160,8 @@ def test_one_symbols_trouble_is_named_once_and_stops_no_other(
 def test_a_symbol_that_recovers_gives_quotes_again_though_yfinance_cached_its_failure(
     feed: Feed, caplog: pytest.LogCaptureFixture
 ) -> None:
-    feed.server.answers["LATE"] = lambda: "empty" if feed.time.now < back_at else replace(AAPL, symbol="LATE")
     back_at = feed.time.now + 60
+    feed.server.answers["LATE"] = lambda: "empty" if feed.time.now < back_at else replace(AAPL, symbol="LATE")
     quotes = feed.quotes("LATE", minutes=10)
     assert [quote.symbol for quote in quotes] == ["LATE"]
     assert "LATE: quotes come again" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.session import Session
@@ -20,8 +21,8 @@ SHARDS_SECONDS = 10.0
 """How often to look for new shards; DynamoDB closes one after about four hours and opens its child."""
 
 
-def follow(session: Session, outputs: StackOutputs, symbols: Collection[str]) -> Iterator[Item]:
-    """Yield the item of each quote stored from now on, in order per symbol, for ever.
+def follow(session: Session, outputs: StackOutputs, symbols: Collection[str], stop: Event) -> Iterator[Item]:
+    """Yield the item of each quote stored from now on, in order per symbol, until `stop` is set.
 
     Parameters
     ----------
@@ -31,17 +32,19 @@ def follow(session: Session, outputs: StackOutputs, symbols: Collection[str]) ->
         The deployment's names.
     symbols : collection of str
         Only these; all if empty.
+    stop : Event
+        Looked at between reads.
     """
     streams: DynamoDBStreamsClient = session.client("dynamodbstreams")
     table = session.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]
     reader = _Reader(streams, table["LatestStreamArn"])
-    while True:
+    while not stop.is_set():
         images = reader.read()
         for image in images:
             if not symbols or image["symbol"]["S"] in symbols:
                 yield image
         if not images:
-            time.sleep(PAUSE_SECONDS)
+            stop.wait(PAUSE_SECONDS)
 
 
 class _Reader:
