@@ -7,8 +7,9 @@ WORKDIR /opt/tapeline
 COPY requirements.lock requirements-server.lock ./
 # Both secrets are optional: `build_env` is a shell file with the settings of a company's own package index and proxy,
 # `ca_certificates` its certificates. Neither stays in the image. uv comes from the lock too, with its hashes.
-RUN --mount=type=secret,id=build_env --mount=type=secret,id=ca_certificates --mount=type=cache,target=/root/.cache \
+RUN --mount=type=secret,id=build_env --mount=type=secret,id=ca_certificates --mount=type=cache,target=/var/cache/build \
     set -eu; \
+    export XDG_CACHE_HOME=/var/cache/build; \
     if [ -f /run/secrets/build_env ]; then set -a; . /run/secrets/build_env; set +a; fi; \
     if [ -f /run/secrets/ca_certificates ]; then \
         export SSL_CERT_FILE=/run/secrets/ca_certificates PIP_CERT=/run/secrets/ca_certificates; fi; \
