@@ -22,7 +22,7 @@ def cell(page: Page, symbol: str, name: str) -> str:
 
 
 def order(page: Page) -> list[str]:
-    return [one.removesuffix(".SIM") for one in page.locator("table.quotes tbody th").all_inner_texts()]
+    return [one.removesuffix(".SIM") for one in page.locator("table.quotes tbody th").all_text_contents()]
 
 
 def sort_by(page: Page, name: str) -> None:
