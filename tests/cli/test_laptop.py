@@ -95,7 +95,7 @@ def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
 
     assert tail.wait(timeout=20) == 0
     assert {quote["symbol"] for quote in quotes} == {"AAPL"}
-    assert sorted(quotes, key=lambda quote: quote["timestamp"]) == quotes
+    assert sorted(quotes, key=lambda quote: datetime.fromisoformat(quote["timestamp"])) == quotes
     assert isinstance(quotes[0]["price"], int | float)
 
 

@@ -25,6 +25,7 @@ from tapeline.batch import StreamRecord, plan_batch
 from tapeline.desk.access import Access, Run
 from tapeline.desk.app import create_app
 from tapeline.desk.deployment import Deployment
+from tapeline.desk.history import History
 from tapeline.desk.lights import DAGS
 from tapeline.local import PROJECT, Credentials
 from tapeline.quotes import Quote, write_timestamp
@@ -118,7 +119,7 @@ class Stream:
 def quote(second: float, price: str, volume: int = 1000, symbol: str = "AAPL") -> bytes:
     at = MONDAY + timedelta(seconds=second)
     figures = dict.fromkeys(("open", "high", "low", "price"), Decimal(price))
-    text = write_timestamp(at)
+    text = write_timestamp(at, milliseconds=bool(at.microsecond))
     return Quote(symbol, text, **figures, previous_close=Decimal(100), volume=volume, source="replay",
                  ingested_at=text).to_json().encode()  # fmt: skip
 
@@ -360,3 +361,11 @@ def test_a_symbols_state_tells_its_newest_quote_to_who_only_looks(pipeline: Depl
     )["Item"]  # fmt: skip
     assert json.loads(item["newest"]["S"])["timestamp"] == item["newest_timestamp"]["S"]
     assert date.fromisoformat(item["newest_timestamp"]["S"][:10]) == MONDAY.date()
+
+
+def test_a_quote_within_the_second_of_the_newest_is_read_on(pipeline: Deployment) -> None:
+    stream, history = Stream(session("local"), pipeline.outputs), History(lambda: pipeline)
+    stream.put(quote(240, "112", 2000))
+    assert history.detail("AAPL")["candles"][-1][4] == 112
+    stream.put(quote(240.2, "113", 2001))  # as text, 34:00.200Z stands before 34:00Z
+    assert history.detail("AAPL")["candles"][-1][4] == 113

@@ -142,15 +142,15 @@ class History:
             for one in (day, day + timedelta(days=1))
         )
         if reading.newest:
-            page = self._query(symbol, reading.newest, end, forward=True)
+            since = reading.newest[: len(start)]  # the newest's whole second, as start is written
+            page = self._query(symbol, since, end, forward=True)
             while True:
-                reading_items = [item for item in page["Items"] if item["timestamp"]["S"] != reading.newest]
-                _take(reading, reading_items)
-                if reading_items:
-                    reading.newest = reading_items[-1]["timestamp"]["S"]
+                _take(reading, page["Items"])
+                if page["Items"]:
+                    reading.newest = page["Items"][-1]["timestamp"]["S"]
                 if "LastEvaluatedKey" not in page or time.monotonic() >= until:
                     break
-                page = self._query(symbol, reading.newest, end, forward=True, after=page["LastEvaluatedKey"])
+                page = self._query(symbol, since, end, forward=True, after=page["LastEvaluatedKey"])
         while not reading.complete and (not reading.newest or time.monotonic() < until):
             page = self._query(symbol, start, end, forward=False, after=reading.further_back)
             if page["Items"] and not reading.newest:
