@@ -136,6 +136,8 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         # A task that was killed with its scheduler is taken up again after a minute instead of five.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
+        # And what waited in the killed scheduler's queue: looked for this often, not every five minutes.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
     }
