@@ -326,4 +326,5 @@ def _alerts(readings: Readings) -> Light:
         )
     if not readings.subscribers:
         return Light("alerts", Colour.GREY, f"{reading}; nobody gets them: `tapeline subscribe you@example.com`")
-    return Light("alerts", Colour.GREEN, f"{reading}, to {readings.subscribers} addresses")
+    addresses = "1 address" if readings.subscribers == 1 else f"{readings.subscribers} addresses"
+    return Light("alerts", Colour.GREEN, f"{reading}, to {addresses}")

@@ -114,5 +114,6 @@ def test_alerts_that_nobody_gets_are_grey_and_that_wait_for_a_confirmation_yello
     assert light("alerts", subscribers=0).colour == Colour.GREY
     assert light("alerts", subscribers=0, unconfirmed=1).colour == Colour.YELLOW
     assert light("alerts", alerts_last_hour=3, alerts_last_day=9).reading == (
-        "3 sent in the last hour, 9 in the last 24 h, to 1 addresses"
+        "3 sent in the last hour, 9 in the last 24 h, to 1 address"
     )
+    assert light("alerts", subscribers=2).reading.endswith(", to 2 addresses")
