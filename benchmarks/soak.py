@@ -44,6 +44,9 @@ EVERY_SECONDS = 5
 AHEAD = 100
 """Batches that may wait for delivery; a reader a little behind is what the default pace has too."""
 
+REST_SECONDS = 20
+"""Without quotes, before the day and after it: at the default pace the server has next to nothing to do."""
+
 LIMIT_BYTES = 2 * 10**9
 ADDRESS = "soak@example.com"
 
@@ -111,9 +114,11 @@ def main() -> None:
             quotes = day(market, hours)
             watch = Watch(local, process.pid, requests(aws, made, quotes[0]))
             watch.start()
+            time.sleep(REST_SECONDS)
             began = time.monotonic()
             feed(aws, local, made.stream_name, quotes, len(market.symbols))
             ended = time.monotonic()
+            time.sleep(REST_SECONDS)
             watch.stop()
         mails = len(Mailbox(local.folder / "mail").paths())
         objects = sum(1 for path in (local.folder / "aws" / "s3").rglob("*.json.gz"))
@@ -128,11 +133,17 @@ def main() -> None:
     shutil.rmtree(folder)
 
     table = Table(title=f"{hours:g} hours at the default pace, in {(ended - began) / 60:.1f} minutes")
-    for column in ("", "first minute", "last minute", "ratio"):
+    for column in ("", "at rest before", "at rest after", "ratio", "first minute", "last minute", "ratio"):
         table.add_column(column, justify="right" if column else "left")
     for name in watch.seconds:
-        first, last = watch.median(name, began, began + 60), watch.median(name, ended - 60, ended)
-        table.add_row(name, f"{first * 1000:.1f} ms", f"{last * 1000:.1f} ms", f"{last / first:.2f}")
+        row = [name]
+        for first, last in (
+            ((began - REST_SECONDS, began), (ended, ended + REST_SECONDS)),
+            ((began, began + 60), (ended - 60, ended)),
+        ):
+            before, after = watch.median(name, *first), watch.median(name, *last)
+            row += [f"{before * 1000:.1f} ms", f"{after * 1000:.1f} ms", f"{after / before:.2f}"]
+        table.add_row(*row)
     console.print(table)
     peak = max(watch.server_bytes)
     longest = max(seconds for measured in watch.seconds.values() for _, seconds in measured)

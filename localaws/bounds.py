@@ -1,8 +1,9 @@
 """Keeps the base as quick and as small after a day as in its first minute.
 
 Left alone it walks over all records of a stream at every call, counts a reader's place from the oldest record without
-noticing when that one expires, looks through two weeks of metrics at every look at any, and checks each number of an
-item that it stores five times, which is most of what storing takes.
+noticing when that one expires, looks through two weeks of metrics at every look at any, checks each number of an
+item that it stores five times, which is most of what storing takes, and once a minute unpacks every item to see which
+have expired, for seconds in which nobody is answered.
 `tests/localaws/test_bounds.py` fails if these seams move.
 """
 
@@ -13,7 +14,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import cloudwatch, dynamodb, kinesis
+
+from localaws.packed import PackedMap
 
 METRIC_SECONDS = 6 * 3600
 """How long metrics are kept; AWS keeps points of a minute for 15 days."""
@@ -29,11 +34,12 @@ _SLACK_SECONDS = 60
 
 
 def keep_bounds() -> None:
-    """Let the base use the two rules of this module in place of its own."""
+    """Let the base use the rules of this module in place of its own."""
     kinesis._expire_records = expire_records
     kinesis._expire_iterators = at_most_every(ITERATOR_SECONDS, kinesis._expire_iterators)
     cloudwatch.TWO_WEEKS_SECONDS = METRIC_SECONDS
     dynamodb._trim_stream_records = at_most_every(TRIM_SECONDS, dynamodb._trim_stream_records)
+    dynamodb._ttl_settings.__class__ = _HiddenFromTheReaper  # its thread runs already; `expire_items` does its work
     dynamodb._batch_write_item = validating_once(dynamodb._batch_write_item)
     for function in ("_number_error", "_ddb_canonicalize_number", "_number_size_bytes"):
         setattr(dynamodb, function, remembered(getattr(dynamodb, function)))
@@ -51,6 +57,42 @@ def expire_records(stream: dict[str, Any]) -> None:
         for iterator in kinesis._shard_iterators.all_values():
             if iterator["shard_id"] == shard_id and iterator["stream_arn"] == stream["StreamARN"]:
                 iterator["position"] = max(0, iterator["position"] - expired)
+
+
+class _HiddenFromTheReaper(AccountRegionScopedDict):  # type: ignore[misc]
+    __slots__ = ()
+
+    def all_items(self) -> list[Any]:
+        return []
+
+
+def expire_items() -> None:
+    """Delete the items whose time to live is over, looking at nothing else of them."""
+    now = time.time()
+    for (account, region, name), setting in list(dynamodb._ttl_settings._data.items()):
+        table = dynamodb._tables.get_scoped(account, region, name)
+        if table is None or setting.get("TimeToLiveStatus") != "ENABLED":
+            continue
+        expiry = msgspec.defstruct("Expiry", [("at", Any, None)], rename={"at": setting["AttributeName"]})
+        decoder = msgspec.json.Decoder(expiry)
+        with dynamodb._lock:
+            for hash_value, items in list(table["items"].items()):
+                for range_value in list(items):
+                    if _is_over(_packed(items, range_value), decoder, now):
+                        dynamodb._remove_item(table, hash_value, range_value)
+
+
+def _packed(items: dict[str, Any], range_value: str) -> bytes:
+    text = items.packed(range_value) if isinstance(items, PackedMap) else None
+    return msgspec.json.encode(items[range_value]) if text is None else text
+
+
+def _is_over(text: bytes, decoder: msgspec.json.Decoder[Any], now: float) -> bool:
+    at = decoder.decode(text).at
+    try:
+        return float(at["N"]) <= now
+    except (KeyError, TypeError, ValueError):
+        return False  # none, or no number: such an item stays
 
 
 def at_most_every(seconds: float, work: Callable[..., None]) -> Callable[..., None]:

@@ -29,6 +29,7 @@ from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import dynamodb, kinesis
 from msgspec.json import decode, encode
 
+from localaws.bounds import expire_items
 from localaws.extensions import Answer, Handler
 from localaws.packed import PackedList, PackedMap
 
@@ -260,6 +261,7 @@ class Keeper:
     def save(self) -> float:
         """Have the base write its files; return the seconds for which that held up the server."""
         started = time.perf_counter()
+        expire_items()
         self._journal.commit()
         self._journal.expire()
         save_all(base._build_persistence_save_dict())

@@ -97,3 +97,43 @@ def test_a_batch_of_items_is_stored_and_refused_as_by_the_base_itself(tmp_path: 
         {"k": {"S": "good"}, "n": {"N": "3"}},
         {"k": {"S": "tried"}, "n": {"N": "0"}, "s": {"NS": ["1", "2"]}},
     ]
+
+
+EXPIRIES = """
+import asyncio, inspect, json, sys, time
+from pathlib import Path
+from localaws.environment import prepare
+from tapeline.local import Credentials
+prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from ministack.services import dynamodb
+from localaws.bounds import expire_items, keep_bounds
+from localaws.journal import _packing
+keep_bounds()
+dynamodb._set_item = _packing(dynamodb._set_item)
+assert "_ttl_settings.all_items()" in inspect.getsource(dynamodb._ttl_reaper), "the base's reaper reads elsewhere now"
+assert dynamodb._ttl_settings.all_items() == []
+
+def call(operation, **request):
+    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"}
+    return json.loads(asyncio.run(
+        dynamodb.handle_request("POST", "/", headers, json.dumps(request).encode(), {}))[2])
+
+key = {"KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+       "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
+over, ahead = {"N": str(int(time.time()) - 1)}, {"N": str(int(time.time()) + 3600)}
+for name in ("kept", "untimed"):
+    call("CreateTable", TableName=name, **key)
+    for k, fields in {"over": {"ends": over}, "ahead": {"ends": ahead}, "none": {}, "text": {"ends": {"S": "1"}},
+                      "inside": {"map": {"M": {"ends": over}}}}.items():
+        call("PutItem", TableName=name, Item={"k": {"S": k}, **fields})
+call("UpdateTimeToLive", TableName="kept", TimeToLiveSpecification={"Enabled": True, "AttributeName": "ends"})
+expire_items()
+print(json.dumps([sorted(i["k"]["S"] for i in call("Scan", TableName=n)["Items"]) for n in ("kept", "untimed")]))
+"""
+
+
+def test_only_items_whose_time_is_over_expire(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", EXPIRIES, str(tmp_path)]
+    kept, untimed = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert kept == ["ahead", "inside", "none", "text"]
+    assert untimed == ["ahead", "inside", "none", "over", "text"]
