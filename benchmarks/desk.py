@@ -156,8 +156,7 @@ def _store(store: StreamStore, number: int) -> None:
     records = []
     for symbol in range(SYMBOLS):
         price = Decimal(10_000 + (symbol * 7 + number * 13) % 400) / 100
-        figures = dict.fromkeys(("open", "high", "low", "price", "previous_close"), price)
-        quote = Quote(f"S{symbol:03}", text, **figures, volume=number, source="simulated", ingested_at=text)
+        quote = Quote(f"S{symbol:03}", text, *(price,) * 5, volume=number, source="simulated", ingested_at=text)
         sequence = time.time_ns() * 1000 + symbol
         records.append(StreamRecord("shardId-000000000000", sequence, quote.symbol, now, quote.to_json().encode()))
     store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))

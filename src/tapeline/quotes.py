@@ -14,19 +14,37 @@ MAX_QUOTE_BYTES = 8 * 1024
 FUTURE_TOLERANCE = timedelta(minutes=5)
 """How far a quote's time may lie ahead of its arrival on the stream: clocks differ, markets do not trade tomorrow."""
 
+CLOCK_TOLERANCE = timedelta(days=1)
+"""How far `ingested_at` may lie ahead: a producer's clock may be wrong, but a rollup would wait for a quote of 9999."""
+
+FIRST_YEAR = 1970
+"""Before it a date in New York, and a partition, may not exist."""
+
 MAX_SIGNIFICANT_DIGITS = 38
 """DynamoDB keeps 38 significant digits (Developer Guide, "Supported data types and naming rules")."""
 
 MAX_ABSOLUTE_USD = Decimal(10) ** 12
 MAX_SHARES = 2**63 - 1
+MAX_REVISION = 10**9
+MAX_DOUBT_CHARACTERS = 300
+
+FIGURES = ("open", "high", "low", "price", "previous_close", "volume")
+"""What a quote says of the market, each judged by itself."""
+
+CORRECTION = "correction"
+"""The source of a quote that a person put right; its figures are taken as they are."""
 
 SYMBOL_PATTERN = r"[A-Z0-9^][A-Z0-9.^=-]{0,19}"
 """A ticker as Yahoo spells it, whole."""
 
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
-_PRICES = ("open", "high", "low", "price", "previous_close")
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
+_PRICES = FIGURES[:-1]
+_DOUBTED = re.compile(rf"(?:^|; )({'|'.join(FIGURES)}):")
+
+
+_ZERO = Decimal(0)
 
 
 class QuoteRejectedError(ValueError):
@@ -64,6 +82,11 @@ class Quote:
         Where the quote came from: ``yahoo``, ``simulated``, ``replay``, …
     ingested_at : str
         When the producer got it, UTC, in the same form as ``timestamp``.
+    revision : int
+        0 for what the source said first. Of one symbol and time the highest stands, of equal ones the first to arrive.
+    doubt : str
+        What the source itself finds odd: parts ``figure: words`` with ``; `` between, such as ``previous_close: the
+        daily bar of 2026-08-28 is missing``; empty for nothing.
     """
 
     symbol: str
@@ -76,22 +99,41 @@ class Quote:
     volume: int
     source: str
     ingested_at: str
+    revision: int = 0
+    doubt: str = ""
 
     @property
     def time(self) -> datetime:
         """The quote's own time as an aware datetime."""
         return read_timestamp(self.timestamp)
 
+    @property
+    def doubted_figures(self) -> tuple[str, ...]:
+        """The figures of which the source itself says that they may be wrong."""
+        return tuple(_DOUBTED.findall(self.doubt)) if self.doubt else ()
+
     def to_json(self) -> str:
-        """Return the record as it goes on the stream: one line, the fields in order, numbers exactly as they are."""
+        """Return the record as it goes on the stream: one line, the fields in order, numbers exactly as they are.
+
+        Optional fields are written only where they say something, so that a deployment that does not know them is sent
+        none in vain.
+        """
         numbers = ", ".join(f'"{name}": {getattr(self, name):f}' for name in _PRICES)
+        revision = f', "revision": {self.revision}' if self.revision else ""
+        doubt = f', "doubt": {json.dumps(self.doubt)}' if self.doubt else ""
         return (
             f'{{"symbol": "{self.symbol}", "timestamp": "{self.timestamp}", {numbers}, "volume": {self.volume}, '
-            f'"source": "{self.source}", "ingested_at": "{self.ingested_at}"}}'
+            f'"source": "{self.source}", "ingested_at": "{self.ingested_at}"{revision}{doubt}}}'
         )
 
 
-FIELD_NAMES = tuple(field.name for field in fields(Quote))
+OPTIONAL_FIELDS = ("revision", "doubt")
+"""Fields that older records lack; sent only to a deployment whose stack names them in its output `QuoteFields`."""
+
+FIELD_NAMES = tuple(field.name for field in fields(Quote) if field.name not in OPTIONAL_FIELDS)
+"""Fields that every record has."""
+
+_KNOWN_FIELDS = frozenset((*FIELD_NAMES, *OPTIONAL_FIELDS))
 
 
 def read_timestamp(text: str) -> datetime:
@@ -133,10 +175,11 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
     missing = [name for name in FIELD_NAMES if name not in document]
     if missing:
         raise QuoteRejectedError("missing_field", f"expected {', '.join(FIELD_NAMES)}; missing {', '.join(missing)}")
-    unknown = [name for name in document if name not in FIELD_NAMES]
+    unknown = [name for name in document if name not in _KNOWN_FIELDS]
     if unknown:
         raise QuoteRejectedError(
-            "unknown_field", f"expected only {', '.join(FIELD_NAMES)}; found also {_show(unknown)}"
+            "unknown_field",
+            f"expected only {', '.join((*FIELD_NAMES, *OPTIONAL_FIELDS))}; found also {_show(unknown)}",
         )
 
     symbol = _read_text(document, "symbol", _SYMBOL, "bad_symbol", "a ticker such as AAPL or BRK-B")
@@ -146,16 +189,27 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
     prices = {name: _read_usd(document, name) for name in _PRICES}
     volume = _read_shares(document)
 
-    if read_timestamp(timestamp) > arrived_at + FUTURE_TOLERANCE:
+    _refuse_future("timestamp", timestamp, arrived_at, FUTURE_TOLERANCE)
+    _refuse_future("ingested_at", ingested_at, arrived_at, CLOCK_TOLERANCE)
+    return Quote(
+        symbol=symbol,
+        timestamp=timestamp,
+        **prices,
+        volume=volume,
+        source=source,
+        ingested_at=ingested_at,
+        revision=_read_whole(document, "revision", MAX_REVISION) if "revision" in document else 0,
+        doubt=_read_doubt(document["doubt"]) if "doubt" in document else "",
+    )
+
+
+def _refuse_future(name: str, timestamp: str, arrived_at: datetime, tolerance: timedelta) -> None:
+    if read_timestamp(timestamp) - arrived_at > tolerance:
         raise QuoteRejectedError(
             "future_timestamp",
-            f"timestamp {timestamp} lies over 5 minutes after its arrival at {arrived_at.isoformat()}",
+            f"{name} {timestamp} lies over {tolerance} (h:mm:ss) after its arrival at {arrived_at.isoformat()}; "
+            "look at the clock of the source",
         )
-    if prices["previous_close"] == 0:
-        raise QuoteRejectedError("zero_previous_close", "previous_close must be above 0 to compute a change, found 0")
-    if prices["high"] < prices["low"]:
-        raise QuoteRejectedError("high_below_low", f"high {prices['high']} is below low {prices['low']}")
-    return Quote(symbol=symbol, timestamp=timestamp, **prices, volume=volume, source=source, ingested_at=ingested_at)
 
 
 def _read_object(payload: bytes) -> dict[str, object]:
@@ -203,9 +257,11 @@ def _read_moment(document: dict[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise QuoteRejectedError("wrong_type", f"{name} must be a string, found {_show(value)}")
     try:
-        read_timestamp(value)
+        moment = read_timestamp(value)
     except ValueError as error:
         raise QuoteRejectedError("bad_timestamp", f"{name}: {error}") from error
+    if moment.year < FIRST_YEAR:
+        raise QuoteRejectedError("bad_timestamp", f"{name} must not lie before {FIRST_YEAR}, found {value}")
     return value
 
 
@@ -221,7 +277,11 @@ def _read_number(document: dict[str, object], name: str) -> Decimal:
 def _read_usd(document: dict[str, object], name: str) -> Decimal:
     value = _read_number(document, name)
     if value < 0:
-        raise QuoteRejectedError("negative_price", f"{name} must not be below 0, found {_show(value)}")
+        raise QuoteRejectedError(
+            "negative_price", f"negative prices are not supported: {name} must not be below 0, found {_show(value)}"
+        )
+    if not value:
+        return _ZERO  # without the sign or exponent that JSON may give it
     exponent = value.as_tuple().exponent
     if value > MAX_ABSOLUTE_USD or not isinstance(exponent, int) or exponent < -MAX_SIGNIFICANT_DIGITS:
         raise QuoteRejectedError("out_of_range", f"{name} must lie between 0 and 10^12 USD, found {_show(value)}")
@@ -229,14 +289,29 @@ def _read_usd(document: dict[str, object], name: str) -> Decimal:
 
 
 def _read_shares(document: dict[str, object]) -> int:
-    value = _read_number(document, "volume")
-    if value < 0:
-        raise QuoteRejectedError("negative_volume", f"volume must not be below 0, found {_show(value)}")
-    if value > MAX_SHARES:
-        raise QuoteRejectedError("out_of_range", f"volume must be below 2^63 shares, found {_show(value)}")
+    if isinstance(document["volume"], Decimal) and document["volume"] < 0:
+        raise QuoteRejectedError("negative_volume", f"volume must not be below 0, found {_show(document['volume'])}")
+    return _read_whole(document, "volume", MAX_SHARES)
+
+
+def _read_whole(document: dict[str, object], name: str, most: int) -> int:
+    value = _read_number(document, name)
+    if not 0 <= value <= most:
+        raise QuoteRejectedError("out_of_range", f"{name} must lie between 0 and {most}, found {_show(value)}")
     if value != value.to_integral_value():
-        raise QuoteRejectedError("wrong_type", f"volume must be a whole number, found {_show(value)}")
+        raise QuoteRejectedError("wrong_type", f"{name} must be a whole number, found {_show(value)}")
     return int(value)
+
+
+def _read_doubt(value: object) -> str:
+    if not isinstance(value, str):
+        raise QuoteRejectedError("wrong_type", f"doubt must be a string, found {_show(value)}")
+    if len(value) > MAX_DOUBT_CHARACTERS or not value.isprintable():
+        raise QuoteRejectedError(
+            "bad_doubt",
+            f"doubt must be at most {MAX_DOUBT_CHARACTERS} printable characters, found {len(value)}: {_show(value)}",
+        )
+    return value
 
 
 def _show(value: object) -> str:

@@ -56,8 +56,6 @@ def test_a_quote_survives_the_way_to_json_and_back() -> None:
         ("wrong_type", {"timestamp": 1773325800}),
         ("negative_price", {"low": -0.01}),
         ("negative_volume", {"volume": -1}),
-        ("zero_previous_close", {"previous_close": 0}),
-        ("high_below_low", {"high": 479}),
         ("out_of_range", {"price": 1e300}),
         ("out_of_range", {"volume": 2**63}),
         ("bad_timestamp", {"timestamp": "2026-03-12 14:30:00"}),
@@ -69,12 +67,40 @@ def test_a_quote_survives_the_way_to_json_and_back() -> None:
         ("bad_symbol", {"symbol": ""}),
         ("bad_symbol", {"symbol": "aapl"}),
         ("bad_source", {"source": "Yahoo!"}),
+        ("bad_timestamp", {"timestamp": "0001-01-01T00:00:00Z"}),
+        ("bad_timestamp", {"timestamp": "1969-12-31T23:59:59Z"}),
+        ("bad_timestamp", {"timestamp": "٢٠٢٦-03-12T14:30:00Z"}),
+        ("bad_timestamp", {"ingested_at": "0001-01-01T00:00:00Z"}),
+        ("future_timestamp", {"ingested_at": "9999-12-31T23:59:59Z"}),
+        ("wrong_type", {"revision": True}),
+        ("wrong_type", {"revision": 1.5}),
+        ("out_of_range", {"revision": -1}),
+        ("out_of_range", {"revision": 10**9 + 1}),
+        ("wrong_type", {"doubt": 1}),
+        ("bad_doubt", {"doubt": "a\x1b[2J"}),
+        ("bad_doubt", {"doubt": "\u202e"}),
+        ("bad_doubt", {"doubt": "\ud800"}),
+        ("bad_doubt", {"doubt": "x" * 301}),
     ],
 )
 def test_a_bad_field_is_refused_with_its_reason(reason: str, changes: dict[str, object]) -> None:
     with pytest.raises(QuoteRejectedError) as refused:
         parse(**changes)
     assert refused.value.reason == reason
+
+
+def test_optional_fields_are_read_and_written_only_where_they_say_something() -> None:
+    quote = parse(revision=2, doubt="previous_close: no bar of 2026-03-11; volume: half of what it was; a second look")
+    assert (quote.revision, quote.doubted_figures) == (2, ("previous_close", "volume"))
+    assert parse_quote(quote.to_json().encode(), ARRIVED_AT) == quote
+    assert parse(revision=0, doubt="") == parse()
+    assert "revision" not in parse().to_json()
+
+
+@pytest.mark.parametrize("zero", [b"-0", b"0E+9999", b"0e-9999", b"-0.00"])
+def test_any_zero_is_plain_zero(zero: bytes) -> None:
+    quote = parse_quote(json.dumps(GOOD).encode().replace(b"481.005", zero), ARRIVED_AT)
+    assert str(quote.price) == "0"
 
 
 @pytest.mark.parametrize("name", GOOD)

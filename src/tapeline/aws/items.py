@@ -52,6 +52,8 @@ def quote_from_item(item: Item) -> Quote:
         volume=int(item["volume"]["N"]),
         source=item["source"]["S"],
         ingested_at=item["ingested_at"]["S"],
+        revision=int(item["revision"]["N"]) if "revision" in item else 0,
+        doubt=item["doubt"]["S"] if "doubt" in item else "",
     )
 
 

@@ -12,7 +12,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -74,6 +74,8 @@ class StackOutputs:
     airflow_policy_arn: str
     analyst_policy_arn: str
     region: str
+    quote_fields: str = ""
+    """Optional fields of a quote that the deployed function takes, with commas between; none before 0.2.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +117,13 @@ def outputs(session: Session, stack_name: str = DEFAULT_NAME) -> StackOutputs:
     if stack is None:
         raise StackError(f"no stack named {stack_name} in {where}; make it with `tapeline deploy`")
     values = {_snake_case(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
-    missing = [field.name for field in fields(StackOutputs) if field.name not in values]
+    missing = [field.name for field in fields(StackOutputs) if field.name not in values and field.default is MISSING]
     if missing:
         raise StackError(
             f"stack {stack_name} in {where} is {stack['StackStatus']} and lacks {', '.join(missing)}; "
             "bring it up to date with `tapeline deploy`"
         )
-    return StackOutputs(**{field.name: values[field.name] for field in fields(StackOutputs)})
+    return StackOutputs(**{field.name: values[field.name] for field in fields(StackOutputs) if field.name in values})
 
 
 def deploy(
