@@ -29,9 +29,9 @@ def test_a_minute_has_its_first_highest_lowest_and_last_price_and_what_the_count
         tick(1, 100, 5_000), tick(20, 103, 6_000), tick(59.5, 99, 7_000), tick(60, 101, 7_500), tick(185, 102, 9_000)
     )
     assert made.candles(OPEN) == [
-        [OPEN, 100, 103, 99, 99, 7_000],  # from the open on: the opening auction too
-        [OPEN + 60, 101, 101, 101, 101, 500],
-        [OPEN + 180, 102, 102, 102, 102, 1_500],  # no quote in the minute between, and none made up
+        [OPEN, 100, 103, 99, 99, 7_000, 3],  # from the open on: the opening auction too
+        [OPEN + 60, 101, 101, 101, 101, 500, 1],
+        [OPEN + 180, 102, 102, 102, 102, 1_500, 1],  # no quote in the minute between, and none made up
     ]
 
 
@@ -53,15 +53,42 @@ def test_a_late_quote_shapes_its_minute_and_no_average() -> None:
 
 
 def test_alerts_are_marked_at_their_second() -> None:
-    made = course(Tick(OPEN + 7, 106, 1, 1.0, 1.0, 6.25, ("price_move", "trend_up")))
-    assert made.marks == {
-        (int(OPEN) + 7, "price_move"): "Moved far from the previous close: +6.25 %",
-        (int(OPEN) + 7, "trend_up"): "5-quote average went over the 20-quote average",
-    }
+    made = course(
+        Tick(OPEN + 7, 106, 1, 1.0, 1.0, 6.25, ("price_move", "trend_up")),
+        Tick(OPEN + 90, 94, 1, 1.0, 1.0, -6.25, ("price_move",)),
+    )
+    assert made.events() == [
+        (int(OPEN) + 7, "price_move", "Moved far from the previous close: +6.25%"),
+        (int(OPEN) + 7, "trend_up", "5-quote average went over the 20-quote average"),
+        (int(OPEN) + 90, "price_move", "Moved far from the previous close: \N{MINUS SIGN}6.25%"),
+    ]
+
+
+def test_a_suspect_price_is_told_and_shapes_no_minute() -> None:
+    wrong = Tick(OPEN + 30, 10**6, 5, None, None, None, ("suspect",), ("price:far", "high:far"))
+    made = course(tick(0, 100), wrong, tick(59, 101))
+    assert made.candles(OPEN)[0][1:5] == [100, 101, 100, 101]
+    text = "Looks wrong: price out of all proportion, day's high out of all proportion"
+    assert made.events() == [(int(OPEN) + 30, "suspect", text)]
+
+
+def test_what_looks_wrong_for_hours_happened_once_and_again_after_a_pause() -> None:
+    wrong = {"suspect": ("previous_close:doubted",), "doubt": "previous_close: the bar of 2026-08-28 is missing"}
+    seconds = [*range(0, 36_000, 20), 37_000, 36_960]
+    made = course(*(tick(second, 100, **wrong) for second in reversed(seconds)), tick(36_500, 100))
+    assert [at for at, _, _ in made.events()] == [OPEN, OPEN + 36_960]
+    assert len(made.candles()) == 602  # the price itself is believed
 
 
 TICKS = st.lists(
-    st.builds(tick, st.integers(0, 600), st.integers(1, 50), st.integers(0, 9999)), unique_by=lambda one: one.at
+    st.builds(
+        tick,
+        st.integers(0, 600),
+        st.integers(1, 50),
+        st.integers(0, 9999),
+        suspect=st.sampled_from([(), (), ("high:far",), ("price:far",)]),
+    ),
+    unique_by=lambda one: one.at,
 )
 
 
@@ -71,3 +98,4 @@ def test_the_order_in_which_quotes_are_read_and_copies_change_nothing(drawn: tup
     one, other = course(*ticks), course(*shuffled, *ticks)
     assert one.candles(OPEN) == other.candles(OPEN)
     assert one.averages() == other.averages()
+    assert one.events() == other.events()

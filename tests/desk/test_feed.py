@@ -173,6 +173,37 @@ async def test_a_sparkline_is_filled_with_what_was_before_and_sent_only_when_it_
     assert table.courses_read == [date(2026, 3, 12)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"timestamp": "soon"}',
+        newest(1, reasons=None).replace("1, ", "1e999, ", 1),
+        newest(1, suspect=7),
+    ],
+)
+async def test_a_quote_that_cannot_be_shown_takes_no_other_from_the_page(text: str) -> None:
+    table = Table(AAPL=newest(100), BAD=text)
+    async with aclosing(table.feed().updates()) as updates:
+        assert await following(updates) == {"AAPL": 100}
+        table.quotes["BAD"] = newest(7, 1)
+        assert await following(updates) == {"BAD": 7}
+
+
+async def test_a_suspect_price_is_told_with_its_verdict_and_is_no_point_of_the_sparkline() -> None:
+    table = Table(AAPL=newest(100))
+    async with aclosing(table.feed().updates()) as updates:
+        _, document = await anext(updates)
+        assert json.loads(document)["symbols"][0]["suspect"] == []
+        table.quotes["AAPL"] = newest(10**6, 30, suspect=["price:far"], change=None, change_percent=None)
+        _, document = await anext(updates)
+        (aapl,) = json.loads(document)["symbols"]
+        assert (aapl["price"], aapl["suspect"], aapl["change"]) == (10**6, ["price:far"], None)
+        assert "spark" not in aapl
+
+
 async def test_a_new_date_begins_a_new_sparkline() -> None:
     table = Table(AAPL=newest(100))
     async with aclosing(table.feed().updates()) as updates:

@@ -183,10 +183,10 @@ async def test_the_newest_session_is_read_from_dynamodb(desk: Desk) -> None:
     assert (found["opens_at"], found["closes_at"]) == ("2025-12-01T14:30:00Z", "2025-12-01T21:00:00Z")
     assert found["previous_close"] == 100
     assert found["candles"] == [
-        [start, 100, 100, 100, 100, 1050],
-        [start + 60, 100, 100, 100, 100, 60],
-        [start + 120, 100, 100, 100, 100, 60],
-        [start + 180, 101, 111, 99, 111, 60],
+        [start, 100, 100, 100, 100, 1050, 6],
+        [start + 60, 100, 100, 100, 100, 60, 6],
+        [start + 120, 100, 100, 100, 100, 60, 6],
+        [start + 180, 101, 111, 99, 111, 60, 6],
     ]
     kinds = {(mark["kind"], mark["time"]) for mark in found["marks"]}
     assert ("price_move", start + 220) in kinds
@@ -201,9 +201,13 @@ async def test_a_past_session_is_read_from_the_curated_tables(desk: Desk) -> Non
     assert first == [100.5, 101, 101.5, 105]
     assert [value for _, value in found["moving_average"][:4]] == [100.5, 100.75, 101.0, 102.0]
     assert [(mark["kind"], mark["text"]) for mark in found["marks"]] == [
-        ("price_move", "Moved +5.01 % from the previous close, at most +6.00 %"),
-        ("price_move", "Moved -6.00 % from the previous close, at most -7.00 %"),
+        ("price_move", "Moved +5.01% from the previous close, at most +6.00%"),
+        ("price_move", "Moved \N{MINUS SIGN}6.00% from the previous close, at most \N{MINUS SIGN}7.00%"),
     ]
+    assert found["today"] == "2025-12-01"
+    published = found["figures"]
+    assert (published["open_usd"], published["high_usd"], published["previous_close_usd"]) == (102, 106, 100)
+    assert 94 < published["vwap_usd"] < 106  # of regular trading, as the open is
 
 
 async def test_the_calendar_has_the_past_and_today(desk: Desk) -> None:

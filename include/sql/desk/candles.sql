@@ -20,6 +20,7 @@ bars AS (
         minute_bars.low_usd,
         minute_bars.close_usd,
         minute_bars.volume_shares,
+        minute_bars.quotes,
         minute_bars.previous_close_usd,
         AVG(minute_bars.close_usd) OVER (
             ORDER BY minute_bars.minute_utc ROWS BETWEEN 4 PRECEDING AND CURRENT ROW
@@ -57,6 +58,7 @@ SELECT
     low_usd,
     close_usd,
     volume_shares,
+    quotes,
     previous_close_usd,
     average_20_usd,
     average_5_usd,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 MINUTE_SECONDS = 60
@@ -12,7 +12,52 @@ WORDS = {
     "band_break": "Left the band around its average",
     "trend_up": "5-quote average went over the 20-quote average",
     "trend_down": "5-quote average went under the 20-quote average",
+    "correction": "Corrected after an alert",
 }
+FIGURES = {
+    "price": "price",
+    "open": "open",
+    "high": "day's high",
+    "low": "day's low",
+    "previous_close": "previous close",
+    "volume": "volume",
+}
+REASONS = {
+    "far": "out of all proportion",
+    "zero": "zero",
+    "doubted": "doubted by the source",
+    "withdrawn": "withdrawn",
+    "below_low": "below the day's low",
+    "above_high": "above the day's high",
+}
+"""Verdicts of the stream, ``figure:reason``, in words; static/words.js has the same for the page."""
+
+MOST_COUNTED = 12
+"""Quotes of a minute that are counted: beyond, candles of a minute have a body anyhow."""
+
+
+def percent(value: float) -> str:
+    """Return a change in per cent with its sign, as the page writes it.
+
+    >>> percent(-6.2), percent(0.5)
+    ('\u22126.20%', '+0.50%')
+    """
+    return f"{value:+.2f}%".replace("-", "\N{MINUS SIGN}")
+
+
+def suspicion(verdicts: Sequence[str], doubt: str = "") -> str:
+    """Return in words what looks wrong with a quote.
+
+    >>> suspicion(["price:far", "previous_close:doubted"], "previous_close: the bar of 2026-08-28 is missing")
+    'Looks wrong: price out of all proportion, previous close doubted by the source (the bar of 2026-08-28 is missing)'
+    """
+    said = dict(part.split(": ", 1) for part in doubt.split("; ") if ": " in part)
+    told = []
+    for verdict in verdicts:
+        figure, _, reason = verdict.partition(":")
+        why = f" ({said[figure]})" if reason == "doubted" and figure in said else ""
+        told.append(f"{FIGURES.get(figure, figure)} {REASONS.get(reason, reason.replace('_', ' '))}{why}")
+    return f"Looks wrong: {', '.join(told)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +74,14 @@ class Tick:
         Shares traded so far that day; 0 says nothing.
     moving_average, moving_average_5 : float or None
         As the stream computed them; None for a late quote.
-    change_percent : float
-        Of the previous close.
+    change_percent : float or None
+        Of the previous close; None if one of the two is suspect.
     alerts : tuple of str
         The kinds of alert that it raised.
+    suspect : tuple of str
+        The figures that are not believed, as ``figure:reason``.
+    doubt : str
+        What the source itself finds odd.
     """
 
     at: float
@@ -40,8 +89,10 @@ class Tick:
     volume: int
     moving_average: float | None
     moving_average_5: float | None
-    change_percent: float
+    change_percent: float | None
     alerts: tuple[str, ...] = ()
+    suspect: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(slots=True)
@@ -53,6 +104,7 @@ class _Minute:
     averages: Tick | None
     least_volume: int
     most_volume: int
+    times: set[float]
 
 
 @dataclass(slots=True)
@@ -67,17 +119,32 @@ class Course:
 
     marks: dict[tuple[int, str], str] = field(default_factory=dict)
     _minutes: dict[int, _Minute] = field(default_factory=dict)
+    _suspicions: dict[int, dict[str, int]] = field(default_factory=dict)
 
     def add(self, tick: Tick) -> None:
-        """Take a quote into account."""
-        start = int(tick.at) // MINUTE_SECONDS * MINUTE_SECONDS
+        """Take a quote into account; a suspect price is marked and shapes no minute."""
+        for kind in tick.alerts:
+            if kind != "suspect":
+                change = f": {percent(tick.change_percent)}" if kind == "price_move" and tick.change_percent else ""
+                self.marks[int(tick.at), kind] = WORDS.get(kind, kind) + change
+        if tick.suspect:
+            words = self._suspicions.setdefault(_minute_of(tick.at), {})
+            text = suspicion(tick.suspect, tick.doubt)
+            words[text] = min(int(tick.at), words.get(text, int(tick.at)))
+        if not any(verdict.startswith("price:") for verdict in tick.suspect):
+            self._shape(tick)
+
+    def _shape(self, tick: Tick) -> None:
+        start = _minute_of(tick.at)
         averages = tick if tick.moving_average is not None else None
         minute = self._minutes.get(start)
         if minute is None:
             self._minutes[start] = _Minute(
-                tick, tick, tick.price, tick.price, averages, tick.volume or 2**63, tick.volume
+                tick, tick, tick.price, tick.price, averages, tick.volume or 2**63, tick.volume, {tick.at}
             )
         else:
+            if len(minute.times) < MOST_COUNTED:
+                minute.times.add(tick.at)
             if tick.at < minute.first.at:
                 minute.first = tick
             if tick.at >= minute.last.at:
@@ -87,16 +154,26 @@ class Course:
             minute.high, minute.low = max(minute.high, tick.price), min(minute.low, tick.price)
             minute.least_volume = min(minute.least_volume, tick.volume or minute.least_volume)
             minute.most_volume = max(minute.most_volume, tick.volume)
-        for kind in tick.alerts:
-            change = f": {tick.change_percent:+.2f} %" if kind == "price_move" else ""
-            self.marks[int(tick.at), kind] = WORDS.get(kind, kind) + change
+
+    def events(self) -> list[tuple[int, str, str]]:
+        """Return moment, kind and words of what happened, in order.
+
+        What looks wrong in one minute after the other, as a previous close does all day, happened once.
+        """
+        found = [(at, kind, text) for (at, kind), text in self.marks.items()]
+        before: dict[str, int] = {}
+        for minute in sorted(self._minutes.keys() | self._suspicions.keys()):
+            now = self._suspicions.get(minute, {})
+            found += [(at, "suspect", text) for text, at in now.items() if text not in before]
+            before = now
+        return sorted(found)
 
     def candles(self, opens_at: float | None = None) -> list[list[float]]:
-        """Return time, open, high, low, close (USD) and volume (shares) of each minute with a quote.
+        """Return time, open, high, low, close (USD), volume (shares) and quotes of each minute with a quote.
 
         The day's volume is a counter: a minute's is what the counter grew by, nothing where it fell. The first minute
         has all that the counter says only if the session opens in it or later (`opens_at`, seconds since 1970): else
-        most of that was traded before anybody looked.
+        most of that was traded before anybody looked. Of quotes at most `MOST_COUNTED` are counted.
         """
         return list(self._candles(opens_at))
 
@@ -110,7 +187,8 @@ class Course:
                 before = 0  # the counter has started anew
             volume = max(0, minute.most_volume - before)
             before = max(before, minute.most_volume)
-            yield [start, minute.first.price, minute.high, minute.low, minute.last.price, volume]
+            prices = minute.first.price, minute.high, minute.low, minute.last.price
+            yield [start, *prices, volume, len(minute.times)]
 
     def averages(self) -> tuple[list[list[float]], list[list[float]]]:
         """Return the moving averages over 20 and over 5 quotes at the end of each minute, as pairs of time and USD."""
@@ -118,3 +196,7 @@ class Course:
         longer = [[start, tick.moving_average] for start, tick in known if tick.moving_average is not None]
         shorter = [[start, tick.moving_average_5] for start, tick in known if tick.moving_average_5 is not None]
         return longer, shorter
+
+
+def _minute_of(at: float) -> int:
+    return int(at) // MINUTE_SECONDS * MINUTE_SECONDS

@@ -94,6 +94,7 @@ class Feed:
         self._first_version = time.time_ns() // 1_000_000
         self._published = _Published(self._first_version, {})
         self._entries: dict[str, _Entry] = {}
+        self._unreadable: dict[str, str] = {}
         self._lock = threading.Lock()  # over changes of the entries, which threads make
         self._at = ""
         self._trouble: Exception | None = None
@@ -194,13 +195,23 @@ class Feed:
             changed = False
             for symbol, text in newest:
                 known = self._entries.get(symbol)
-                if known is None or known.text != text:
+                if known is not None and known.text == text:
+                    continue
+                try:
                     self._entries[symbol] = _changed(symbol, text, known, version)
                     changed = True
+                except (ValueError, KeyError, TypeError, OverflowError) as error:
+                    self._pass_over(symbol, text, error)
             self.looks += 1
             self._at = _now()
             if changed:
                 self._publish()
+
+    def _pass_over(self, symbol: str, text: str, error: Exception) -> None:
+        """Leave a symbol as it was whose newest quote cannot be read: it must not take the others from the page."""
+        if self._unreadable.get(symbol) != text:
+            self._unreadable[symbol] = text
+            log.warning("the newest quote of %r cannot be shown: %r in %.300r", symbol, error, text)
 
     def _publish(self) -> None:
         before = self._published.version
@@ -267,9 +278,13 @@ def _changed(symbol: str, text: str, known: _Entry | None, version: int) -> _Ent
     moment = read_timestamp(quote["timestamp"])
     day = trading_date(moment)
     spark, spark_version = (known.spark, known.spark_version) if known and known.day == day else (Spark(), version)
-    if spark.add(int(moment.timestamp()), quote["price"]):
+    suspect = quote.get("suspect") or []
+    judged = {"symbol": symbol, **quote, "anomaly": bool(quote["reasons"]), "suspect": suspect}
+    fields = json.dumps(judged, separators=(",", ":"), allow_nan=False)  # a browser reads no Infinity
+    if not any(verdict.startswith("price:") for verdict in suspect) and spark.add(
+        int(moment.timestamp()), quote["price"]
+    ):
         spark_version = version
-    fields = json.dumps({"symbol": symbol, **quote, "anomaly": bool(quote["reasons"])}, separators=(",", ":"))
     # Without its closing brace: a sparkline may follow.
     return _Entry(
         text, day, fields[:-1].encode(), version, spark, spark_version, simulated=quote["source"] == "simulated"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline import sessions, sql
 from tapeline.aws import athena, items
 from tapeline.aws.athena import StatementFailedError
-from tapeline.desk.course import Course, Tick
+from tapeline.desk.course import Course, Tick, percent
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
 from tapeline.partitions import NEW_YORK, trading_date
@@ -33,8 +33,10 @@ PAST_SECONDS = 300.0
 """How long a past session is kept: it changes only when it is rolled up again."""
 
 PAGE_ITEMS = 2000
-_PROJECTION = "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts"
-_CANDLE = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares")
+_PROJECTION = (
+    "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts, suspect, doubt"
+)
+_CANDLE = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares", "quotes")
 
 
 class UnknownSymbolError(LookupError):
@@ -93,7 +95,8 @@ class History:
             found = self._stored(symbol, day)
         if not found["candles"] and newest is None and not self._past_sessions(symbol):
             raise UnknownSymbolError(f"No quote of {symbol} is known.")
-        return {"symbol": symbol, "session": day.isoformat(), **_hours(day), **found}
+        today = newest.isoformat() if newest else None
+        return {"symbol": symbol, "session": day.isoformat(), "today": today, **_hours(day), **found}
 
     def sessions(self, symbol: str) -> dict[str, Any]:
         """Return the dates of which a symbol has quotes, the newest first, and the newest by itself."""
@@ -124,13 +127,11 @@ class History:
                 "complete": reading.complete or not reading.newest,
                 "averages_over": "quotes",
                 "previous_close": reading.previous_close,
+                "figures": None,
                 "candles": reading.course.candles(_opens_at(day)),
                 "moving_average": longer,
                 "moving_average_5": shorter,
-                "marks": [
-                    {"time": at, "kind": kind, "text": text}
-                    for (at, kind), text in sorted(reading.course.marks.items())
-                ],
+                "marks": [{"time": at, "kind": kind, "text": text} for at, kind, text in reading.course.events()],
             }
 
     def _read_on(self, reading: _Reading, symbol: str, day: date) -> None:
@@ -179,15 +180,16 @@ class History:
 
     def _curated(self, symbol: str, day: date) -> dict[str, Any]:
         values = {"session": day, "symbol": symbol}
-        with ThreadPoolExecutor(2) as pool:
-            asked = [pool.submit(self._ask, name, values) for name in ("desk/candles", "desk/marks")]
-            bars, events = (answer.result() for answer in asked)
+        with ThreadPoolExecutor(3) as pool:
+            asked = [pool.submit(self._ask, f"desk/{name}", values) for name in ("candles", "marks", "figures")]
+            bars, events, figures = (answer.result() for answer in asked)
         marks = [_cross(bar) for bar in bars if bar["crossed"]] + [_event(event) for event in events]
         return {
             "from": "minute_bars",
             "complete": True,
             "averages_over": "minutes",
             "previous_close": bars[-1]["previous_close_usd"] if bars else None,
+            "figures": figures[0] if figures else None,
             "candles": [[_seconds(bar["minute_utc"]), *(bar[column] for column in _CANDLE)] for bar in bars],
             "moving_average": [[_seconds(bar["minute_utc"]), bar["average_20_usd"]] for bar in bars],
             "moving_average_5": [[_seconds(bar["minute_utc"]), bar["average_5_usd"]] for bar in bars],
@@ -220,22 +222,34 @@ class History:
 
 def _take(reading: _Reading, found: list[Any]) -> None:
     for item in found:
-        reading.course.add(_tick(item))
-    if found and reading.previous_close is None:
-        reading.previous_close = float(found[0]["previous_close"]["N"])
+        tick = _tick(item)
+        reading.course.add(tick)
+        if reading.previous_close is None and not _is_suspect(tick.suspect, "previous_close"):
+            reading.previous_close = float(item["previous_close"]["N"])
 
 
 def _tick(item: Any) -> Tick:
-    longer, shorter = item["moving_average"].get("N"), item["moving_average_5"].get("N")
+    suspect = tuple(verdict["S"] for verdict in item.get("suspect", {"L": []})["L"])
     return Tick(
         at=read_timestamp(item["timestamp"]["S"]).timestamp(),
         price=float(item["price"]["N"]),
-        volume=int(item["volume"]["N"]),
-        moving_average=None if longer is None else float(longer),
-        moving_average_5=None if shorter is None else float(shorter),
-        change_percent=float(item["change_percent"]["N"]),
+        volume=0 if _is_suspect(suspect, "volume") else int(item["volume"]["N"]),
+        moving_average=_number(item, "moving_average"),
+        moving_average_5=_number(item, "moving_average_5"),
+        change_percent=_number(item, "change_percent"),
         alerts=tuple(sorted(item["alerts"]["SS"])) if "alerts" in item else (),
+        suspect=suspect,
+        doubt=item["doubt"]["S"] if "doubt" in item else "",
     )
+
+
+def _is_suspect(verdicts: Iterable[str], figure: str) -> bool:
+    return any(verdict.startswith(f"{figure}:") for verdict in verdicts)
+
+
+def _number(item: Any, name: str) -> float | None:
+    value = item.get(name, {}).get("N")
+    return None if value is None else float(value)
 
 
 def _opens_at(day: date) -> float | None:
@@ -257,7 +271,7 @@ def _cross(bar: Mapping[str, Any]) -> dict[str, Any]:
 
 def _event(event: Mapping[str, Any]) -> dict[str, Any]:
     start, peak = event["start_change_pct"], event["peak_change_pct"]
-    text = f"Moved {start:+.2f} % from the previous close, at most {peak:+.2f} %"
+    text = f"Moved {percent(start)} from the previous close, at most {percent(peak)}"
     return {"time": _seconds(event["started_at_utc"]), "kind": event["rule_name"], "text": text}
 
 

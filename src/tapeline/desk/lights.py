@@ -196,11 +196,12 @@ def _worst(name: str, lights: Sequence[Light], well: str) -> Light:
 def _partitions(present: Sequence[date], registered: set[date], today: date) -> tuple[str, Light]:
     missing = [day for day in present if day not in registered]
     old = [day for day in missing if day < today]
+    days = "1 day" if len(present) == 1 else f"{len(present)} days"
     if not missing:
-        return f"{len(present)} days", Light("partitions", Colour.GREEN, "the catalog knows every day of the raw zone")
+        return days, Light("partitions", Colour.GREEN, "the catalog knows every day of the raw zone")
     if not old:
         text = "today's is registered by the next crawl, within the hour while the market is open"
-        return f"{len(present)} days", Light("partitions", Colour.GREEN, text)
+        return days, Light("partitions", Colour.GREEN, text)
     names = ", ".join(map(str, old[-5:]))
     return f"{len(old)} missing", Light(
         "partitions",

@@ -23,7 +23,9 @@ Point = tuple[int, float]
 MOST_POINTS = 60
 FIRST_STEP_SECONDS = 5
 MOST_OBJECTS = 120
-"""Objects of the raw zone that are opened to fill all sparklines of a session, however many symbols there are."""
+MOST_COMPRESSED_BYTES = 4_000_000
+"""What is read of the raw zone to fill all sparklines of a session, however many symbols and quotes there are; a quote
+is some 25 bytes compressed."""
 
 _READERS = 4
 
@@ -68,42 +70,82 @@ def read_course(deployment: Deployment, day: date) -> dict[str, list[Point]]:
     """Return prices of every symbol over a session, of as many batches as there are points to draw.
 
     An object of the raw zone holds one batch of all symbols of a shard, so the number of reads does not grow with the
-    number of symbols. Of each object a symbol's last price is taken.
+    number of symbols. Objects are chosen by time, and every quote of an object counts: one may hold a whole day.
     """
     s3: S3Client = deployment.session.client("s3")
     bucket = deployment.outputs.bucket_name
-    by_shard: dict[str, list[ObjectKey]] = defaultdict(list)
+    found: list[tuple[ObjectKey, int]] = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/"):
-        for entry in page.get("Contents", []):
-            key = parse_key(entry["Key"])
-            by_shard[key.shard_id].append(key)
-    each = max(1, min(MOST_POINTS, MOST_OBJECTS // max(1, len(by_shard))))
-    chosen = [key for keys in by_shard.values() for key in _spread(sorted(keys, key=_time), each)]
-    points: dict[str, list[Point]] = defaultdict(list)
+        found += [(parse_key(entry["Key"]), entry["Size"]) for entry in page.get("Contents", [])]
     with ThreadPoolExecutor(_READERS) as pool:
-        for lines in pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen):
-            for symbol, point in _last_prices(lines).items():
-                points[symbol].append(point)
-    return points
+        batches = pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen(found))
+        return course_of(line for lines in batches for line in lines)
 
 
-def _last_prices(lines: Iterable[str]) -> dict[str, Point]:
-    newest = {quote["symbol"]: quote for quote in map(json.loads, lines)}
-    return {
-        symbol: (int(read_timestamp(quote["timestamp"]).timestamp()), quote["price"])
-        for symbol, quote in newest.items()
-    }
+def chosen(found: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
+    """Return which objects to read, in the order of their times.
+
+    Of each part of the day and shard first one object, the largest, then another of each, until there are enough: so
+    a quiet morning counts as much as a busy evening, and a load at one stroke is read whole if it can be.
+
+    Parameters
+    ----------
+    found : sequence of (ObjectKey, int)
+        Keys and compressed bytes of a session's objects.
+    """
+    if not found:
+        return []
+    times = [key.first_time.timestamp() for key, _ in found]
+    start, part = min(times), (max(times) - min(times)) / MOST_POINTS + 1
+    by_part: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
+    for (key, size), at in zip(found, times, strict=True):
+        by_part[key.shard_id, int((at - start) / part)].append((size, key))
+    ranked = []
+    for group in by_part.values():
+        group.sort(key=lambda one: (-one[0], _time(one[1])))
+        ranked += [(rank, _time(key), size, key) for rank, (size, key) in enumerate(group)]
+    ranked.sort(key=lambda one: one[:2])
+    taken: list[ObjectKey] = []
+    room = MOST_COMPRESSED_BYTES
+    for _, _, size, key in ranked[:MOST_OBJECTS]:
+        room -= size
+        if room < 0 and taken:
+            break
+        taken.append(key)
+    return sorted(taken, key=_time)
+
+
+def course_of(lines: Iterable[str]) -> dict[str, list[Point]]:
+    """Return the first price of each minute, by symbol: of revised quotes the last, without suspect prices.
+
+    A suspect price counts after all if it lies in a run that a later line confirms.
+    """
+    versions: dict[str, dict[str, tuple[int, bool, float]]] = defaultdict(dict)
+    confirmed: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for line in lines:
+        quote = json.loads(line)
+        symbol, at, revision = quote["symbol"], quote["timestamp"], quote.get("revision", 0)
+        known = versions[symbol].get(at)
+        if known is None or revision > known[0]:
+            suspect = any(verdict.startswith("price:") for verdict in quote.get("suspect") or ())
+            versions[symbol][at] = revision, suspect, quote["price"]
+        if quote.get("confirms"):
+            confirmed[symbol].append((quote["confirms"], at))
+    course: dict[str, list[Point]] = {}
+    for symbol, quotes in versions.items():
+        minutes: dict[str, tuple[str, float]] = {}
+        for at, (_, suspect, price) in quotes.items():
+            if suspect and not any(first <= at <= last for first, last in confirmed[symbol]):
+                continue
+            minute = at[: len("2026-03-12T14:30")]
+            if minute not in minutes or at < minutes[minute][0]:
+                minutes[minute] = at, price
+        course[symbol] = sorted((int(read_timestamp(at).timestamp()), price) for at, price in minutes.values())
+    return course
 
 
 def _time(key: ObjectKey) -> tuple[float, int]:
     return key.first_time.timestamp(), int(key.sequence_number)
-
-
-def _spread(keys: Sequence[ObjectKey], most: int) -> list[ObjectKey]:
-    """Return at most so many keys, evenly spread, the first among them."""
-    if len(keys) <= most:
-        return list(keys)
-    return [keys[number * len(keys) // most] for number in range(most)]
 
 
 def _thinned(points: Sequence[Point], step: int) -> list[Point]:
