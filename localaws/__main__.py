@@ -8,7 +8,7 @@ from tapeline import local
 
 def main() -> None:
     """Set the environment that the base reads as it is imported, then import and serve it."""
-    folder, port = local.home(), local.port()
+    folder, port = local.own_home(), local.port()
     credentials = local.credentials()
     prepare(folder, port, credentials)
     from localaws.server import run

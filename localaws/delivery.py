@@ -603,7 +603,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Delivery(session(), local.home()).run(stop)
+    Delivery(session(), local.own_home()).run(stop)
 
 
 if __name__ == "__main__":

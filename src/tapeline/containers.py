@@ -86,7 +86,7 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
     from tapeline.aws import stack
     from tapeline.aws.session import session
 
-    aws, home = session("local"), local.home()
+    aws, home = session("local"), local.own_home()
     outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))
     for user, policy, name, folder in (
         (up.PRODUCER_USER, outputs.producer_policy_arn, "producer.json", producer_folder),

@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import stat
 import string
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +23,9 @@ REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 DEFAULT_PORT = 4566
 LOOPBACK = "127.0.0.1"
+
+OTHERS = 0o077
+"""The rights of all but the owner, which nothing in the state folder grants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,44 @@ class Credentials:
 def home() -> Path:
     """Return the state folder, `.tapeline` in the project or what TAPELINE_HOME names. It may not exist yet."""
     return Path(os.environ.get("TAPELINE_HOME") or PROJECT / ".tapeline").expanduser().absolute()
+
+
+def own_home() -> Path:
+    """Make the state folder its owner's alone, with all that is in it and all that this process and its children add.
+
+    Keys, mails and quotes lie in it. What an earlier version left readable for others is tightened. Call it before
+    anything is written there.
+    """
+    os.umask(OTHERS)
+    folder = home()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders = [folder]
+    while folders:
+        inside = folders.pop()
+        with suppress(OSError):  # another process may remove what is just looked at
+            _tighten(inside, inside.stat())
+            for entry in os.scandir(inside):
+                with suppress(OSError):
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry))
+                    elif not entry.is_symlink():
+                        _tighten(entry, entry.stat(follow_symlinks=False))
+    return folder
+
+
+@contextmanager
+def private() -> Iterator[None]:
+    """Let what is written meanwhile be its owner's alone."""
+    before = os.umask(OTHERS)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _tighten(path: os.PathLike[str], found: os.stat_result) -> None:
+    if found.st_mode & OTHERS:
+        Path(path).chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
 
 
 def port() -> int:
@@ -74,7 +118,7 @@ def credentials() -> Credentials:
     """
     path = home() / "credentials.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
         with os.fdopen(descriptor, "w") as file:
             json.dump({"access_key_id": _new_access_key_id(), "secret_access_key": secrets.token_urlsafe(30)}, file)

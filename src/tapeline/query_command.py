@@ -84,7 +84,8 @@ def query(
     if not found and columns:
         notes.print(_hint_for_no_rows(statement, given))
     if plot:
-        notes.print(f"Picture: {draw(statement, columns, found, local.home() / 'pictures')}")
+        with local.private():
+            notes.print(f"Picture: {draw(statement, columns, found, local.home() / 'pictures')}")
 
 
 def _read_settings(settings: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,8 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
+from tapeline.local import OTHERS
+
 LONGEST_SOCKET_PATH = 100
 """Bytes; a Unix socket's path must stay below 104 on macOS and 108 on Linux."""
 
@@ -120,8 +122,10 @@ class Supervisor:
         """
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.run_folder.chmod(0o700)
-        self.log_folder.mkdir(exist_ok=True)
+        self.log_folder.mkdir(mode=0o700, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        if self.socket.parent.lstat().st_uid != os.getuid():
+            raise NotRunningError(f"{self.socket.parent} is somebody else's; set TMPDIR to a folder of your own")
         for program in programs:
             self.describe(program)
         configuration = self.run_folder / "supervisord.conf"
@@ -135,6 +139,7 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 cwd=self.run_folder.parent,
                 env=dict(environment),
+                umask=OTHERS,  # supervisord sets its own only where it goes into the background
                 start_new_session=True,  # the terminal's Ctrl-C is for `up`, which then stops things in order
             )
         deadline = time.monotonic() + 30
@@ -277,7 +282,6 @@ class Supervisor:
                 "logfile_maxbytes": "5MB",
                 "logfile_backups": 1,
                 "pidfile": "run/supervisord.lock",
-                "umask": "077",
             },
         }
         for program in programs:
@@ -290,6 +294,7 @@ class Supervisor:
                 "startretries": START_ATTEMPTS,
                 "stopwaitsecs": program.stop_seconds,
                 "killasgroup": "true",
+                "umask": f"{OTHERS:03o}",
                 "redirect_stderr": "true",
                 "stdout_logfile": f"logs/{program.name}.log",
                 "stdout_logfile_maxbytes": "10MB",

@@ -129,6 +129,7 @@ class Laptop:
             If it cannot start; what was started is stopped again.
         """
         self._console.on_broken_pipe = self._go_on_unheard  # type: ignore[method-assign]
+        local.own_home()
         with self._only_one(), self._signals_raise():
             self._clear_the_way(options)
             try:
@@ -445,7 +446,7 @@ def choose_ports(port: int | None, airflow_port: int | None) -> None:
 
 def run_airflow(arguments: Sequence[str]) -> NoReturn:
     """Become one of Airflow's own commands, with the settings of the last `up`."""
-    laptop_airflow.command(local.home(), _environment(), arguments)
+    laptop_airflow.command(local.own_home(), _environment(), arguments)
 
 
 def mailbox_address() -> str:

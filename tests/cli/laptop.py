@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -44,6 +45,7 @@ class Laptop:
             text=True,
             timeout=180,
             check=False,
+            umask=0o022,  # as most shells have it
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
@@ -79,6 +81,14 @@ class Laptop:
 
     def supervisor_pid(self) -> int:
         return int((self.home / "run" / "supervisord.lock").read_text())
+
+    def readable_for_others(self) -> list[str]:
+        """Return what in the state folder grants anybody but its owner anything, links aside."""
+        return [
+            f"{mode & 0o777:o} {path}"
+            for path in (self.home, *self.home.rglob("*"))
+            if path.exists() and not stat.S_ISLNK(mode := path.lstat().st_mode) and mode & 0o077
+        ]
 
     def lambda_pids(self) -> list[int]:
         return [child.pid for child in psutil.Process(self.pid("delivery")).children()]

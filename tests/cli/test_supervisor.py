@@ -52,6 +52,21 @@ def test_a_program_that_keeps_dying_is_given_up(supervisor: Supervisor) -> None:
     assert "no such table" in supervisor.state("frail").log.read_text()
 
 
+def test_what_a_program_writes_is_its_owner_s_alone(supervisor: Supervisor, tmp_path: Path) -> None:
+    written = tmp_path / "written"
+    before = os.umask(0o022)
+    try:
+        code = f"import time; open({str(written)!r}, 'w').close(); print('done', flush=True); time.sleep(1000)"
+        supervisor.start([make_program("writer", code)], os.environ)
+        supervisor.start_program("writer")
+    finally:
+        os.umask(before)
+    log = supervisor.log_folder / "writer.log"
+    await_(lambda: log.exists() and log.read_text() == "done\n", "its file")
+
+    assert [path.stat().st_mode & 0o077 for path in (written, log, supervisor.socket)] == [0, 0, 0]
+
+
 def test_a_killed_program_comes_back(supervisor: Supervisor) -> None:
     supervisor.start([make_program("sleeper", SLEEPER)], os.environ)
     supervisor.start_program("sleeper")
