@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience, UnfinishedWriteError
-from tapeline.batch import Plan, StreamRecord, plan_batch
+from tapeline.batch import INTERNAL_ERROR, Plan, StreamRecord, plan_batch
 from tapeline.quotes import read_timestamp
 from tapeline.settings import StreamProcessorSettings
 
@@ -83,25 +83,25 @@ def read_record(record: dict[str, Any]) -> StreamRecord:
 
 def report(plan: Plan, records: int) -> None:
     """Log and count what the batch came to; latency is that of its slowest quote."""
-    late = sum(observation.late for _, observation in plan.observations)
-    metrics.add_metric("QuotesIn", MetricUnit.Count, records)
-    metrics.add_metric("QuotesStored", MetricUnit.Count, len(plan.observations))
-    metrics.add_metric("QuotesRejected", MetricUnit.Count, len(plan.rejects))
-    metrics.add_metric("QuotesLate", MetricUnit.Count, late)
-    metrics.add_metric("QuotesRepeated", MetricUnit.Count, plan.repeated)
-    if plan.observations:
-        ingested = min(read_timestamp(observation.quote.ingested_at) for _, observation in plan.observations)
+    observations = [entry.observation for entry in plan.entries]
+    internal = [reject for reject in plan.rejects if reject.reason == INTERNAL_ERROR]
+    counts = {
+        "QuotesIn": records,
+        "QuotesStored": len(plan.entries),
+        "QuotesRejected": len(plan.rejects),
+        "QuotesLate": sum(observation.late for observation in observations),
+        "QuotesRepeated": plan.repeated,
+        "QuotesSuspect": sum(bool(observation.suspect) for observation in observations),
+        "InternalErrors": len(internal),
+    }
+    for name, count in counts.items():
+        metrics.add_metric(name, MetricUnit.Count, count)
+    if observations:
+        ingested = min(read_timestamp(observation.quote.ingested_at) for observation in observations)
         latency = max(0.0, (datetime.now(UTC) - ingested).total_seconds() * 1000)
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency)
+    for reject in internal[:10]:
+        logger.error("our own fault on %s, kept under rejected/: %s", reject.record.sequence_number, reject.detail)
     for reject in plan.rejects[:10]:
         logger.warning("rejected %s: %s (%s)", reject.record.sequence_number, reject.reason, reject.detail)
-    logger.info(
-        "batch stored",
-        extra={
-            "records": records,
-            "stored": len(plan.observations),
-            "rejected": len(plan.rejects),
-            "late": late,
-            "repeated": plan.repeated,
-        },
-    )
+    logger.info("batch stored", extra=counts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 
 from tapeline.indicators import LONG_WINDOW, change_percent
@@ -36,8 +36,24 @@ def band_break(quote: Quote, earlier_prices: Sequence[Decimal], threshold: Decim
 
 RULES: Mapping[str, Rule] = {"price_move": price_move, "band_break": band_break}
 
+NEEDED: Mapping[str, frozenset[str]] = {
+    "price_move": frozenset({"price", "previous_close"}),
+    "band_break": frozenset({"price"}),
+}
+"""The figures each rule asks about."""
 
-def reasons(quote: Quote, earlier_prices: Sequence[Decimal], thresholds: Mapping[str, Decimal]) -> tuple[str, ...]:
+
+def unanswerable(absent: Set[str]) -> frozenset[str]:
+    """Return the rules that cannot be asked while some figures are absent."""
+    return frozenset(name for name, needed in NEEDED.items() if needed & absent) if absent else frozenset()
+
+
+def reasons(
+    quote: Quote,
+    earlier_prices: Sequence[Decimal],
+    thresholds: Mapping[str, Decimal],
+    absent: Set[str] = frozenset(),
+) -> tuple[str, ...]:
     """Return the names of the rules that hold for a quote, in the order of `RULES`.
 
     Parameters
@@ -48,7 +64,12 @@ def reasons(quote: Quote, earlier_prices: Sequence[Decimal], thresholds: Mapping
         Up to 20 prices of the symbol before it, oldest first, USD.
     thresholds : mapping of str to Decimal
         A threshold for each rule; a rule with threshold 0 is off.
+    absent : set of str
+        Figures of the quote that are not believed; a rule that needs one of them does not hold.
     """
+    unasked = unanswerable(absent)
     return tuple(
-        name for name, rule in RULES.items() if thresholds[name] > 0 and rule(quote, earlier_prices, thresholds[name])
+        name
+        for name, rule in RULES.items()
+        if thresholds[name] > 0 and name not in unasked and rule(quote, earlier_prices, thresholds[name])
     )

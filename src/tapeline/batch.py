@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote
-from tapeline.symbol_state import Observation, Rules, SymbolState, observe
+from tapeline.quotes import FIGURES, Quote, QuoteRejectedError, parse_quote
+from tapeline.symbol_state import CORRECTED, Observation, Rules, SymbolState, observe
 
 Key = tuple[str, str]
 """Symbol and timestamp, the identity of a quote."""
 
-MARKET_FIELDS = ("open", "high", "low", "price", "previous_close", "volume")
+INTERNAL_ERROR = "internal_error"
+"""Reason of a record on which our own code failed; a fault of ours, never of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,51 @@ class Reject:
     detail: str
 
 
+class BatchFailedError(RuntimeError):
+    """Our code failed on every record of a batch: the release is bad, not the records, and none may be refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A quote as the table has it.
+
+    Attributes
+    ----------
+    quote : Quote
+        The version that stands.
+    alerts : tuple of str
+        Kinds of alert it raised.
+    superseded : tuple of str
+        Versions it took the place of, oldest first, each as `version_to_json` writes it.
+    """
+
+    quote: Quote
+    alerts: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A quote to store.
+
+    Attributes
+    ----------
+    record : StreamRecord
+        Where it came from.
+    observation : Observation
+        What was computed of it.
+    superseded : tuple of str
+        Versions of the same symbol and time that it takes the place of.
+    is_outdated : bool
+        Whether a higher revision is stored: it is kept in the raw zone only.
+    """
+
+    record: StreamRecord
+    observation: Observation
+    superseded: tuple[str, ...] = ()
+    is_outdated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """The newest quote of one symbol and the state after it, to be remembered once all before it is stored."""
@@ -55,8 +105,8 @@ class Plan:
 
     Attributes
     ----------
-    observations : list of (StreamRecord, Observation)
-        Quotes to store, in stream order, no key twice.
+    entries : list of Entry
+        Quotes to store, in stream order; a key again only with a higher revision.
     rejects : list of Reject
         Records to keep aside.
     steps : list of Step
@@ -65,7 +115,7 @@ class Plan:
         Quotes that are stored already, sent twice or delivered again; nothing is to be written for them.
     """
 
-    observations: list[tuple[StreamRecord, Observation]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     repeated: int = 0
@@ -75,11 +125,17 @@ class Plan:
         steps = (step for step in self.steps if before is None or step.sequence_number < before)
         return list({step.symbol: step for step in steps}.values())
 
+    def refuse(self, record: StreamRecord, error: Exception) -> None:
+        """Keep a record aside on which our code failed, with what is needed to find the fault."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno}"
+        self.rejects.append(Reject(record, INTERNAL_ERROR, f"{type(error).__name__} at {where}: {error}"[:500]))
+
 
 def plan_batch(
     records: Sequence[StreamRecord],
     read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
-    read_stored: Callable[[Iterable[Key]], Mapping[Key, Quote]],
+    read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
     rules: Rules,
 ) -> Plan:
     """Decide what a batch comes to.
@@ -94,52 +150,130 @@ def plan_batch(
     read_states : callable
         Gives the remembered state of each symbol that has one; called once.
     read_stored : callable
-        Gives the stored quotes among some keys; called once, and only if there are late quotes.
+        Gives the stored quotes among some keys; called once, and only if there are late quotes or revisions.
     rules : Rules
         Thresholds and cooldown.
+
+    Raises
+    ------
+    BatchFailedError
+        If our own code fails on every record. One that it fails on among others is refused as `INTERNAL_ERROR`.
     """
     plan = Plan()
-    quotes: list[tuple[StreamRecord, Quote]] = []
+    quotes = _read(records, plan)
+    states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
+    observed = _observe(quotes, states, rules, plan)
+    # The newest quote's revision is decided by the state, so that a retry decides alike; what it replaces is stored.
+    known = {_key(one.quote) for _, one in observed if one.late or one.quote.revision}
+    stored = dict(read_stored(known)) if known else {}
+    for record, observation in observed:
+        try:
+            _add(plan, record, observation, stored)
+        except Exception as error:  # noqa: BLE001 - one record's trouble must not stop its shard
+            plan.refuse(record, error)
+    broken = sum(reject.reason == INTERNAL_ERROR for reject in plan.rejects)
+    if broken and broken == len(records):
+        raise BatchFailedError(f"no record of {broken} could be decided: {plan.rejects[0].detail}")
+    return plan
+
+
+def _read(records: Sequence[StreamRecord], plan: Plan) -> list[tuple[StreamRecord, Quote]]:
+    quotes = []
     for record in records:
         try:
             quotes.append((record, parse_quote(record.data, record.arrived_at)))
         except QuoteRejectedError as error:
             plan.rejects.append(Reject(record, error.reason, error.detail))
+        except Exception as error:  # noqa: BLE001 - one record's trouble must not stop its shard
+            plan.refuse(record, error)
+    return quotes
 
-    states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
-    observed: list[tuple[StreamRecord, Observation]] = []
+
+def _observe(
+    quotes: Sequence[tuple[StreamRecord, Quote]], states: dict[str, SymbolState], rules: Rules, plan: Plan
+) -> list[tuple[StreamRecord, Observation]]:
+    observed = []
     for record, quote in quotes:
-        observation, states[quote.symbol] = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
+        try:
+            observation, state = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
+        except Exception as error:  # noqa: BLE001 - one record's trouble must not stop its shard
+            plan.refuse(record, error)
+            continue
+        states[quote.symbol] = state
         observed.append((record, observation))
         if not observation.late:
-            plan.steps.append(Step(record.sequence_number, observation, states[quote.symbol]))
+            plan.steps.append(Step(record.sequence_number, observation, state))
+    return observed
 
-    late = {_key(observation.quote) for _, observation in observed if observation.late}
-    stored = dict(read_stored(late)) if late else {}
-    for record, observation in observed:
-        earlier = stored.setdefault(_key(observation.quote), observation.quote) if observation.late else None
-        if earlier is None or earlier is observation.quote:
-            stored[_key(observation.quote)] = observation.quote
-            plan.observations.append((record, observation))
-        elif _same_figures(earlier, observation.quote):
+
+def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dict[Key, Stored]) -> None:
+    """Decide what becomes of a quote whose symbol and time may be stored already; of the rest, it is stored."""
+    quote = observation.quote
+    earlier = stored.get(_key(quote))
+    if earlier is None or not (observation.late or quote.revision):
+        entry = Entry(record, observation)
+    elif quote.revision > earlier.quote.revision:
+        if observation.late and earlier.alerts:
+            observation = replace(observation, alerts=(CORRECTED,))
+        entry = Entry(record, observation, (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts)))
+    elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state
+        entry = Entry(record, observation, tuple(t for t in earlier.superseded if _revision(t) < quote.revision))
+    else:
+        figures = _figures_of(earlier, quote.revision)
+        if figures is None:
+            plan.entries.append(Entry(record, observation, is_outdated=True))
+        elif figures == _figures(quote):
             plan.repeated += 1
         else:
-            plan.rejects.append(Reject(record, "conflicting_quote", _describe_conflict(earlier, observation.quote)))
-    return plan
+            plan.rejects.append(Reject(record, "conflicting_quote", _describe_conflict(figures, quote)))
+        return
+    plan.entries.append(entry)
+    stored[_key(quote)] = Stored(quote, observation.alerts, entry.superseded)
+
+
+def version_to_json(quote: Quote, alerts: Sequence[str]) -> str:
+    """Return a version of a quote that another takes the place of, with the alerts it raised, as one line."""
+    return json.dumps(
+        {
+            "revision": quote.revision,
+            **{name: f"{getattr(quote, name):f}" if name != "volume" else quote.volume for name in FIGURES},
+            "source": quote.source,
+            "ingested_at": quote.ingested_at,
+            "alerts": list(alerts),
+        }
+    )
+
+
+def _figures_of(stored: Stored, revision: int) -> tuple[Decimal, ...] | None:
+    """Return the figures of a stored quote's version, in the order of `FIGURES`, None if it never had this revision."""
+    if stored.quote.revision == revision:
+        return _figures(stored.quote)
+    for text in stored.superseded:
+        if _revision(text) == revision:
+            version = json.loads(text)
+            return tuple(Decimal(version[name]) for name in FIGURES)
+    return None
+
+
+def _revision(version: str) -> int:
+    return int(json.loads(version)["revision"])
 
 
 def _key(quote: Quote) -> Key:
     return quote.symbol, quote.timestamp
 
 
-def _same_figures(one: Quote, other: Quote) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in MARKET_FIELDS)
+def _figures(quote: Quote) -> tuple[Decimal, ...]:
+    return tuple(Decimal(getattr(quote, name)) for name in FIGURES)
 
 
-def _describe_conflict(stored: Quote, found: Quote) -> str:
+def _describe_conflict(stored: tuple[Decimal, ...], found: Quote) -> str:
     differences = [
-        f"{name} {getattr(stored, name)} then {getattr(found, name)}"
-        for name in MARKET_FIELDS
-        if getattr(stored, name) != getattr(found, name)
+        f"{name} {before} then {now}"
+        for name, before, now in zip(FIGURES, stored, _figures(found), strict=True)
+        if before != now
     ]
-    return f"{found.symbol} at {found.timestamp} is stored with other figures, which stay: {', '.join(differences)}"
+    return (
+        f"{found.symbol} at {found.timestamp} is stored with other figures, which stay: {', '.join(differences)}. "
+        "`tapeline correct` puts a stored quote right"
+    )

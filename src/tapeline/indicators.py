@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 SHORT_WINDOW = 5
 LONG_WINDOW = 20
@@ -11,11 +11,13 @@ LONG_WINDOW = 20
 
 _CENTS_OF_A_PERCENT = Decimal("0.01")
 _AVERAGE_STEP = Decimal("0.000001")
+_EXACT = Context(prec=38)
+"""As many digits as DynamoDB keeps."""
 
 
 def change(price: Decimal, previous_close: Decimal) -> Decimal:
-    """Return the change since the previous close, USD, exact."""
-    return price - previous_close
+    """Return the change since the previous close, USD, exact to the 38 digits that DynamoDB keeps."""
+    return _EXACT.subtract(price, previous_close)
 
 
 def change_percent(price: Decimal, previous_close: Decimal) -> Decimal:

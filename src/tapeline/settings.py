@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
+from tapeline.suspicion import Limits
 from tapeline.symbol_state import Rules
 
 
@@ -25,7 +26,7 @@ class StreamProcessorSettings:
     quote_retention : timedelta
         How long after its arrival an item lives in DynamoDB.
     rules : Rules
-        Anomaly thresholds and the alert cooldown.
+        Anomaly thresholds, the alert cooldown and the limits of belief.
     """
 
     table_name: str
@@ -54,6 +55,11 @@ class StreamProcessorSettings:
                     "band_break": _number(environment, "BAND_BREAK_DEVIATIONS", "0"),
                 },
                 alert_cooldown=timedelta(minutes=float(_number(environment, "ALERT_COOLDOWN_MINUTES", "15"))),
+                limits=Limits(
+                    price_percent=_percent(environment, "SUSPECT_PRICE_PERCENT", "20"),
+                    change_percent=_percent(environment, "SUSPECT_CHANGE_PERCENT", "45"),
+                    volume_times=_number(environment, "SUSPECT_VOLUME_TIMES", "100"),
+                ),
             ),
         )
 
@@ -92,4 +98,11 @@ def _number(environment: Mapping[str, str], name: str, default: str) -> Decimal:
         raise SettingError(f"{name}: expected a number, found {text!r}") from None
     if not value.is_finite() or value < 0:
         raise SettingError(f"{name}: expected a number of 0 or more, found {text!r}")
+    return value
+
+
+def _percent(environment: Mapping[str, str], name: str, default: str) -> Decimal:
+    value = _number(environment, name, default)
+    if value >= 100:
+        raise SettingError(f"{name}: expected per cent below 100, found {value}")
     return value

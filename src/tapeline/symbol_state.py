@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tapeline import anomalies, indicators, trends
-from tapeline.quotes import Quote, read_timestamp
+from tapeline import anomalies, indicators, suspicion, trends
+from tapeline.quotes import CORRECTION, Quote, read_timestamp
+from tapeline.suspicion import NO_LIMITS, Limits, Memory, Verdict, figure_of
 from tapeline.trends import Side
+
+SUSPECT = "suspect"
+"""Kind of the message that says what looks wrong."""
+
+CORRECTED = "correction"
+"""Kind of the message that corrects another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +29,15 @@ class Rules:
         A threshold per anomaly rule, 0 turns a rule off: `price_move` in per cent, `band_break` in standard deviations.
     alert_cooldown : timedelta
         After an alert, how long (by the quotes' own time) the same symbol raises no other of the same kind.
+    limits : Limits
+        Beyond which a figure is suspect.
     """
 
     thresholds: Mapping[str, Decimal] = field(
         default_factory=lambda: {"price_move": Decimal(5), "band_break": Decimal(0)}
     )
     alert_cooldown: timedelta = timedelta(minutes=15)
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +49,21 @@ class SymbolState:
     newest_timestamp : str
         Time of the newest quote.
     prices : tuple of Decimal
-        The last prices, at most 20, oldest first, USD.
+        The last prices that were believed, at most 20, oldest first, USD.
     side : {"up", "down"} or None
         The last side the short average took; a touch keeps it.
     anomalies : tuple of str
-        The rules that held for the newest quote.
+        The rules that held for the newest quote; of one that its figures could not answer, whether it held before.
     alerted : mapping of str to str
         Time of the quote of the last alert, by kind.
+    suspect : tuple of str
+        What was suspect of the newest quote.
+    revision : int
+        Of the newest quote.
+    is_counted : bool
+        Whether the newest quote's price is the last of `prices`.
+    memory : Memory
+        What suspicion needs beside.
     """
 
     newest_timestamp: str
@@ -53,6 +71,10 @@ class SymbolState:
     side: Side | None = None
     anomalies: tuple[str, ...] = ()
     alerted: Mapping[str, str] = field(default_factory=dict)
+    suspect: tuple[str, ...] = ()
+    revision: int = 0
+    is_counted: bool = True
+    memory: Memory = field(default_factory=Memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +87,39 @@ class Observation:
         The quote itself.
     arrived_at : datetime
         When Kinesis took it, UTC.
-    change : Decimal
-        USD since the previous close.
-    change_percent : Decimal
+    change : Decimal or None
+        USD since the previous close; None if one of the two is suspect.
+    change_percent : Decimal or None
         Per cent of the previous close, two decimals.
     moving_average, moving_average_5 : Decimal or None
-        Means of the last 20 and 5 prices up to this one, USD; None for a late quote.
+        Means of the last 20 and 5 prices up to this one, USD; None for a late quote or a suspect price.
     trend : {"up", "down"} or None
         The side the short average is on.
     anomaly_reasons : tuple of str
         Rules that hold.
     alerts : tuple of str
-        Kinds of alert this quote raises: `trend_up`, `trend_down` or the name of an anomaly rule.
+        Kinds of alert this quote raises: `trend_up`, `trend_down`, the name of an anomaly rule, `SUSPECT` or
+        `CORRECTED`.
     late : bool
         Whether a newer quote of the symbol came first.
+    suspect : tuple of str
+        Figures that are not believed, ``figure:reason``.
+    confirms : str
+        Time of the first quote of the run of suspect prices that this one confirms; mostly empty.
     """
 
     quote: Quote
     arrived_at: datetime
-    change: Decimal
-    change_percent: Decimal
+    change: Decimal | None
+    change_percent: Decimal | None
     moving_average: Decimal | None
     moving_average_5: Decimal | None
     trend: Side | None
     anomaly_reasons: tuple[str, ...]
     alerts: tuple[str, ...]
     late: bool
+    suspect: tuple[str, ...] = ()
+    confirms: str = ""
 
 
 def observe(
@@ -99,7 +128,8 @@ def observe(
     """Compute what a quote means after all before it, and the state after it.
 
     A quote not newer than the newest of its symbol is late: its own figures are computed, but it moves no average,
-    enters no state and raises no alert.
+    enters no state and raises no alert. A higher revision of the newest takes the place of its price, without an alert
+    but one that corrects those it raised. Suspect figures count as absent.
 
     Parameters
     ----------
@@ -112,45 +142,127 @@ def observe(
     rules : Rules
         Thresholds and cooldown.
     """
-    change = indicators.change(quote.price, quote.previous_close)
-    percent = indicators.change_percent(quote.price, quote.previous_close)
-    if state is not None and quote.time <= read_timestamp(state.newest_timestamp):
-        reasons = anomalies.reasons(quote, (), rules.thresholds)
-        late = Observation(quote, arrived_at, change, percent, None, None, None, reasons, (), late=True)
-        return late, state
+    if state is None:
+        return _observe_next(SymbolState(newest_timestamp="", prices=()), quote, arrived_at, rules)
+    if quote.time > read_timestamp(state.newest_timestamp):
+        return _observe_next(state, quote, arrived_at, rules)
+    if quote.timestamp == state.newest_timestamp and quote.revision > state.revision:
+        return _observe_revision(state, quote, arrived_at, rules)
+    verdict = _judge(quote, (), Memory(), rules)
+    return _observation(quote, arrived_at, verdict, reasons=_anomalies(quote, (), verdict, rules), late=True), state
 
-    earlier = state.prices if state else ()
-    prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :]
-    reasons = anomalies.reasons(quote, earlier, rules.thresholds)
-    side = trends.side(prices)
-    side_before = state.side if state else None
 
-    entered = [name for name in reasons if state is None or name not in state.anomalies]
+def _observe_next(
+    state: SymbolState, quote: Quote, arrived_at: datetime, rules: Rules
+) -> tuple[Observation, SymbolState]:
+    verdict = _judge(quote, state.prices, state.memory, rules)
+    is_counted = "price" not in verdict.figures
+    earlier = () if verdict.new_scale else state.prices
+    side_before = None if verdict.new_scale else state.side
+    prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :] if is_counted else earlier
+    reasons = _anomalies(quote, earlier, verdict, rules)
+    side = trends.side(prices) if is_counted else None
+
+    entered = [name for name in reasons if name not in state.anomalies]
     if trends.crossed(side_before, side):
         entered.append(f"trend_{side}")
-    alerted = state.alerted if state else {}
-    alerts = tuple(kind for kind in entered if _cooled_down(alerted.get(kind), quote, rules))
+    if verdict.figures - set(map(figure_of, state.suspect)):
+        entered.append(SUSPECT)
+    alerts = tuple(kind for kind in entered if _cooled_down(state.alerted.get(kind), quote, rules))
+    observation = _observation(
+        quote,
+        arrived_at,
+        verdict,
+        prices=prices if is_counted else (),
+        trend=side or side_before,
+        reasons=reasons,
+        alerts=alerts,
+    )
+    return observation, SymbolState(
+        newest_timestamp=quote.timestamp,
+        prices=prices,
+        side=side or side_before,
+        anomalies=_remembered(state.anomalies, reasons, verdict),
+        alerted={**state.alerted, **dict.fromkeys(alerts, quote.timestamp)},
+        suspect=verdict.reasons,
+        revision=quote.revision,
+        is_counted=is_counted,
+        memory=verdict.memory,
+    )
 
-    return (
-        Observation(
-            quote=quote,
-            arrived_at=arrived_at,
-            change=change,
-            change_percent=percent,
-            moving_average=indicators.moving_average(prices, indicators.LONG_WINDOW),
-            moving_average_5=indicators.moving_average(prices, indicators.SHORT_WINDOW),
-            trend=side or side_before,
-            anomaly_reasons=reasons,
-            alerts=alerts,
-            late=False,
-        ),
-        SymbolState(
-            newest_timestamp=quote.timestamp,
-            prices=prices,
-            side=side or side_before,
-            anomalies=reasons,
-            alerted={**alerted, **dict.fromkeys(alerts, quote.timestamp)},
-        ),
+
+def _observe_revision(
+    state: SymbolState, quote: Quote, arrived_at: datetime, rules: Rules
+) -> tuple[Observation, SymbolState]:
+    earlier = state.prices[:-1] if state.is_counted else state.prices
+    verdict = _judge(quote, earlier, replace(state.memory, price_run=None, volume_run=None), rules)
+    is_counted = "price" not in verdict.figures
+    prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :] if is_counted else earlier
+    reasons = _anomalies(quote, earlier, verdict, rules)
+    side = trends.side(prices) or state.side
+    false = [kind for kind, timestamp in state.alerted.items() if timestamp == state.newest_timestamp]
+    observation = _observation(
+        quote,
+        arrived_at,
+        verdict,
+        prices=prices if is_counted else (),
+        trend=side,
+        reasons=reasons,
+        alerts=(CORRECTED,) if false else (),
+    )
+    return observation, replace(
+        state,
+        prices=prices,
+        side=side,
+        anomalies=_remembered(state.anomalies, reasons, verdict),
+        # What was alerted in error must not keep a true alert back.
+        alerted={kind: timestamp for kind, timestamp in state.alerted.items() if kind not in false},
+        suspect=verdict.reasons,
+        revision=quote.revision,
+        is_counted=is_counted,
+        memory=verdict.memory,
+    )
+
+
+def _judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, rules: Rules) -> Verdict:
+    return suspicion.judge(quote, prices, memory, NO_LIMITS if quote.source == CORRECTION else rules.limits)
+
+
+def _anomalies(quote: Quote, earlier: Sequence[Decimal], verdict: Verdict, rules: Rules) -> tuple[str, ...]:
+    return anomalies.reasons(quote, earlier, rules.thresholds, absent=verdict.figures)
+
+
+def _remembered(before: Sequence[str], now: Sequence[str], verdict: Verdict) -> tuple[str, ...]:
+    """Return the rules that hold, with those that held before and could not be asked."""
+    unasked = [name for name in before if name in anomalies.unanswerable(verdict.figures)]
+    return (*now, *unasked)
+
+
+def _observation(
+    quote: Quote,
+    arrived_at: datetime,
+    verdict: Verdict,
+    *,
+    prices: Sequence[Decimal] = (),
+    trend: Side | None = None,
+    reasons: tuple[str, ...],
+    alerts: tuple[str, ...] = (),
+    late: bool = False,
+) -> Observation:
+    is_comparable = not verdict.figures & {"price", "previous_close"}
+    return Observation(
+        quote=quote,
+        arrived_at=arrived_at,
+        change=indicators.change(quote.price, quote.previous_close) if is_comparable else None,
+        change_percent=indicators.change_percent(quote.price, quote.previous_close) if is_comparable else None,
+        moving_average=indicators.moving_average(prices, indicators.LONG_WINDOW) if prices else None,
+        moving_average_5=indicators.moving_average(prices, indicators.SHORT_WINDOW) if prices else None,
+        trend=trend,
+        anomaly_reasons=reasons,
+        alerts=alerts,
+        late=late,
+        suspect=verdict.reasons,
+        confirms=verdict.confirms,
     )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
+
+from tapeline import batch
+from tapeline.quotes import Quote
 
 from .deployment import CrashError, Deployment, Faults, make_quote, make_records
 
@@ -67,7 +71,10 @@ def test_a_batch_becomes_one_object_per_trading_date_named_by_its_first_quote(de
         f"raw-data/dt=2026-03-12/2026-03-12T13-30-00Z-shardId-000000000000-{number + 1}.json.gz",
         f"raw-data/dt=2026-03-13/2026-03-13T04-30-00Z-shardId-000000000000-{number + 3}.json.gz",
     ]
-    assert list(deployment.lines("raw-data/dt=2026-03-12/")) == [make_quote().to_json(), evening.to_json()]
+    assert list(deployment.lines("raw-data/dt=2026-03-12/")) == [
+        f'{quote.to_json()[:-1]}, "shard": "shardId-000000000000", "sequence": "{number + place}"}}'
+        for place, quote in ((1, make_quote()), (2, evening))
+    ]
 
 
 def test_a_late_quote_is_stored_and_moves_nothing(deploy: Deploy) -> None:
@@ -210,3 +217,140 @@ def test_a_failure_is_reported_by_the_sequence_number_as_it_was_written(deploy: 
     reported = deploy().deliver(records, Faults(lambda operation: "fail" if operation == "put_object" else None))
 
     assert reported == records[0]["kinesis"]["sequenceNumber"]
+
+
+def test_a_suspect_price_counts_nowhere_and_is_told_once(deploy: Deploy) -> None:
+    deployment = deploy()
+    prices = {0: "100", 1: "101", 2: "260", 3: "99", 4: "0", 5: "102"}
+    deployment.deliver(make_records([make_quote(minute=minute, price=price) for minute, price in prices.items()]))
+    items = [item for _, item in sorted(deployment.items().items())]
+
+    verdicts = [[reason["S"] for reason in item.get("suspect", {"L": []})["L"]] for item in items]
+    assert verdicts == [[], [], ["open:far", "high:far", "low:far", "price:far"], [], ["price:zero"], []]
+    assert [item["moving_average"].get("N") for item in items] == [
+        "100.000000", "100.500000", None, "100.000000", None, "100.500000",
+    ]  # fmt: skip
+    assert [item["change_percent"].get("N") for item in items] == ["0.00", "1.00", None, "-1.00", None, "2.00"]
+    # Minute 4 is suspect again two minutes after the message of minute 2.
+    assert deployment.alerts() == {("AAPL", "2026-03-12T13:32:00Z", "suspect")}
+    lines = [json.loads(line) for line in sorted(deployment.raw())]
+    assert [line.get("suspect", []) for line in lines] == verdicts
+    assert not any("confirms" in line for line in lines)
+
+
+def test_two_more_quotes_near_a_suspect_price_confirm_it(deploy: Deploy) -> None:
+    deployment = deploy()
+    prices = ["100"] * 20 + ["130", "130.5", "130.65", "131"]
+    quotes = [make_quote(minute=number / 6, price=price) for number, price in enumerate(prices)]
+    deployment.deliver(make_records(quotes))
+    lines = [json.loads(line) for line in sorted(deployment.raw())]
+    assert ["price:far" in line.get("suspect", []) for line in lines[20:]] == [True, True, False, False]
+    assert [line.get("confirms") for line in lines[20:]] == [None, None, "2026-03-12T13:33:20Z", None]
+    items = [item for _, item in sorted(deployment.items().items())]
+    # Nineteen of 100 and 130.65; then eighteen of 100, 130.65 and 131.
+    assert [item["moving_average"].get("N") for item in items[20:]] == [None, None, "101.532500", "103.082500"]
+    kinds = {(time, kind) for _, time, kind in deployment.alerts()}
+    assert ("2026-03-12T13:33:20Z", "suspect") in kinds
+    assert ("2026-03-12T13:33:40Z", "price_move") in kinds
+
+
+def test_the_state_bears_what_yesterdays_function_wrote(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.deliver(make_records([make_quote(minute=minute, price=str(100 + minute)) for minute in range(3)]))
+    (state,) = deployment.states().values()
+    del state["guard"]
+    deployment.dynamodb.put_item(TableName=deployment.state_table, Item=state)
+    assert deployment.deliver(make_records([make_quote(minute=3, price="103")], first_number=4)) is None
+    assert deployment.items()["AAPL", "2026-03-12T13:33:00Z"]["moving_average"] == {"N": "101.500000"}
+
+
+def correction(minute: int, price: str, revision: int = 1, **fields: Any) -> Quote:
+    return make_quote(minute=minute, price=price, source="correction", revision=revision, **fields)
+
+
+def test_a_higher_revision_takes_the_place_of_the_newest_price_and_corrects_its_alert(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.deliver(make_records([make_quote(minute=0), make_quote(minute=1, price="106")]))
+    deployment.deliver(make_records([correction(1, "101")], first_number=3))
+    deployment.deliver(make_records([make_quote(minute=2, price="102")], first_number=4))
+
+    corrected = deployment.items()["AAPL", "2026-03-12T13:31:00Z"]
+    assert (corrected["price"], corrected["revision"]) == ({"N": "101"}, {"N": "1"})
+    assert corrected["moving_average"] == {"N": "100.500000"}
+    assert corrected["anomaly"] == {"BOOL": False}
+    assert corrected["alerts"] == {"SS": ["correction"]}
+    (before,) = [json.loads(text["S"]) for text in corrected["superseded"]["L"]]
+    assert (before["price"], before["alerts"]) == ("106", ["price_move"])
+    assert deployment.items()["AAPL", "2026-03-12T13:32:00Z"]["moving_average"] == {"N": "101.000000"}
+    assert len(deployment.raw()) == 4
+
+
+def test_a_correction_of_an_older_quote_moves_nothing_and_corrects_its_alert(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.deliver(make_records([make_quote(minute=m, price=p) for m, p in ((0, "106"), (1, "106"), (2, "106"))]))
+    states = deployment.states()
+    deployment.deliver(make_records([correction(0, "100"), correction(1, "100")], first_number=4))
+    assert deployment.states() == states
+    items = deployment.items()
+    assert items["AAPL", "2026-03-12T13:30:00Z"]["alerts"] == {"SS": ["correction"]}
+    assert "alerts" not in items["AAPL", "2026-03-12T13:31:00Z"]
+    assert items["AAPL", "2026-03-12T13:31:00Z"]["price"] == {"N": "100"}
+
+
+def test_a_withdrawn_print_is_out_of_the_average(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.deliver(make_records([make_quote(minute=0), make_quote(minute=1, price="118")]))
+    nothing = dict.fromkeys(("open", "high", "low", "previous_close"), Decimal(0))
+    deployment.deliver(make_records([correction(1, "0", **nothing, volume=0)], first_number=3))
+    deployment.deliver(make_records([make_quote(minute=2, price="101")], first_number=4))
+    withdrawn = deployment.items()["AAPL", "2026-03-12T13:31:00Z"]
+    assert [reason["S"] for reason in withdrawn["suspect"]["L"]] == ["price:withdrawn", "previous_close:withdrawn"]
+    assert deployment.items()["AAPL", "2026-03-12T13:32:00Z"]["moving_average"] == {"N": "100.500000"}
+
+
+def test_of_equal_revisions_the_first_stands_and_a_lower_one_is_kept_in_the_raw_zone_only(deploy: Deploy) -> None:
+    deployment = deploy()
+    payloads = [
+        make_quote(price="100"),
+        correction(0, "101", revision=2),
+        correction(0, "102", revision=2),
+        correction(0, "103", revision=1),
+        make_quote(price="100"),
+        make_quote(price="99"),
+    ]
+    deployment.deliver(make_records(payloads))
+    item = deployment.items()["AAPL", "2026-03-12T13:30:00Z"]
+    assert (item["price"], item["revision"]) == ({"N": "101"}, {"N": "2"})
+    assert sorted(json.loads(line)["price"] for line in deployment.raw()) == [100, 101, 103]
+    rejected = [(json.loads(r["payload"])["price"], r["reason"]) for r in deployment.rejects().values()]
+    assert sorted(rejected) == [(99, "conflicting_quote"), (102, "conflicting_quote")]
+
+
+def test_a_record_that_our_code_fails_on_is_kept_and_its_neighbours_go_on(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = deploy()
+    real = batch.observe
+
+    def fail_on_nvidia(state: Any, quote: Quote, *arguments: Any) -> Any:
+        return {}["NVDA"] if quote.symbol == "NVDA" else real(state, quote, *arguments)
+
+    monkeypatch.setattr(batch, "observe", fail_on_nvidia)
+    bad = make_quote("NVDA")
+    assert deployment.deliver(make_records([make_quote(), bad, make_quote(minute=1)])) is None
+    (reject,) = deployment.rejects().values()
+    assert reject["reason"] == "internal_error"
+    assert reject["payload"] == bad.to_json()
+    assert "KeyError at test_stream_processor.py" in reject["detail"]
+    assert len(deployment.items()) == 2
+
+    with pytest.raises(batch.BatchFailedError):  # our own bad release must not reject a day
+        deployment.deliver(make_records([make_quote("NVDA"), make_quote("NVDA", minute=1)], first_number=4))
+    assert len(deployment.rejects()) == 1
+
+
+def test_an_unreadable_state_fails_the_batch(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.dynamodb.put_item(TableName=deployment.state_table, Item={"key": {"S": "symbol#AAPL"}})
+    with pytest.raises(KeyError):
+        deployment.deliver(make_records([make_quote(), make_quote("NVDA")]))

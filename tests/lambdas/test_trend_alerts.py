@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from types import ModuleType
@@ -20,6 +21,8 @@ from tapeline.symbol_state import Observation
 
 from .conftest import ENVIRONMENT
 from .deployment import OPENING, create_table, load_handler, make_context, make_quote
+
+EVERYTHING = ("open:far", "high:below_low", "low:above_high", "price:far", "previous_close:doubted", "volume:far")
 
 
 @pytest.fixture
@@ -121,11 +124,32 @@ def test_a_failing_dependency_has_all_delivered_again(
     assert len(inbox(alerts)) == 2
 
 
-@pytest.mark.parametrize("kind", ["trend_up", "trend_down", "price_move", "band_break"])
+def test_a_suspect_figure_is_told_with_its_reason_and_what_to_do() -> None:
+    quote = make_quote(price="120.90", previous_close=Decimal("1208.88"), source="yahoo")
+    alert = Alert("suspect", quote, None, Decimal(121), Decimal(120), suspect=("previous_close:far", "volume:far"))
+    assert alert.subject == "AAPL: looks wrong, not counted: previous close and volume"
+    assert "- previous close $1,208.88:\n  far from all prices: an unknown split, or a wrong figure." in alert.text
+    assert "Price:         $120.90 (change unknown from $1,208.88)\n" in alert.text
+    assert "tapeline correct" in alert.text
+
+
+def test_a_correction_says_what_was_sent_and_what_stands() -> None:
+    before = {"revision": 0, "price": "106", "previous_close": "100", "alerts": ["price_move"]}
+    quote = make_quote(price="101", revision=1, source="correction")
+    alert = Alert("correction", quote, Decimal("1.00"), Decimal(101), Decimal(100), corrected=before)
+    assert alert.subject == "AAPL corrected: an alert was sent on a wrong figure"
+    assert "Sent: price move at $106.00, from $100.00.\nNow: the figures below stand in its place (version 1)." in (
+        alert.text
+    )
+    withdrawn = replace(alert, quote=replace(quote, price=Decimal(0)), change_percent=None)
+    assert "Now: that print is withdrawn (version 1)." in withdrawn.text
+
+
+@pytest.mark.parametrize("kind", ["trend_up", "trend_down", "price_move", "band_break", "suspect", "correction"])
 @pytest.mark.parametrize("source", ["yahoo", "simulated", "replay"])
 def test_every_subject_is_short_ascii_and_every_line_fits_a_mail(kind: str, source: str) -> None:
-    quote = make_quote("A" * 20, price="123456789.99", source=source)
-    alert = Alert(kind, quote, Decimal("-1234567.89"), Decimal(1), Decimal(1))
+    quote = make_quote("A" * 20, price="123456789.99", source=source, doubt="price: " + "odd, " * 58)
+    alert = Alert(kind, quote, Decimal("-1234567.89"), Decimal(1), Decimal(1), suspect=EVERYTHING)
     assert len(alert.subject) < 100
     assert alert.subject.isascii()
     assert max(map(len, alert.text.splitlines())) <= 78

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from tapeline.aws.tables import Item
+from tapeline.batch import Stored
 from tapeline.quotes import Quote
+from tapeline.suspicion import Memory, Run
 from tapeline.symbol_state import Observation, SymbolState
 
 SYMBOL_PREFIX = "symbol#"
@@ -16,20 +20,30 @@ ALERT_PREFIX = "alert#"
 _PRICES = ("open", "high", "low", "price", "previous_close")
 
 
-def observation_to_item(observation: Observation, retention: timedelta) -> Item:
-    """Return the item of `stock-market-data`; it expires `retention` after the quote's arrival."""
+def observation_to_item(observation: Observation, retention: timedelta, superseded: Sequence[str] = ()) -> Item:
+    """Return the item of `stock-market-data`; it expires `retention` after the quote's arrival.
+
+    Parameters
+    ----------
+    observation : Observation
+        The quote with what was computed of it.
+    retention : timedelta
+        How long the item lives.
+    superseded : sequence of str
+        Versions of the quote that it takes the place of, see `tapeline.batch.version_to_json`.
+    """
     quote = observation.quote
     item: Item = {
         "symbol": {"S": quote.symbol},
         "timestamp": {"S": quote.timestamp},
         **{name: _number(getattr(quote, name)) for name in _PRICES},
         "volume": {"N": str(quote.volume)},
-        "change": _number(observation.change),
-        "change_percent": _number(observation.change_percent),
+        "change": _number_or_null(observation.change),
+        "change_percent": _number_or_null(observation.change_percent),
         "moving_average": _number_or_null(observation.moving_average),
         "moving_average_5": _number_or_null(observation.moving_average_5),
         "anomaly": {"BOOL": bool(observation.anomaly_reasons)},
-        "anomaly_reasons": {"L": [{"S": name} for name in observation.anomaly_reasons]},
+        "anomaly_reasons": _texts(observation.anomaly_reasons),
         "source": {"S": quote.source},
         "ingested_at": {"S": quote.ingested_at},
         "expires_at": {"N": str(int((observation.arrived_at + retention).timestamp()))},
@@ -40,7 +54,24 @@ def observation_to_item(observation: Observation, retention: timedelta) -> Item:
         item["alerts"] = {"SS": list(observation.alerts)}
     if observation.late:
         item["late"] = {"BOOL": True}
+    if observation.suspect:
+        item["suspect"] = _texts(observation.suspect)
+    if quote.doubt:
+        item["doubt"] = {"S": quote.doubt}
+    if quote.revision:
+        item["revision"] = {"N": str(quote.revision)}
+    if superseded:
+        item["superseded"] = _texts(superseded)
     return item
+
+
+def stored_from_item(item: Item) -> Stored:
+    """Return the quote of an item with the alerts it raised and the versions it took the place of."""
+    return Stored(
+        quote=quote_from_item(item),
+        alerts=tuple(sorted(item["alerts"]["SS"])) if "alerts" in item else (),
+        superseded=tuple(text["S"] for text in item["superseded"]["L"]) if "superseded" in item else (),
+    )
 
 
 def quote_from_item(item: Item) -> Quote:
@@ -75,8 +106,9 @@ def state_to_item(state: SymbolState, newest: Observation) -> Item:
         "newest": {"S": _newest_to_json(state, newest)},
         "newest_timestamp": {"S": state.newest_timestamp},
         "prices": {"S": " ".join(f"{price:f}" for price in state.prices)},
-        "anomalies": {"L": [{"S": name} for name in state.anomalies]},
+        "anomalies": _texts(state.anomalies),
         "alerted": {"M": {kind: {"S": timestamp} for kind, timestamp in state.alerted.items()}},
+        "guard": {"S": _guard_to_json(state)},
     }
     if state.side:
         item["side"] = {"S": state.side}
@@ -91,7 +123,62 @@ def state_from_item(item: Item) -> tuple[str, SymbolState]:
         side=item["side"]["S"] if "side" in item else None,
         anomalies=tuple(name["S"] for name in item["anomalies"]["L"]),
         alerted={kind: timestamp["S"] for kind, timestamp in item["alerted"]["M"].items()},
+        **(_guard_from_json(item["guard"]["S"]) if "guard" in item else {}),  # a state of before 0.2.0 has none
     )
+
+
+def _guard_to_json(state: SymbolState) -> str:
+    """Return what suspicion and revisions need of a state, short: it is written with every batch."""
+    memory = state.memory
+    return json.dumps(
+        {
+            "suspect": state.suspect,
+            "revision": state.revision,
+            "counted": state.is_counted,
+            "day": memory.day,
+            "low": _text_or_none(memory.low),
+            "high": _text_or_none(memory.high),
+            "volume": memory.volume,
+            "usual": memory.usual_volume,
+            "price_run": _run_to_list(memory.price_run),
+            "volume_run": _run_to_list(memory.volume_run),
+        },
+        separators=(",", ":"),
+    )
+
+
+def _guard_from_json(text: str) -> dict[str, Any]:
+    guard = json.loads(text)
+    return {
+        "suspect": tuple(guard["suspect"]),
+        "revision": guard["revision"],
+        "is_counted": guard["counted"],
+        "memory": Memory(
+            day=guard["day"],
+            low=_decimal_or_none(guard["low"]),
+            high=_decimal_or_none(guard["high"]),
+            volume=guard["volume"],
+            usual_volume=guard["usual"],
+            price_run=_run_from_list(guard["price_run"]),
+            volume_run=_run_from_list(guard["volume_run"]),
+        ),
+    }
+
+
+def _run_to_list(run: Run | None) -> list[Any] | None:
+    return None if run is None else [f"{run.first:f}", run.since, run.near, run.quotes]
+
+
+def _run_from_list(run: list[Any] | None) -> Run | None:
+    return None if run is None else Run(Decimal(run[0]), *run[1:])
+
+
+def _text_or_none(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+def _decimal_or_none(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
 
 
 def _newest_to_json(state: SymbolState, newest: Observation) -> str:
@@ -104,12 +191,14 @@ def _newest_to_json(state: SymbolState, newest: Observation) -> str:
             "source": quote.source,
             **{name: float(getattr(quote, name)) for name in _PRICES},
             "volume": quote.volume,
-            "change": float(newest.change),
-            "change_percent": float(newest.change_percent),
+            "change": _float_or_none(newest.change),
+            "change_percent": _float_or_none(newest.change_percent),
             "moving_average": _float_or_none(newest.moving_average),
             "moving_average_5": _float_or_none(newest.moving_average_5),
             "trend": newest.trend,
             "reasons": newest.anomaly_reasons,
+            "suspect": newest.suspect,
+            "revision": quote.revision,
             "last_alert": {"kind": kind, "timestamp": alerted_at} if kind else None,
         },
         separators=(",", ":"),
@@ -118,6 +207,10 @@ def _newest_to_json(state: SymbolState, newest: Observation) -> str:
 
 def _float_or_none(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _texts(texts: Sequence[str]) -> Item:
+    return {"L": [{"S": text} for text in texts]}
 
 
 def _number(value: Decimal) -> Item:

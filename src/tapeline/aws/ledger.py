@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from tapeline.batch import MARKET_FIELDS, Key
-from tapeline.quotes import Quote
+from tapeline.batch import Key
+from tapeline.quotes import FIGURES, Quote
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -24,12 +24,14 @@ PRAGMA synchronous = OFF;
 PRAGMA cache_size = -65536;
 
 CREATE TABLE accepted (
-    shard_id TEXT, sequence_number TEXT, symbol TEXT, timestamp TEXT, figures TEXT, reason TEXT, expired INTEGER,
+    shard_id TEXT, sequence_number TEXT, symbol TEXT, timestamp TEXT, revision INTEGER, figures TEXT,
+    reason TEXT, expired INTEGER,
     PRIMARY KEY (shard_id, sequence_number)) WITHOUT ROWID;
-CREATE TABLE stored (symbol TEXT, timestamp TEXT, figures TEXT, PRIMARY KEY (symbol, timestamp)) WITHOUT ROWID;
+CREATE TABLE stored (
+    symbol TEXT, timestamp TEXT, revision INTEGER, figures TEXT, PRIMARY KEY (symbol, timestamp)) WITHOUT ROWID;
 CREATE TABLE raw (
-    symbol TEXT, timestamp TEXT, figures TEXT, expired INTEGER, recent INTEGER,
-    PRIMARY KEY (symbol, timestamp, figures)) WITHOUT ROWID;
+    symbol TEXT, timestamp TEXT, revision INTEGER, figures TEXT, expired INTEGER, recent INTEGER,
+    PRIMARY KEY (symbol, timestamp, revision, figures)) WITHOUT ROWID;
 CREATE TABLE rejected (
     shard_id TEXT, sequence_number TEXT, reason TEXT, PRIMARY KEY (shard_id, sequence_number)) WITHOUT ROWID;
 
@@ -43,19 +45,23 @@ CREATE VIEW refused_but_not_in_rejected AS
 CREATE VIEW accepted_but_not_stored AS
     SELECT symbol, timestamp FROM unrejected AS a WHERE reason IS NULL AND NOT expired AND NOT EXISTS (
         SELECT 1 FROM stored AS s
-        WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp AND s.figures = a.figures);
+        WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp
+        AND (s.revision > a.revision OR (s.revision = a.revision AND s.figures = a.figures)));
 CREATE VIEW accepted_but_not_in_raw_zone AS
     SELECT symbol, timestamp FROM unrejected AS a WHERE reason IS NULL AND NOT EXISTS (
         SELECT 1 FROM raw AS r
-        WHERE r.symbol = a.symbol AND r.timestamp = a.timestamp AND r.figures = a.figures);
+        WHERE r.symbol = a.symbol AND r.timestamp = a.timestamp
+        AND r.revision = a.revision AND r.figures = a.figures);
 CREATE VIEW stored_but_not_in_raw_zone AS
     SELECT symbol, timestamp FROM stored AS a WHERE NOT EXISTS (
         SELECT 1 FROM raw AS r
-        WHERE r.symbol = a.symbol AND r.timestamp = a.timestamp AND r.figures = a.figures);
+        WHERE r.symbol = a.symbol AND r.timestamp = a.timestamp
+        AND r.revision = a.revision AND r.figures = a.figures);
 CREATE VIEW in_raw_zone_but_not_stored AS
     SELECT symbol, timestamp FROM raw AS a WHERE NOT expired AND NOT recent AND NOT EXISTS (
         SELECT 1 FROM stored AS s
-        WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp AND s.figures = a.figures);
+        WHERE s.symbol = a.symbol AND s.timestamp = a.timestamp
+        AND (s.revision > a.revision OR (s.revision = a.revision AND s.figures = a.figures)));
 
 CREATE VIEW counted AS  -- without what came in while we counted
     SELECT symbol, timestamp FROM raw AS a WHERE NOT recent OR EXISTS (
@@ -86,6 +92,7 @@ class Accepted(NamedTuple):
     sequence_number: str
     symbol: str | None
     timestamp: str | None
+    revision: int | None
     figures: str | None
     reason: str | None
     expired: bool
@@ -96,6 +103,7 @@ class Kept(NamedTuple):
 
     symbol: str
     timestamp: str
+    revision: int
     figures: str
     expired: bool
 
@@ -138,7 +146,7 @@ class Counts:
 
 def figures(quote: Quote) -> str:
     """Return a quote's six figures as text that is equal for equal figures, 5.10 and 5.1 alike."""
-    return " ".join(plain(getattr(quote, name)) for name in MARKET_FIELDS)
+    return " ".join(plain(getattr(quote, name)) for name in FIGURES)
 
 
 def plain(number: Decimal | int | str) -> str:
@@ -160,15 +168,15 @@ class Ledger:
 
     def add_accepted(self, records: Iterable[Accepted]) -> None:
         """Add records of the stream."""
-        self._insert("INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?)", records)
+        self._insert("INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
 
     def add_stored(self, quotes: Iterable[Kept]) -> None:
         """Add items of DynamoDB."""
-        self._insert("INSERT OR REPLACE INTO stored VALUES (?, ?, ?)", (quote[:3] for quote in quotes))
+        self._insert("INSERT OR REPLACE INTO stored VALUES (?, ?, ?, ?)", (quote[:4] for quote in quotes))
 
     def add_raw(self, quotes: Iterable[Kept], *, recent: bool) -> None:
         """Add quotes of the raw zone; `recent` ones came after the count began and need not be in DynamoDB yet."""
-        self._insert("INSERT OR IGNORE INTO raw VALUES (?, ?, ?, ?, ?)", ((*quote, recent) for quote in quotes))
+        self._insert("INSERT OR IGNORE INTO raw VALUES (?, ?, ?, ?, ?, ?)", ((*quote, recent) for quote in quotes))
 
     def add_rejected(self, records: Iterable[Rejected]) -> None:
         """Add records of `rejected/`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,16 +26,25 @@ MEMORY = timedelta(days=30)
 
 def alerts_from_image(image: Item) -> list[Alert]:
     """Return the alerts that a stored quote carries, by the new image of a DynamoDB stream record."""
+    if "alerts" not in image:
+        return []
+    stored = items.stored_from_item(image)
     return [
         Alert(
             kind=kind,
-            quote=items.quote_from_item(image),
-            change_percent=Decimal(image["change_percent"]["N"]),
-            moving_average_5=Decimal(image["moving_average_5"]["N"]),
-            moving_average_20=Decimal(image["moving_average"]["N"]),
+            quote=stored.quote,
+            change_percent=_decimal_or_none(image["change_percent"]),
+            moving_average_5=_decimal_or_none(image["moving_average_5"]),
+            moving_average_20=_decimal_or_none(image["moving_average"]),
+            suspect=tuple(reason["S"] for reason in image["suspect"]["L"]) if "suspect" in image else (),
+            corrected=json.loads(stored.superseded[-1]) if stored.superseded else None,
         )
-        for kind in sorted(image.get("alerts", {}).get("SS", ()))
+        for kind in stored.alerts
     ]
+
+
+def _decimal_or_none(value: Item) -> Decimal | None:
+    return Decimal(value["N"]) if "N" in value else None
 
 
 @dataclass(frozen=True, slots=True)

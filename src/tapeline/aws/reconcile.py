@@ -3,7 +3,8 @@
 The rules, of which each is one of `tapeline.aws.ledger.DIFFERENCES`:
 
 - an accepted record that is a quote is in DynamoDB (until its time there is over) and in the raw zone with its own
-  figures, or under `rejected/` if a quote of the same symbol and time came first with other figures;
+  figures, or under `rejected/` if a quote of the same symbol and time came first with other figures; DynamoDB has the
+  highest revision only;
 - an accepted record that is no quote is under `rejected/`, by its sequence number;
 - DynamoDB and the raw zone hold the same quotes, but for those whose time in DynamoDB is over.
 """
@@ -25,9 +26,8 @@ from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.batch import MARKET_FIELDS
 from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
-from tapeline.quotes import QuoteRejectedError, parse_quote, read_timestamp
+from tapeline.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -202,8 +202,8 @@ class _Count:
         try:
             quote = parse_quote(record["Data"], arrived_at)
         except QuoteRejectedError as error:
-            return Accepted(*place, None, None, None, error.reason, expired)
-        return Accepted(*place, quote.symbol, quote.timestamp, figures(quote), None, expired)
+            return Accepted(*place, None, None, None, None, error.reason, expired)
+        return Accepted(*place, quote.symbol, quote.timestamp, quote.revision, figures(quote), None, expired)
 
     def wait_for_delivery(self) -> None:
         """Wait until the last accepted quote of each symbol is stored, rejected, or passed by a newer one."""
@@ -229,7 +229,7 @@ class _Count:
         self._in_parallel(self._scan_segment, range(self._segments))
 
     def _scan_segment(self, segment: int) -> None:
-        names = ("symbol", "timestamp", *MARKET_FIELDS)
+        names = ("symbol", "timestamp", "revision", *FIGURES)
         part: Any = {"Segment": segment, "TotalSegments": self._segments} if self._segments > 1 else {}
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._places.table,
@@ -268,9 +268,8 @@ class _Count:
     def _raw(self, line: str) -> Kept:
         record = json.loads(line, parse_float=Decimal, parse_int=Decimal)
         expired = read_timestamp(record["ingested_at"]) + self._places.quote_retention <= self._began
-        return Kept(
-            record["symbol"], record["timestamp"], " ".join(plain(record[name]) for name in MARKET_FIELDS), expired
-        )
+        texts = " ".join(plain(record[name]) for name in FIGURES)
+        return Kept(record["symbol"], record["timestamp"], int(record.get("revision", 0)), texts, expired)
 
     def look_again(self) -> None:
         """Look again for what seemed missing, as long as some of it turns up: it may be on its way."""
@@ -329,8 +328,9 @@ def _key(symbol: str, timestamp: str) -> tables.Item:
 
 
 def _stored(item: Any) -> Kept:
-    texts = " ".join(plain(item[name]["N"]) for name in MARKET_FIELDS)
-    return Kept(item["symbol"]["S"], item["timestamp"]["S"], texts, expired=False)
+    texts = " ".join(plain(item[name]["N"]) for name in FIGURES)
+    revision = int(item["revision"]["N"]) if "revision" in item else 0
+    return Kept(item["symbol"]["S"], item["timestamp"]["S"], revision, texts, expired=False)
 
 
 def _rejected(line: str) -> Rejected:

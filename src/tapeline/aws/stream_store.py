@@ -9,18 +9,20 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.tables import Patience, UnfinishedWriteError
-from tapeline.batch import Key, Plan, Reject, StreamRecord
+from tapeline.batch import Entry, Key, Plan, Reject, Stored
 from tapeline.partitions import raw_key, rejected_key, trading_date
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Observation, SymbolState
+from tapeline.quotes import write_timestamp
+from tapeline.symbol_state import SymbolState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,12 +61,12 @@ class StreamStore:
         found = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
         return dict(items.state_from_item(item) for item in found)
 
-    def read_stored(self, keys: Iterable[Key]) -> dict[Key, Quote]:
+    def read_stored(self, keys: Iterable[Key]) -> dict[Key, Stored]:
         """Return the stored quotes among some keys."""
         wanted = [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol, timestamp in sorted(keys)]
         found = tables.read_items(self.dynamodb, self.table_name, wanted, self.patience)
-        quotes = [items.quote_from_item(item) for item in found]
-        return {(quote.symbol, quote.timestamp): quote for quote in quotes}
+        stored = map(items.stored_from_item, found)
+        return {(one.quote.symbol, one.quote.timestamp): one for one in stored}
 
     def store(self, plan: Plan) -> int | None:
         """Write all that a batch comes to.
@@ -79,21 +81,20 @@ class StreamStore:
         BotoCoreError, ClientError, UnfinishedWriteError
             If a dependency fails in a way that leaves the whole batch to be delivered again.
         """
-        self._put_raw(plan.observations)
+        self._put_raw(plan.entries)
         self._put_rejects(plan.rejects)
-        failed = self._write_items(plan.observations)
+        failed = self._write_items([entry for entry in plan.entries if not entry.is_outdated])
         states = [items.state_to_item(step.state, step.observation) for step in plan.last_steps(failed)]
         tables.write_items(self.dynamodb, self.state_table_name, states, self.patience)
         return failed
 
-    def _put_raw(self, observations: Sequence[tuple[StreamRecord, Observation]]) -> None:
-        by_date = sorted(observations, key=lambda pair: trading_date(pair[1].quote.time))
-        for _, pairs in groupby(by_date, key=lambda pair: trading_date(pair[1].quote.time)):
-            of_date = list(pairs)
-            record, first = of_date[0]
-            key = raw_key(first.quote.time, record.shard_id, str(record.sequence_number))
-            lines = [observation.quote.to_json() for _, observation in of_date]
-            raw_zone.put_lines(self.s3, self.bucket_name, key, lines)
+    def _put_raw(self, entries: Sequence[Entry]) -> None:
+        dated = sorted(((trading_date(entry.observation.quote.time), entry) for entry in entries), key=itemgetter(0))
+        for _, group in groupby(dated, key=itemgetter(0)):
+            of_date = [entry for _, entry in group]
+            record = of_date[0].record
+            key = raw_key(of_date[0].observation.quote.time, record.shard_id, str(record.sequence_number))
+            raw_zone.put_lines(self.s3, self.bucket_name, key, [entry_to_json(entry) for entry in of_date])
 
     def _put_rejects(self, rejects: Sequence[Reject]) -> None:
         by_date = sorted(rejects, key=lambda reject: (reject.record.arrived_at, reject.record.sequence_number))
@@ -103,15 +104,44 @@ class StreamStore:
             key = rejected_key(record.arrived_at, record.shard_id, str(record.sequence_number))
             raw_zone.put_lines(self.s3, self.bucket_name, key, [reject_to_json(reject) for reject in of_date])
 
-    def _write_items(self, observations: Sequence[tuple[StreamRecord, Observation]]) -> int | None:
-        rows = [items.observation_to_item(observation, self.quote_retention) for _, observation in observations]
-        try:
-            tables.write_items(self.dynamodb, self.table_name, rows, self.patience)
-        except UnfinishedWriteError as error:
-            failed = observations[error.written][0].sequence_number
-            logger.warning("items from sequence number %s on are not stored and will be retried: %s", failed, error)
-            return failed
+    def _write_items(self, entries: Sequence[Entry]) -> int | None:
+        """Write items, a quote's versions one after the other; return the lowest sequence number not written."""
+        unwritten = [entry.record.sequence_number for entry in entries]
+        for wave in _waves(entries):
+            rows = [items.observation_to_item(one.observation, self.quote_retention, one.superseded) for one in wave]
+            try:
+                tables.write_items(self.dynamodb, self.table_name, rows, self.patience)
+            except UnfinishedWriteError as error:
+                written = {entry.record.sequence_number for entry in wave[: error.written]}
+                failed = min(number for number in unwritten if number not in written)
+                logger.warning("items from sequence number %s on are not stored and will be retried: %s", failed, error)
+                return failed
+            done = {entry.record.sequence_number for entry in wave}
+            unwritten = [number for number in unwritten if number not in done]
         return None
+
+
+def _waves(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    """Yield entries so that no key occurs twice in a wave, and each after those of its key before: mostly one wave."""
+    occurrences: Counter[Key] = Counter()
+    waves: list[list[Entry]] = []
+    for entry in entries:
+        quote = entry.observation.quote
+        key = (quote.symbol, quote.timestamp)
+        if occurrences[key] == len(waves):
+            waves.append([])
+        waves[occurrences[key]].append(entry)
+        occurrences[key] += 1
+    yield from waves
+
+
+def entry_to_json(entry: Entry) -> str:
+    """Return the raw zone's line of a quote: the record, the stream's verdict, and its place on the stream."""
+    observation, record = entry.observation, entry.record
+    suspect = f', "suspect": {json.dumps(observation.suspect)}' if observation.suspect else ""
+    confirms = f', "confirms": "{observation.confirms}"' if observation.confirms else ""
+    place = f', "shard": "{record.shard_id}", "sequence": "{record.sequence_number}"}}'
+    return f"{observation.quote.to_json()[:-1]}{suspect}{confirms}{place}"
 
 
 def reject_to_json(reject: Reject) -> str:
