@@ -44,7 +44,7 @@ THREADS = 2
 
 COLUMNS = (
     "symbol string, `timestamp` string, open double, high double, low double, price double, previous_close double, "
-    "volume bigint, source string, ingested_at string"
+    "volume bigint, source string, ingested_at string, revision bigint, suspect array<string>, confirms string"
 )
 STAGE, PUBLISH = "stage_session", "replace_session"
 

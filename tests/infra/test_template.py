@@ -12,6 +12,7 @@ import yaml
 
 from tapeline import quotes
 from tapeline.aws import stack
+from tapeline.aws.watch import AGREED_COLUMNS
 from tapeline.settings import StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 51_200
@@ -191,8 +192,15 @@ def test_the_raw_table_has_the_fields_of_a_quote_in_their_types(template: dict[s
     columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
     texts = ("symbol", "timestamp", "source", "ingested_at")
     dollars = ("open", "high", "low", "price", "previous_close")
-    assert columns == dict.fromkeys(texts, "string") | dict.fromkeys(dollars, "double") | {"volume": "bigint"}
-    assert tuple(columns) == quotes.FIELD_NAMES
+    added = {"revision": "bigint", "suspect": "array<string>"} | dict.fromkeys(("shard", "sequence"), "string")
+    assert columns == (
+        dict.fromkeys((*texts, "doubt", "confirms"), "string")
+        | dict.fromkeys(dollars, "double")
+        | {"volume": "bigint"}
+        | added
+    )
+    assert columns == AGREED_COLUMNS
+    assert tuple(columns)[:10] == quotes.FIELD_NAMES
     paths = table["StorageDescriptor"]["SerdeInfo"]["Parameters"]["paths"]
     assert paths.split(",") == sorted(columns)
     assert [key["Name"] for key in table["PartitionKeys"]] == ["dt"]

@@ -15,9 +15,9 @@ import pytest
 from localaws.testing import running
 from tapeline.aws import stack
 from tapeline.aws.session import session
-from tapeline.quotes import Quote, write_timestamp
+from tapeline.quotes import write_timestamp
 from tests.sql.answers.compute import history, raw_quotes
-from tests.sql.lakes import AthenaLake, Dated, DuckLake, Lake, Row, roll_up
+from tests.sql.lakes import AthenaLake, Dated, DuckLake, JudgedQuote, Lake, Row, roll_up
 
 ANSWERS = Path(__file__).parent / "answers"
 SESSIONS = ("2025-11-26", "2025-11-28")
@@ -25,15 +25,15 @@ SESSIONS = ("2025-11-26", "2025-11-28")
 L = TypeVar("L", bound=Lake)
 
 
-def hand_made_quotes() -> list[Dated]:
+def hand_made_quotes(file: str = "quotes") -> list[Dated]:
     """The trading date and the quote of each record, in order of arrival."""
-    quotes = []
-    for record in raw_quotes():
+    quotes: list[Dated] = []
+    for record in raw_quotes(file):
         milliseconds = record["at"].microsecond > 0
         quotes.append(
             (
                 record["dt"],
-                Quote(
+                JudgedQuote(
                     symbol=record["symbol"],
                     timestamp=write_timestamp(record["at"].replace(tzinfo=UTC), milliseconds=milliseconds),
                     open=record["open"],
@@ -44,6 +44,9 @@ def hand_made_quotes() -> list[Dated]:
                     volume=record["volume"],
                     source="replay",
                     ingested_at=write_timestamp(record["ingested"].replace(tzinfo=UTC)),
+                    revision=record["revision"],
+                    suspect=record["suspect"],
+                    confirms=record["confirms"],
                 ),
             )
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
@@ -19,14 +21,30 @@ from tapeline.aws import athena
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.partitions import RAW_PREFIX
-from tapeline.quotes import FIELD_NAMES, Quote
+from tapeline.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 
 CURATED = ("minute_bars", "anomalies", "daily_summary")
 """In the order in which a session of them is staged: the last reads the other two."""
 
 KEYS = {"minute_bars": "minute_utc", "daily_summary": "symbol", "anomalies": "started_at_utc"}
 
+RAW_COLUMNS = (*FIELD_NAMES, *OPTIONAL_FIELDS, "suspect", "confirms")
+
 Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedQuote(Quote):
+    """A quote with the stream's verdict, as it writes them to the raw zone."""
+
+    suspect: tuple[str, ...] = ()
+    confirms: str = ""
+
+    def to_json(self) -> str:
+        verdict = {name: value for name in ("suspect", "confirms") if (value := getattr(self, name))}
+        return f"{Quote.to_json(self)[:-1]}, {json.dumps(verdict)[1:]}" if verdict else Quote.to_json(self)
+
+
 Dated = tuple[str, Quote]
 """A trading date and a quote of it."""
 
@@ -88,7 +106,8 @@ class DuckLake:
         self._connection.execute("CREATE MACRO with_timezone(moment, zone) AS timezone(zone, moment)")
         self._connection.execute(
             "CREATE TABLE stock_data_table (symbol varchar, timestamp varchar, open double, high double, low double, "
-            "price double, previous_close double, volume bigint, source varchar, ingested_at varchar, dt varchar)"
+            "price double, previous_close double, volume bigint, source varchar, ingested_at varchar, revision bigint, "
+            "doubt varchar, suspect varchar[], confirms varchar, shard varchar, sequence varchar, dt varchar)"
         )
         self.run(render("trading_sessions/view"))
         for table in CURATED:
@@ -97,8 +116,10 @@ class DuckLake:
                 self._connection.execute(statement.replace(" string", " varchar"))
 
     def add(self, quotes: Iterable[Dated]) -> None:
-        rows = [[*(getattr(quote, name) for name in FIELD_NAMES), day] for day, quote in quotes]
-        self._connection.executemany(f"INSERT INTO stock_data_table VALUES ({','.join('?' * 11)})", rows)
+        names = [*RAW_COLUMNS, "dt"]
+        rows = [[*(_absent_or(getattr(quote, name, None)) for name in RAW_COLUMNS), day] for day, quote in quotes]
+        statement = f"INSERT INTO stock_data_table ({', '.join(names)}) VALUES ({','.join('?' * len(names))})"
+        self._connection.executemany(statement, rows)
 
     def load(self, query: str) -> None:
         """Fill the raw table by a query of DuckDB."""
@@ -192,6 +213,11 @@ class AthenaLake:
         columns, rows = athena.results(self._athena, finished)
         names = [column.name for column in columns]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _absent_or(value: object) -> object:
+    """None for what is not written when it is empty."""
+    return None if value in ("", ()) else value
 
 
 def literal(value: object) -> str:

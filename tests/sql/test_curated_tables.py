@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from tests.sql.answers.compute import JUDGED
 from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
-from tests.sql.lakes import CURATED, DuckLake, Lake, Row, curated, failed_checks, roll_up, stage
+from tests.sql.lakes import CURATED, DuckLake, Lake, Row, curated, failed_checks, render, roll_up, stage
 
 
 @pytest.fixture
@@ -23,6 +24,28 @@ def everything(lake: Lake) -> dict[str, list[Row]]:
 @pytest.mark.parametrize("table", CURATED)
 def test_a_table_has_the_rows_computed_by_other_means(lake: Lake, table: str) -> None:
     assert differences(curated(lake, table, *SESSIONS), answer(table)) == []
+
+
+@pytest.fixture(scope="module")
+def judged_lake() -> DuckLake:
+    lake = DuckLake()
+    lake.add(hand_made_quotes("judged"))
+    roll_up(lake, JUDGED)
+    return lake
+
+
+@pytest.mark.parametrize("table", CURATED)
+def test_suspect_figures_and_former_versions_are_in_no_table(judged_lake: DuckLake, table: str) -> None:
+    assert differences(curated(judged_lake, table, JUDGED), answer(f"judged_{table}")) == []
+
+
+def test_the_newest_quote_is_the_newest_that_is_not_suspect(judged_lake: DuckLake) -> None:
+    found = judged_lake.run(render("queries/latest_quotes", session=JUDGED))
+    assert differences(found, answer("judged_latest_quotes")) == []
+
+
+def test_quotes_that_are_set_aside_fail_no_check(judged_lake: DuckLake) -> None:
+    assert failed_checks(judged_lake, JUDGED) == {"daily_summary/checks/completeness"}
 
 
 def test_a_session_rolled_up_again_has_the_same_rows(empty_lake: Lake) -> None:

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from tapeline import sql
-from tests.sql.conftest import SESSIONS, hand_made_quotes
-from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Row, curated, publish, render, roll_up, stage
+from tapeline.quotes import parse_quote
+from tests.sql.answers.compute import JUDGED
+from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
+from tests.sql.lakes import (
+    CURATED,
+    AthenaLake,
+    Dated,
+    DuckLake,
+    Row,
+    curated,
+    failed_checks,
+    publish,
+    render,
+    roll_up,
+    stage,
+)
 
 DAY = "2025-12-02"
 """A session of the same hours as 2025-11-26, whose quotes are moved here."""
@@ -58,6 +73,59 @@ def test_a_session_comes_to_the_same_rows_by_any_way(day: AthenaLake, moved: lis
     roll_up(day, DAY)
     roll_up(at_once, DAY)
     assert everything(day) == everything(at_once)
+
+
+@pytest.fixture
+def judged(athena_lake: AthenaLake) -> Iterator[AthenaLake]:
+    """The lake with the quotes that have a verdict, and without them afterwards."""
+    athena_lake.add(hand_made_quotes("judged"))
+    yield athena_lake
+    athena_lake.clear(JUDGED)
+    roll_up(athena_lake, JUDGED)
+
+
+def test_the_stream_s_verdict_is_read_from_raw_lines_that_have_one_and_from_others(judged: AthenaLake) -> None:
+    roll_up(judged, JUDGED)
+    for table in CURATED:
+        assert differences(curated(judged, table, JUDGED), answer(f"judged_{table}")) == []
+    assert differences(judged.run(render("latest_quotes", session=JUDGED)), answer("judged_latest_quotes")) == []
+    assert judged.run(render("minute_bars/checks/quotes_against_raw", session=JUDGED)) == []
+
+
+def test_no_figure_that_the_parser_accepts_breaks_a_statement(day: AthenaLake) -> None:
+    """With all thresholds of the stream off, whatever a quote may say is stored and reaches SQL."""
+    line = {
+        **dict.fromkeys(("open", "high", "low", "price", "previous_close"), "100"),
+        "symbol": "ANY",
+        "volume": "1000",
+        "source": "replay",
+        "ingested_at": f"{DAY}T16:00:00Z",
+    }
+    odd = [
+        {"price": "1e12", "previous_close": "1e-38"},
+        {"price": "1e-38", "previous_close": "1e12"},
+        {"price": "1", "previous_close": "1e-9"},
+        {"price": "0", "previous_close": "0", "open": "0", "high": "0", "low": "0"},
+        {"high": "1", "low": "1e12"},
+        *({"volume": str(2**63 - 1 if number % 2 else 1)} for number in range(9)),
+    ]
+    arrival = datetime(2025, 12, 2, 17, tzinfo=UTC)
+    for symbol in ("ANY", "^VIX"):
+        quotes = []
+        for second, figures in enumerate(odd):
+            told = {**line, "symbol": symbol, "timestamp": f"{DAY}T15:00:{second:02}.001Z", **figures}
+            text = ", ".join(
+                f'"{name}": {value}' if value[0].isdigit() and "T" not in value else f'"{name}": "{value}"'
+                for name, value in told.items()
+            )
+            quotes.append((DAY, parse_quote(f"{{{text}}}".encode(), arrival)))
+        day.add(quotes)
+    roll_up(day, DAY)
+    failed_checks(day, DAY)
+    assert [row["symbol"] for row in day.run(render("latest_quotes", session=DAY))] == ["ANY", "^VIX"]
+    for name in ("reports/course", "reports/gaps", "reports/received"):
+        assert day.run(render(name, first_session=DAY, last_session=DAY))
+    assert {row["symbol"]: row["quotes"] for row in curated(day, "daily_summary", DAY)} == {"ANY": 13, "^VIX": 13}
 
 
 def test_a_session_is_replaced_in_one_snapshot_and_the_former_one_stays_readable(

@@ -17,7 +17,7 @@ from tests.sql.lakes import CURATED
 
 FILES = {file.name: file for file in sql.catalogue()}
 TESTED_BY_THEMSELVES = {"first_ten_rows", "partition_files"}
-HEADER_NAMES = {"Grain", "Source", "Cost", "Note", "Plot", "Rerun", "Severity"}
+HEADER_NAMES = {"Grain", "Source", "Cost", "Note", "Plot", "Rerun", "Severity", "Scope"}
 COLUMN = re.compile(r"^    (\w+) (date|string|timestamp|double|bigint|boolean),?$", re.MULTILINE)
 
 
@@ -39,8 +39,9 @@ def test_a_file_reads_the_tables_it_names(file: SqlFile) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if "/checks/" in name])
-def test_a_check_says_whether_it_fails_or_warns(name: str) -> None:
+def test_a_check_says_whether_it_fails_or_warns_and_for_a_symbol_or_the_session(name: str) -> None:
     assert FILES[name].header["Severity"] in {"fail", "warn"}
+    assert FILES[name].header["Scope"] in {"symbol", "session"}
 
 
 def test_every_query_has_an_answer_it_is_tested_against() -> None:

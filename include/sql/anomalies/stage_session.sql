@@ -21,7 +21,10 @@ USING (
             CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.ingested_at) AT TIME ZONE 'UTC' AS timestamp) AS ingested_at,
             raw_quotes.price,
             raw_quotes.previous_close,
-            raw_quotes.volume
+            raw_quotes.volume,
+            COALESCE(raw_quotes.revision, 0) AS revision,
+            COALESCE(' ' || ARRAY_JOIN(raw_quotes.suspect, ' '), '') AS suspect,
+            CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.confirms) AT TIME ZONE 'UTC' AS timestamp) AS confirms
         FROM stock_data_table AS raw_quotes
         CROSS JOIN params
         WHERE
@@ -29,25 +32,44 @@ USING (
             AND raw_quotes.ingested_at <= params.ingested_until
     ),
 
+    -- Of a symbol and time the highest revision stands, of equal ones the first to arrive. A run of suspect prices that
+    -- the stream confirmed reaches from `confirms` to the quote that has it.
     copies AS (
         SELECT
             *,
-            ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at, volume, price) AS copy_number
+            ROW_NUMBER() OVER (
+                PARTITION BY symbol, quoted_at ORDER BY revision DESC, ingested_at, volume, price
+            ) AS copy_number,
+            MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from
         FROM received
     ),
 
-    -- Eight decimals first: a change of 5.005 has no exact double, and must round up as it does in the stream.
-    quotes AS (
+    -- A figure that the stream found suspect counts as absent, a price of a confirmed run aside.
+    counted AS (
         SELECT
             symbol,
             quoted_at,
             price,
-            previous_close,
-            CAST(
-                ROUND(CAST((price - previous_close) * 100 / previous_close AS decimal(18, 8)), 2) AS double
-            ) AS change_pct
+            previous_close
         FROM copies
-        WHERE copy_number = 1
+        WHERE
+            copy_number = 1
+            AND price > 0
+            AND previous_close > 0
+            AND suspect NOT LIKE '% previous_close:%'
+            AND suspect NOT LIKE '% price:withdrawn%'
+            AND (suspect NOT LIKE '% price:%' OR COALESCE(confirmed_from <= quoted_at, FALSE))
+    ),
+
+    -- Eight decimals first: a change of 5.005 has no exact double, and must round up as it does in the stream. A change
+    -- of 10^30 per cent and more is none.
+    quotes AS (
+        SELECT
+            *,
+            CAST(
+                ROUND(TRY_CAST((price - previous_close) * 100 / previous_close AS decimal(38, 8)), 2) AS double
+            ) AS change_pct
+        FROM counted
     ),
 
     states AS (
@@ -62,6 +84,7 @@ USING (
             quotes.quoted_at = MAX(quotes.quoted_at) OVER (PARTITION BY quotes.symbol) AS is_last
         FROM quotes
         CROSS JOIN params
+        WHERE quotes.change_pct IS NOT NULL
     ),
 
     numbered AS (

@@ -28,7 +28,7 @@ USING (
             MAX_BY(close_usd, minute_utc) AS close_usd,
             SUM(volume_shares) AS volume_shares,
             SUM(turnover_usd) AS turnover_usd,
-            MAX_BY(previous_close_usd, minute_utc) AS previous_close_usd,
+            MAX_BY(previous_close_usd, minute_utc) FILTER (WHERE previous_close_usd > 0) AS previous_close_usd,
             SUM(quotes) AS quotes,
             COUNT(*) AS minutes
         FROM bars
@@ -40,7 +40,7 @@ USING (
         SELECT
             session,
             symbol,
-            MAX_BY(previous_close_usd, minute_utc) AS previous_close_usd,
+            MAX_BY(previous_close_usd, minute_utc) FILTER (WHERE previous_close_usd > 0) AS previous_close_usd,
             MAX(IF(phase = 'pre', high_usd)) AS pre_high_usd,
             MIN(IF(phase = 'pre', low_usd)) AS pre_low_usd,
             MAX(IF(phase = 'post', high_usd)) AS post_high_usd,
@@ -96,8 +96,8 @@ USING (
             IF(volume_shares > 0, turnover_usd / volume_shares) AS vwap_usd,
             base_usd AS previous_close_usd,
             close_usd - base_usd AS change_usd,
-            CAST(ROUND(CAST((close_usd - base_usd) * 100 / base_usd AS decimal(18, 8)), 2) AS double) AS change_pct,
-            CAST(ROUND(CAST((open_usd - base_usd) * 100 / base_usd AS decimal(18, 8)), 2) AS double) AS gap_pct,
+            CAST(ROUND(TRY_CAST((close_usd - base_usd) * 100 / base_usd AS decimal(38, 8)), 2) AS double) AS change_pct,
+            CAST(ROUND(TRY_CAST((open_usd - base_usd) * 100 / base_usd AS decimal(38, 8)), 2) AS double) AS gap_pct,
             pre_high_usd,
             pre_low_usd,
             post_high_usd,

@@ -3,13 +3,15 @@
 -- Source: minute_bars_staging.
 -- Cost: curated, one session of both tables: megabytes.
 -- Rerun: any number of times. A reader sees the session as it was or as it is, never half of it; when nothing is staged
---   for the session, the session is emptied, so run the checks first.
+--   for the session, the session is emptied, so run the checks first. The rows of a withheld symbol stay as they are.
 MERGE INTO minute_bars AS published
 USING (
     WITH
 
     params AS (
-        SELECT DATE '2026-03-12' AS session  -- the session to publish
+        SELECT
+            DATE '2026-03-12' AS session,  -- the session to publish
+            '' AS withheld  -- symbols that stay as they are, with blanks between: those that failed a check
     )
 
     SELECT
@@ -17,14 +19,18 @@ USING (
         published_before.*
     FROM minute_bars AS published_before
     CROSS JOIN params
-    WHERE published_before.session = params.session
+    WHERE
+        published_before.session = params.session
+        AND NOT CONTAINS(SPLIT(params.withheld, ' '), published_before.symbol)
     UNION ALL
     SELECT
         'staged' AS origin,
         staged.*
     FROM minute_bars_staging AS staged
     CROSS JOIN params
-    WHERE staged.session = params.session
+    WHERE
+        staged.session = params.session
+        AND NOT CONTAINS(SPLIT(params.withheld, ' '), staged.symbol)
 ) AS incoming
     ON
         incoming.origin = 'published'

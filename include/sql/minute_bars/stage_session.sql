@@ -32,7 +32,10 @@ USING (
             raw_quotes.low,
             raw_quotes.price,
             raw_quotes.previous_close,
-            raw_quotes.volume
+            raw_quotes.volume,
+            COALESCE(raw_quotes.revision, 0) AS revision,
+            COALESCE(' ' || ARRAY_JOIN(raw_quotes.suspect, ' '), '') AS suspect,
+            CAST(FROM_ISO8601_TIMESTAMP(raw_quotes.confirms) AT TIME ZONE 'UTC' AS timestamp) AS confirms
         FROM stock_data_table AS raw_quotes
         CROSS JOIN params
         WHERE
@@ -40,11 +43,17 @@ USING (
             AND raw_quotes.ingested_at <= params.ingested_until
     ),
 
+    -- Of a symbol and time the highest revision stands, of equal ones the first to arrive. A run of suspect prices that
+    -- the stream confirmed reaches from `confirms` to the quote that has it.
     copies AS (
         SELECT
             *,
-            ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at, volume, price) AS copy_number,
-            COUNT(*) OVER (PARTITION BY symbol, quoted_at) - 1 AS repeats,
+            ROW_NUMBER() OVER (
+                PARTITION BY symbol, quoted_at ORDER BY revision DESC, ingested_at, volume, price
+            ) AS copy_number,
+            ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at) AS arrival_number,
+            ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at, revision ORDER BY ingested_at) > 1 AS is_repeat,
+            MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from,
             MAX(quoted_at) OVER (
                 PARTITION BY symbol ORDER BY ingested_at, quoted_at
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -52,34 +61,53 @@ USING (
         FROM received
     ),
 
-    -- Of the figures of the day so far, 0 says nothing: the vendor leaves them out of some messages.
+    moments AS (
+        SELECT
+            *,
+            COUNT_IF(is_repeat) OVER (PARTITION BY symbol, quoted_at) AS repeats,
+            BOOL_OR(arrival_number = 1 AND COALESCE(quoted_at < newest_before, FALSE)) OVER (
+                PARTITION BY symbol, quoted_at
+            ) AS is_late
+        FROM copies
+    ),
+
+    -- A figure that the stream found suspect counts as absent, a price of a confirmed run aside. Of the figures of the
+    -- day so far, 0 says nothing either: the vendor leaves them out of some messages.
     quotes AS (
         SELECT
             asked_session.session,
-            copies.symbol,
-            copies.quoted_at,
-            copies.price,
-            copies.previous_close,
-            copies.repeats,
+            moments.symbol,
+            moments.quoted_at,
+            moments.price,
+            moments.repeats,
+            moments.is_late,
             CASE
-                WHEN copies.quoted_at < asked_session.open_utc THEN 'pre'
-                WHEN copies.quoted_at < asked_session.close_utc THEN 'regular'
+                WHEN moments.quoted_at < asked_session.open_utc THEN 'pre'
+                WHEN moments.quoted_at < asked_session.close_utc THEN 'regular'
                 ELSE 'post'
             END AS phase,
-            COALESCE(copies.quoted_at < copies.newest_before, FALSE) AS is_late,
-            NULLIF(copies.open, 0) AS day_open,
-            NULLIF(copies.high, 0) AS day_high,
-            NULLIF(copies.low, 0) AS day_low,
-            NULLIF(copies.volume, 0) AS day_volume
-        FROM copies
+            IF(moments.suspect LIKE '% previous_close:%', NULL, NULLIF(moments.previous_close, 0)) AS previous_close,
+            IF(moments.suspect LIKE '% open:%', NULL, NULLIF(moments.open, 0)) AS day_open,
+            IF(moments.suspect LIKE '% high:%', NULL, NULLIF(moments.high, 0)) AS day_high,
+            IF(moments.suspect LIKE '% low:%', NULL, NULLIF(moments.low, 0)) AS day_low,
+            IF(moments.suspect LIKE '% volume:%', NULL, NULLIF(moments.volume, 0)) AS day_volume
+        FROM moments
         CROSS JOIN asked_session
-        WHERE copies.copy_number = 1
+        WHERE
+            moments.copy_number = 1
+            AND moments.price > 0
+            AND moments.suspect NOT LIKE '% price:withdrawn%'
+            AND (
+                moments.suspect NOT LIKE '% price:%'
+                OR COALESCE(moments.confirmed_from <= moments.quoted_at, FALSE)
+            )
     ),
 
     steps AS (
         SELECT
             *,
             LAG(phase) OVER (PARTITION BY symbol ORDER BY quoted_at) AS phase_before,
+            LAG(previous_close) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS previous_close_before,
             LAG(day_open) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_open_before,
             LAG(day_high) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_high_before,
             LAG(day_low) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_low_before,
@@ -91,7 +119,7 @@ USING (
     counters AS (
         SELECT
             *,
-            SUM(IF(2 * day_volume < day_volume_before, 1, 0)) OVER (
+            SUM(IF(2E0 * day_volume < day_volume_before, 1, 0)) OVER (
                 PARTITION BY symbol ORDER BY quoted_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
             ) AS counter_number
         FROM steps
@@ -127,7 +155,7 @@ USING (
             DATE_TRUNC('minute', quoted_at) AS minute_utc,
             first_price,
             price,
-            previous_close,
+            COALESCE(previous_close, previous_close_before) AS previous_close,
             repeats,
             is_late,
             GREATEST(price, first_price, high_price) AS highest_price,
@@ -146,7 +174,8 @@ USING (
             MAX(highest_price) AS high_usd,
             MIN(lowest_price) AS low_usd,
             MAX_BY(price, quoted_at) AS close_usd,
-            SUM(traded_shares) AS volume_shares,
+            -- No market trades 10^15 shares in a minute; a sum of what a vendor may say would not fit.
+            CAST(LEAST(SUM(CAST(traded_shares AS double)), 1E15) AS bigint) AS volume_shares,
             SUM(price * traded_shares) AS turnover_usd,
             MAX_BY(previous_close, quoted_at) AS previous_close_usd,
             COUNT(*) AS quotes,

@@ -33,6 +33,12 @@ AGREED_COLUMNS = {
     "volume": "bigint",
     "source": "string",
     "ingested_at": "string",
+    "revision": "bigint",
+    "doubt": "string",
+    "suspect": "array<string>",
+    "confirms": "string",
+    "shard": "string",
+    "sequence": "string",
 }
 """The raw zone's columns in Glue's types, as docs/data-model.md tells them."""
 

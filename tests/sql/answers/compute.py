@@ -27,19 +27,25 @@ CASES: dict[str, dict[str, Any]] = yaml.safe_load((HERE.parent / "cases.yaml").r
 SESSIONS = {
     "2025-11-26": (datetime(2025, 11, 26, 14, 30), datetime(2025, 11, 26, 21, 0), 390),
     "2025-11-28": (datetime(2025, 11, 28, 14, 30), datetime(2025, 11, 28, 18, 0), 210),
+    "2025-12-03": (datetime(2025, 12, 3, 14, 30), datetime(2025, 12, 3, 21, 0), 390),
 }
+
+JUDGED = "2025-12-03"
+"""The session of judged.yaml; the queries are asked of the others, which no verdict touches."""
 
 Row = dict[str, Any]
 
 
-def raw_quotes() -> Iterator[Row]:
-    """Every record of the data as the raw zone has it, with times read; in order of arrival within a symbol and day."""
-    for block in yaml.safe_load((DATA / "quotes.yaml").read_text(encoding="utf-8")):
+def raw_quotes(file: str = "quotes") -> Iterator[Row]:
+    """Every record of a file as the raw zone has it, with times read; in order of arrival within a symbol and day."""
+    for block in yaml.safe_load((DATA / f"{file}.yaml").read_text(encoding="utf-8")):
         records: list[Row] = []
         day: dict[str, Decimal] = {}
         for time, price, volume, delay, *told in block["quotes"]:
             at = datetime.fromisoformat(f"{block['date']}T{time}")
-            day = day_so_far(day, Decimal(str(price)), told[0] if told else {})
+            more = told[0] if told else {}
+            figures = {name: value for name, value in more.items() if name in ("open", "high", "low")}
+            day = day_so_far(day, Decimal(str(price)), figures)
             records.append(
                 {
                     "symbol": block["symbol"],
@@ -48,8 +54,11 @@ def raw_quotes() -> Iterator[Row]:
                     "ingested": at + timedelta(seconds=delay),
                     **day,
                     "price": Decimal(str(price)),
-                    "previous_close": Decimal(str(block["previous_close"])),
+                    "previous_close": Decimal(str(more.get("previous_close", block["previous_close"]))),
                     "volume": volume,
+                    "revision": more.get("revision", 0),
+                    "suspect": tuple(more.get("suspect", ())),
+                    "confirms": more.get("confirms", ""),
                 }
             )
         yield from sorted(records, key=lambda record: (record["ingested"], record["at"]))
@@ -76,19 +85,42 @@ def phase(at: datetime, day: str) -> str:
 
 
 def distinct_quotes(day: str) -> dict[str, list[Row]]:
-    """The day's quotes of each symbol in the order of their own times, each once, with copies and lateness noted."""
-    found: dict[str, dict[datetime, Row]] = defaultdict(dict)
+    """The day's quotes of each symbol in the order of their own times, each once, with copies and lateness noted.
+
+    Of a time the highest revision is taken, and of that the first copy. Suspect figures are None; a quote without a
+    price is left out.
+    """
+    versions: dict[str, dict[datetime, dict[int, Row]]] = defaultdict(lambda: defaultdict(dict))
     newest: dict[str, datetime] = {}
-    for record in raw_quotes():
+    runs: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for record in raw_quotes("judged" if day == JUDGED else "quotes"):
         if record["dt"] != day:
             continue
         symbol, at = record["symbol"], record["at"]
-        if at in found[symbol]:
-            found[symbol][at]["copies"] += 1
-            continue
-        found[symbol][at] = {**record, "copies": 0, "late": at < newest.get(symbol, at)}
+        known = versions[symbol][at]
+        late = next(iter(known.values()))["late"] if known else at < newest.get(symbol, at)
+        known.setdefault(record["revision"], {**record, "copies": -1, "late": late})["copies"] += 1
         newest[symbol] = max(at, newest.get(symbol, at))
-    return {symbol: [quotes[at] for at in sorted(quotes)] for symbol, quotes in sorted(found.items())}
+        if record["confirms"]:
+            runs[symbol].append((datetime.fromisoformat(record["confirms"].rstrip("Z")), at))
+    found: dict[str, list[Row]] = {}
+    for symbol in sorted(versions):
+        for _, known in sorted(versions[symbol].items()):
+            copies = sum(one["copies"] for one in known.values())
+            quote = judged({**known[max(known)], "copies": copies}, runs[symbol])
+            if quote["price"] is not None:
+                found.setdefault(symbol, []).append(quote)
+    return found
+
+
+def judged(quote: Row, runs: list[tuple[datetime, datetime]]) -> Row:
+    """A quote with its suspect figures taken out; a price within a run that was confirmed counts."""
+    suspect = {code.split(":")[0] for code in quote["suspect"]}
+    if any(first <= quote["at"] <= last for first, last in runs):
+        suspect.discard("price")
+    if "price:withdrawn" in quote["suspect"] or quote["price"] == 0:
+        suspect.add("price")
+    return {**quote, **dict.fromkeys(suspect)}
 
 
 def traded(quotes: list[Row]) -> list[int]:
@@ -96,7 +128,7 @@ def traded(quotes: list[Row]) -> list[int]:
     added, highest, last = [], 0, 0
     for quote in quotes:
         volume = quote["volume"]
-        if volume == 0:
+        if not volume:
             added.append(0)
             continue
         if 2 * volume < last:
@@ -109,17 +141,24 @@ def traded(quotes: list[Row]) -> list[int]:
 def reached(quotes: list[Row]) -> list[list[Decimal]]:
     """Prices known to have been paid with each quote, the opening first: its own and what it newly says of the day."""
     prices = []
+    known: dict[str, Decimal] = {}
     for number, quote in enumerate(quotes):
         before = quotes[number - 1] if number else None
         regular = phase(quote["at"], quote["dt"]) == "regular"
         opening = regular and (before is None or phase(before["at"], before["dt"]) != "regular")
-        news = []
-        if opening and quote["open"] and (before is None or quote["open"] != before["open"]):
-            news.append(quote["open"])
+        new = {name: quote[name] for name in ("open", "high", "low") if quote[name] and quote[name] != known.get(name)}
+        news = [new["open"]] if opening and "open" in new else []
         news.append(quote["price"])
-        news += [quote[name] for name in ("high", "low") if quote[name] and (not before or quote[name] != before[name])]
+        news += [new[name] for name in ("high", "low") if name in new]
+        known.update(new)
         prices.append(news)
     return prices
+
+
+def last_previous_close(quotes: list[Row], until: datetime) -> Decimal | None:
+    """The newest previous close up to a moment that is not suspect."""
+    known = [quote["previous_close"] for quote in quotes if quote["at"] <= until and quote["previous_close"]]
+    return known[-1] if known else None
 
 
 def minute_bars(day: str) -> list[Row]:
@@ -143,7 +182,7 @@ def minute_bars(day: str) -> list[Row]:
                     "close_usd": members[-1][0]["price"],
                     "volume_shares": sum(shares for _, shares in members),
                     "turnover_usd": sum(quote["price"] * shares for quote, shares in members),
-                    "previous_close_usd": members[-1][0]["previous_close"],
+                    "previous_close_usd": last_previous_close(quotes, members[-1][0]["at"]),
                     "quotes": len(members),
                     "late_quotes": sum(quote["late"] for quote, _ in members),
                     "repeated_quotes": sum(quote["copies"] for quote, _ in members),
@@ -156,7 +195,8 @@ def minute_bars(day: str) -> list[Row]:
 
 def anomalies(day: str) -> list[Row]:
     rows = []
-    for symbol, quotes in distinct_quotes(day).items():
+    for symbol, counted in distinct_quotes(day).items():
+        quotes = [quote for quote in counted if quote["previous_close"]]
         spells: list[list[tuple[Row, Decimal]]] = []
         inside = False
         for quote in quotes:
@@ -203,7 +243,8 @@ def daily_summary(day: str) -> list[Row]:
         paid = dict(zip((quote["at"] for quote in quotes), reached(quotes), strict=True))
         prices = [price for quote, _ in regular for price in paid[quote["at"]]]
         volume = sum(added for _, added in regular)
-        base = (regular or parts["post"] or parts["pre"])[-1][0]["previous_close"]
+        base = last_previous_close(quotes, regular[-1][0]["at"]) if regular else None
+        base = base or last_previous_close(quotes, quotes[-1]["at"])
         close = regular[-1][0]["price"] if regular else None
         minutes = len({quote["at"].replace(second=0, microsecond=0) for quote, _ in regular})
         expected = SESSIONS[day][2]
@@ -225,9 +266,9 @@ def daily_summary(day: str) -> list[Row]:
                 "volume_shares": volume,
                 "vwap_usd": sum(quote["price"] * added for quote, added in regular) / volume if volume else None,
                 "previous_close_usd": base,
-                "change_usd": close - base if regular else None,
-                "change_pct": change_pct(close, base) if regular else None,
-                "gap_pct": change_pct(prices[0], base) if prices else None,
+                "change_usd": close - base if regular and base else None,
+                "change_pct": change_pct(close, base) if regular and base else None,
+                "gap_pct": change_pct(prices[0], base) if prices and base else None,
                 "pre_high_usd": outside("pre", max),
                 "pre_low_usd": outside("pre", min),
                 "post_high_usd": outside("post", max),
@@ -337,7 +378,7 @@ def latest_quotes(session: str) -> list[Row]:
             "symbol": symbol,
             "quoted_at_utc": quotes[-1]["at"],
             "price_usd": quotes[-1]["price"],
-            "change_pct": change_pct(quotes[-1]["price"], quotes[-1]["previous_close"]),
+            "change_pct": change_pct(quotes[-1]["price"], base) if (base := quotes[-1]["previous_close"]) else None,
             "volume_shares": quotes[-1]["volume"],
             "source": "replay",
             "ingestion_delay_seconds": int((quotes[-1]["ingested"] - quotes[-1]["at"]).total_seconds()),
@@ -617,6 +658,8 @@ def show(value: Any) -> str:
 def main() -> None:
     for table in (minute_bars, anomalies, daily_summary):
         write(table.__name__, table("2025-11-26") + table("2025-11-28"))
+        write(f"judged_{table.__name__}", table(JUDGED))
+    write("judged_latest_quotes", latest_quotes(JUDGED))
     for name, parameters in CASES.items():
         write(name, globals()[name](**parameters))
 

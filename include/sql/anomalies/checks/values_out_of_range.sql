@@ -3,6 +3,7 @@
 -- Source: anomalies_staging.
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
+-- Scope: symbol
 WITH
 
 params AS (
@@ -15,7 +16,16 @@ staged AS (
     INNER JOIN params ON anomalies_staging.session = params.session
 )
 
-SELECT *
+SELECT
+    symbol,
+    started_at_utc,
+    ended_at_utc,
+    direction,
+    phase,
+    start_change_pct,
+    peak_at_utc,
+    peak_change_pct,
+    previous_close_usd
 FROM staged
 WHERE
     NOT COALESCE(

@@ -3,6 +3,7 @@
 -- Source: daily_summary_staging.
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
+-- Scope: symbol
 -- Note: thin symbols have minutes without a trade, and so without a quote; lower the threshold for them.
 WITH
 

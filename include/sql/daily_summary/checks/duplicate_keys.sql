@@ -3,6 +3,7 @@
 -- Source: daily_summary_staging.
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
+-- Scope: symbol
 WITH
 
 params AS (

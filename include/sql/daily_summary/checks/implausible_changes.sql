@@ -3,6 +3,7 @@
 -- Source: daily_summary_staging.
 -- Cost: curated, one session: kilobytes.
 -- Severity: warn
+-- Scope: symbol
 WITH
 
 params AS (

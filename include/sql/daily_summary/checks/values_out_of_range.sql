@@ -3,8 +3,9 @@
 -- Source: daily_summary_staging.
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
--- Note: a symbol without a quote in regular trading has NULL prices, rightly. The average price may pass high and low
---   by the rounding of a sum, one part in a million here.
+-- Scope: symbol
+-- Note: a symbol without a quote in regular trading has NULL prices, rightly, and one whose previous close nobody could
+--   tell has no change. The average price may pass high and low by the rounding of a sum, one part in a million here.
 WITH
 
 params AS (
@@ -17,12 +18,21 @@ staged AS (
     INNER JOIN params ON daily_summary_staging.session = params.session
 )
 
-SELECT *
+SELECT
+    symbol,
+    open_usd,
+    high_usd,
+    low_usd,
+    close_usd,
+    vwap_usd,
+    previous_close_usd,
+    volume_shares,
+    completeness_pct
 FROM staged
 WHERE
     NOT COALESCE(
         symbol <> ''
-        AND previous_close_usd > 0
+        AND COALESCE(previous_close_usd > 0, TRUE)
         AND volume_shares >= 0
         AND quotes > 0
         AND anomalies >= 0

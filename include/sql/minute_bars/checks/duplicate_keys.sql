@@ -3,6 +3,7 @@
 -- Source: minute_bars_staging.
 -- Cost: curated, one session: megabytes.
 -- Severity: fail
+-- Scope: symbol
 WITH
 
 params AS (

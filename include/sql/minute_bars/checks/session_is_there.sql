@@ -3,6 +3,7 @@
 -- Source: minute_bars_staging, trading_sessions.
 -- Cost: curated, one session: megabytes.
 -- Severity: fail
+-- Scope: session
 WITH
 
 params AS (

@@ -3,6 +3,8 @@
 -- Source: minute_bars_staging, trading_sessions.
 -- Cost: curated, one session: megabytes.
 -- Severity: fail
+-- Scope: symbol
+-- Note: a previous close that nobody could tell is NULL, rightly.
 WITH
 
 params AS (
@@ -18,7 +20,15 @@ staged AS (
     INNER JOIN trading_sessions ON minute_bars_staging.session = trading_sessions.session
 )
 
-SELECT *
+SELECT
+    symbol,
+    minute_utc,
+    open_usd,
+    high_usd,
+    low_usd,
+    close_usd,
+    previous_close_usd,
+    volume_shares
 FROM staged
 WHERE
     NOT COALESCE(
@@ -28,7 +38,7 @@ WHERE
         AND high_usd >= low_usd
         AND open_usd BETWEEN low_usd AND high_usd
         AND close_usd BETWEEN low_usd AND high_usd
-        AND previous_close_usd > 0
+        AND COALESCE(previous_close_usd > 0, TRUE)
         AND volume_shares >= 0
         AND turnover_usd >= 0
         AND quotes > 0
