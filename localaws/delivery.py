@@ -40,6 +40,7 @@ from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError,
 from tapeline import local
 from tapeline.aws.session import Session, session
 from tapeline.heartbeat import beat
+from tapeline.printable import log_to_terminal
 
 logger = logging.getLogger("localaws.delivery")
 
@@ -599,7 +600,7 @@ def _iso(moment: float) -> str:
 
 def main() -> None:
     """Deliver until SIGTERM or Ctrl-C."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_terminal(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tapeline import local
+from tapeline.printable import mail_text, printable
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
@@ -135,7 +136,7 @@ def _read(number: int, path: Path) -> Message:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def main() -> None:
@@ -149,10 +150,11 @@ def main() -> None:
             message = mailbox.read(number)
         except LookupError as error:
             sys.exit(str(error))
-        print(f"To: {message.address}\nDate: {message.sent_at}\nSubject: {message.subject}\n\n{message.text}")
+        head = f"To: {message.address}\nDate: {message.sent_at}\nSubject: {message.subject}"
+        print(mail_text(f"{head}\n\n{message.text}"))
         return
     for message in reversed(mailbox.newest(50)):
-        print(f"{message.number:5}  {message.sent_at}  {message.address:30}  {message.subject}")
+        print(printable(f"{message.number:5}  {message.sent_at}  {message.address:30}  {message.subject}"))
     print(f"{len(mailbox.paths())} messages in {local.home() / 'mail'}; in the browser: {page_url()}")
 
 

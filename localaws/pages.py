@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 from localaws.extensions import Response
 from localaws.mail import PAGE, Mailbox, Message, page_token
 from localaws.sns_mail import LINK, SnsMail
+from tapeline.printable import mail_text
 
 _COOKIE = "localaws_mail"
 _SHOWN = 200
@@ -71,8 +72,8 @@ class Pages:
 
     def _list(self) -> Response:
         rows = "".join(
-            f'<tr><td>{html.escape(message.sent_at)}<td>{html.escape(message.address)}<td><a href="{PAGE}?message='
-            f'{message.number}">{html.escape(message.subject)}</a>'
+            f'<tr><td>{html.escape(message.sent_at)}<td>{_text(message.address)}<td><a href="{PAGE}?message='
+            f'{message.number}">{_text(message.subject)}</a>'
             for message in self._mailbox.newest(_SHOWN)
         )
         return _page("Mail", f"<table>{rows}</table>" if rows else "<p>No mail yet.</p>")
@@ -82,10 +83,10 @@ class Pages:
             message: Message = self._mailbox.read(int(number))
         except (LookupError, ValueError):
             return _page("Not found", "<p>There is no such message.</p>", 404)
-        text = self._links.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', html.escape(message.text))
+        text = self._links.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', _text(message.text))
         return _page(
             message.subject,
-            f"<p>To {html.escape(message.address)}, {html.escape(message.sent_at)}</p><pre>{text}</pre>"
+            f"<p>To {_text(message.address)}, {html.escape(message.sent_at)}</p><pre>{text}</pre>"
             f'<p><a href="{PAGE}">All mail</a></p>',
         )
 
@@ -99,13 +100,18 @@ class Pages:
             title, said = "Subscription removed", "gets nothing more from"
         if subscription is None:
             return _page("Link not valid", "<p>This link was used before, or it is not one of ours.</p>", 403)
-        address, topic = html.escape(subscription["endpoint"]), html.escape(subscription["topic_arn"])
+        address, topic = _text(subscription["endpoint"]), _text(subscription["topic_arn"])
         return _page(title, f"<p>{address} {said} {topic}.</p>")
+
+
+def _text(text: str) -> str:
+    """Return text from elsewhere as HTML that shows it."""
+    return html.escape(mail_text(text))
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:
     document = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{_STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(title)}</title>'
+        f"<style>{_STYLE}</style><h1>{_text(title)}</h1>{body}</html>"
     )
     return Response(status, document.encode(), dict(_HEADERS))

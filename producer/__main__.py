@@ -20,6 +20,7 @@ from producer.run import run, stop_on_signals
 from producer.simulated import SIMULATED_SYMBOLS
 from producer.source import DEFAULT_SYMBOLS, Counters, Source
 from tapeline.aws.session import session
+from tapeline.printable import log_to_terminal
 
 log = logging.getLogger("producer")
 
@@ -165,12 +166,8 @@ def _produce(source: Source, stream_name: str, target: str) -> None:
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(
-        level=os.environ.get("LOG_LEVEL", "INFO").upper(),
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S%z",
-        stream=sys.stderr,
-    )
+    level = os.environ.get("LOG_LEVEL", "INFO").upper()
+    log_to_terminal(level, "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S%z")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     app()
 

@@ -27,13 +27,14 @@ from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Statement
 from tapeline import local
 from tapeline.aws.session import Session
+from tapeline.printable import log_to_terminal
 
 logger = logging.getLogger(__name__)
 
 
 def main() -> None:
     """Serve until the input ends."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_terminal(logging.WARNING, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     home = local.home()

@@ -5,7 +5,6 @@ Exit codes: 0 done or green; 1 not; 2 wrong usage. An error is one line that say
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import threading
@@ -23,7 +22,6 @@ from botocore.exceptions import (
     NoRegionError,
     PartialCredentialsError,
 )
-from rich.console import Console
 from rich.markup import escape
 
 from tapeline import local, show, up
@@ -35,12 +33,14 @@ from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.health import Part, Readings, is_green, judge
 from tapeline.laptop_airflow import AirflowError
+from tapeline.printable import json_text, log_to_terminal
 from tapeline.query_command import query
 from tapeline.redrive_command import redrive
 from tapeline.supervisor import NotRunningError
+from tapeline.terminal import Terminal
 
-console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
+console = Terminal(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
+errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
 
 cli = typer.Typer(
     add_completion=False,
@@ -240,7 +240,7 @@ def tail(
     with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
         for item in follow(aws, outputs, wanted, stop):
             if as_json:
-                sys.stdout.write(json.dumps(show.plain_item(item)) + "\n")
+                sys.stdout.write(json_text(show.plain_item(item)) + "\n")
                 sys.stdout.flush()
             else:
                 console.print(show.quote_line(item))
@@ -270,7 +270,7 @@ def replay(
         source = ReplaySource(file, _speed(speed))
     except (BarFileError, OSError) as error:
         raise CommandError(str(error)) from error
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    log_to_terminal(logging.WARNING, "%(message)s")
     aws, outputs = _deployment(target, stack_name)
     stop = threading.Event()
     writer = KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters())
@@ -363,7 +363,7 @@ def _speed(text: str) -> float | None:
 
 
 def _print_json(document: Any) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
+    sys.stdout.write(json_text(document, indent=2, default=str) + "\n")
 
 
 def app() -> None:

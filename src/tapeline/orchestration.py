@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
+from tapeline.printable import mail_subject, mail_text
+
 if TYPE_CHECKING:
     from tapeline.aws.session import Session
     from tapeline.aws.stack import StackOutputs
@@ -35,9 +37,6 @@ CURATED = {"minute_bars": MINUTE_BARS, "anomalies": ANOMALIES, "daily_summary": 
 
 START_DATE = pendulum.datetime(2024, 1, 1, tz="America/New_York")
 """No session before it is scheduled or may be backfilled."""
-
-MAX_SUBJECT_CHARACTERS = 99
-"""SNS takes subjects of less than 100 (API Reference, Publish)."""
 
 
 # The deployment
@@ -278,11 +277,10 @@ def deadline(limit: timedelta) -> DeadlineAlert:
 
 
 def _publish_to_operations(subject: str, text: str, kind: str) -> None:
-    subject = subject.encode("ascii", "replace").decode()[:MAX_SUBJECT_CHARACTERS]
     connect().client("sns").publish(
         TopicArn=names().operations_topic_arn,
-        Subject=subject,
-        Message=text,
+        Subject=mail_subject(subject),
+        Message=mail_text(text),
         MessageAttributes={
             "kind": {"DataType": "String", "StringValue": kind},
             "severity": {"DataType": "String", "StringValue": "error"},

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
 
@@ -19,6 +18,7 @@ from tapeline.aws import athena, stack
 from tapeline.aws.athena import Finished, StatementFailedError
 from tapeline.aws.session import session as aws_session
 from tapeline.query_output import Format, QueryError, draw, print_table, write
+from tapeline.terminal import Terminal
 
 if TYPE_CHECKING:
     from tapeline.aws.session import Session
@@ -48,8 +48,8 @@ def query(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statement and do not run it.")] = False,
 ) -> None:
     """Run one SQL file of include/sql and show its rows, the bytes it scanned, its time and its price."""
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-    notes = Console(stderr=True, highlight=False)
+    console = Terminal(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+    notes = Terminal(stderr=True, highlight=False)
     if not file:
         _list_files(console)
         return
@@ -184,7 +184,7 @@ def _hint_for_no_rows(statement: sql.SqlFile, given: Mapping[str, str]) -> str:
     return f"No rows for {asked}. Choose another day with --set {name}=YYYY-MM-DD, or --set {name}={LATEST}."
 
 
-def _list_files(console: Console) -> None:
+def _list_files(console: Terminal) -> None:
     for file in sorted(sql.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
             parameters = " ".join(f"{parameter.name}={parameter.default}" for parameter in file.parameters)
@@ -192,7 +192,7 @@ def _list_files(console: Console) -> None:
             console.print(f"    {escape(file.purpose)}")
 
 
-def _print_statement(console: Console, text: str) -> None:
+def _print_statement(console: Terminal, text: str) -> None:
     if console.is_terminal:
         console.print(Syntax(text, "sql", background_color="default"))
     else:
@@ -202,7 +202,7 @@ def _print_statement(console: Console, text: str) -> None:
 class _Patience:
     """A spinner that shows only when something takes over two seconds."""
 
-    def __init__(self, console: Console, text: str) -> None:
+    def __init__(self, console: Terminal, text: str) -> None:
         self._status = console.status(f"{text} …")
         self._timer = threading.Timer(QUIET_SECONDS, self._status.start)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from tapeline.aws.athena import Column
+from tapeline.printable import json_text, printable
 from tapeline.sql import SqlFile
 
 SHOWN_ROWS = 40
@@ -45,7 +45,7 @@ def print_table(console: Console, columns: Sequence[Column], rows: Rows) -> None
         return
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for column in columns:
-        table.add_column(column.name, justify="right" if _is_number(column) else "left", overflow="fold")
+        table.add_column(escape(column.name), justify="right" if _is_number(column) else "left", overflow="fold")
     for row in islice(rows, SHOWN_ROWS):
         table.add_row(*(escape(cell(column.name, value)) for column, value in zip(columns, row, strict=True)))
     console.print(table)
@@ -83,17 +83,17 @@ def write(output_format: Format, output: Path | None, columns: Sequence[Column],
     if output_format is Format.PARQUET:
         _write_parquet(output, columns, rows)
         return
+    shown = printable if output is None and sys.stdout.isatty() else str
     stream: AbstractContextManager[IO[str]]
     stream = nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="")
     with stream as file:
         if output_format is Format.JSON:
             documents = [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
-            json.dump(documents, file, indent=1, default=_plain)
-            file.write("\n")
+            file.write(json_text(documents, indent=1, default=_plain) + "\n")
         else:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(column.name for column in columns)
-            writer.writerows([_plain(value) for value in row] for row in rows)
+            writer.writerows([shown(v) if isinstance(v, str) else v for v in map(_plain, row)] for row in rows)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tapeline.batch import Reject, StreamRecord
+from tapeline.printable import printable
 from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, read_timestamp
 
 EXAMPLES = 3
@@ -204,7 +205,7 @@ class Redrive:
             for letter, fate in self.letters
         ]
         lines += [f"  left in the queue: {number:,}, {kind}" for kind, number in (self.unknown_letters or {}).items()]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def tally(lines: Iterable[str], moved: Mapping[str, Quote]) -> tuple[Counter[str], Counter[str], dict[str, list[str]]]:

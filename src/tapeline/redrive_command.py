@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from tapeline.aws.redrive import RedriveError
 from tapeline.aws.redrive import redrive as run
 from tapeline.aws.session import session
 from tapeline.partitions import trading_date
+from tapeline.printable import json_text, printable
 
 
 def redrive(
@@ -42,10 +42,10 @@ def redrive(
     try:
         found = run(aws, names, first, last or first, dead_letters=dead_letters, dry_run=not go)
     except RedriveError as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(printable(f"Error: {error}"), err=True)
         raise typer.Exit(1) from error
     if as_json:
-        sys.stdout.write(json.dumps(asdict(found), indent=2) + "\n")
+        sys.stdout.write(json_text(asdict(found), indent=2) + "\n")
         return
     typer.echo(found.summary)
     if not go:

@@ -143,7 +143,7 @@ def counting(console: Console, *, quiet: bool) -> Iterator[Callable[[str, int], 
 def reconciliation(console: Console, result: Reconciliation) -> None:
     """Show the counts, and what disagrees."""
     counts = result.counts
-    rejected = ", ".join(f"{reason} {count:,}" for reason, count in counts.rejected.items())
+    rejected = escape(", ".join(f"{reason} {count:,}" for reason, count in counts.rejected.items()))
     rows = (
         ("accepted by Kinesis", counts.accepted_records, "records that the stream still holds"),
         ("  quotes", counts.accepted_quotes, f"{counts.accepted_keys:,} distinct"),
@@ -167,7 +167,7 @@ def reconciliation(console: Console, result: Reconciliation) -> None:
         if difference.count > len(difference.examples):
             console.print(f"    … and {difference.count - len(difference.examples):,} more")
     if result.waiting_for:
-        names = ", ".join(result.waiting_for[:8]) + (" …" if len(result.waiting_for) > 8 else "")
+        names = escape(", ".join(result.waiting_for[:8])) + (" …" if len(result.waiting_for) > 8 else "")
         console.print(
             f"[yellow]▲[/] Delivery has not caught up for {names}: see `tapeline status`, or `--wait` longer."
         )
@@ -181,18 +181,26 @@ def reconciliation(console: Console, result: Reconciliation) -> None:
 def quote_line(item: Item) -> str:
     """Return a stored quote as one line."""
     moment = read_timestamp(item["timestamp"]["S"])
-    change = Decimal(item["change_percent"]["N"])
-    colour = "green" if change > 0 else "red" if change < 0 else "dim"
-    averages = [item[name].get("N") for name in ("moving_average_5", "moving_average")]
-    means = " ".join(f"{Decimal(value):>11,.2f}" if value else f"{'-':>11}" for value in averages)
+    change = _number(item, "change_percent")
+    colour = "dim" if not change else "green" if change > 0 else "red"
+    percent = f"{'-':>8}  " if change is None else f"{change:>+8.2f} %"
+    averages = [_number(item, name) for name in ("moving_average_5", "moving_average")]
+    means = " ".join(f"{'-':>11}" if value is None else f"{value:>11,.2f}" for value in averages)
     marks = [f"[bold yellow]▲ {kind.replace('_', ' ')}[/]" for kind in sorted(item.get("alerts", {}).get("SS", ()))]
+    if suspect := [reason["S"] for reason in item.get("suspect", {}).get("L", ())]:
+        marks.append(f"[yellow]suspect: {escape(', '.join(suspect))}[/]")
     if "late" in item:
         marks.append("[dim]late[/]")
     trend = _ARROWS.get(item.get("trend", {}).get("S", ""), " ")
     return (
-        f"[dim]{moment:%Y-%m-%d %H:%M:%S}[/] {item['symbol']['S']:<8}{Decimal(item['price']['N']):>12,.2f} "
-        f"[{colour}]{change:>+8.2f} %[/] [dim]averages[/] {means} {trend} {' '.join(marks)}"
+        f"[dim]{moment:%Y-%m-%d %H:%M:%S}[/] {escape(item['symbol']['S']):<8}{Decimal(item['price']['N']):>12,.2f} "
+        f"[{colour}]{percent}[/] [dim]averages[/] {means} {trend} {' '.join(marks)}"
     ).rstrip()
+
+
+def _number(item: Item, name: str) -> Decimal | None:
+    """Return a number of an item; None if it has none, or NULL, as where a figure it needs is suspect."""
+    return Decimal(item[name]["N"]) if "N" in item.get(name, {}) else None
 
 
 def plain_item(item: Item) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 from urllib.parse import quote
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
@@ -31,6 +32,7 @@ from tapeline.aws import stack, status
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackOutputs
 from tapeline.health import Part, words
+from tapeline.printable import printable
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
 PRODUCER_USER = "tapeline-producer"
@@ -286,7 +288,7 @@ class Laptop:
             time.sleep(0.3)
         self._console.print(
             "[yellow]![/] No quote yet. If the market is closed, the producer waits for it; else its log says why:"
-            f"{self._last_words('producer')}"
+            f"{escape(self._last_words('producer'))}"
         )
 
     def _put_past_trading(self, aws: Session, outputs: StackOutputs, options: Options, line: Status) -> None:
@@ -335,7 +337,7 @@ class Laptop:
         else:
             self._console.print(
                 f"[yellow]![/] Airflow does not answer yet at {laptop_airflow.address()}; its logs say why:"
-                f"{self._last_words(laptop_airflow.SCHEDULER)}"
+                f"{escape(self._last_words(laptop_airflow.SCHEDULER))}"
             )
 
     def _wait_for_airflow(self, deadline: float, *parts: str) -> bool:
@@ -388,7 +390,7 @@ class Laptop:
                 if state.state == "FATAL" and state.name not in told:
                     told.add(state.name)
                     self._console.print(
-                        f"[red]✗ {state.name} keeps dying and was given up[/]{self._last_words(state.name)}\n"
+                        f"[red]✗ {state.name} keeps dying and was given up[/]{escape(self._last_words(state.name))}\n"
                         "  Mend the cause, then restart: Ctrl-C and `tapeline up`."
                     )
 
@@ -504,7 +506,7 @@ def last_lines(path: Path, count: int) -> list[str]:
             lines = log.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    return [line[:300] for line in lines if line.strip()][-count:]
+    return [printable(line[:300]) for line in lines if line.strip()][-count:]
 
 
 def _environment() -> dict[str, str]:

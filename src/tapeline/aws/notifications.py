@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline.alerts import Alert
 from tapeline.aws import items, tables
 from tapeline.aws.tables import Item, Patience
+from tapeline.printable import mail_subject, mail_text
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -114,7 +115,7 @@ def _message(number: int, alert: Alert) -> Any:
     attributes = {"symbol": alert.quote.symbol, "kind": alert.kind, "severity": alert.severity}
     return {
         "Id": str(number),
-        "Subject": alert.subject,
-        "Message": alert.text,
+        "Subject": mail_subject(alert.subject),
+        "Message": mail_text(alert.text),
         "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     }

@@ -14,6 +14,7 @@ from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.partitions import NEW_YORK, RAW_PREFIX, REJECTED_PREFIX
+from tapeline.printable import mail_subject, mail_text
 from tapeline.report_composition import Findings, compose
 from tapeline.report_page import page
 from tapeline.report_text import subject, text
@@ -136,8 +137,8 @@ def publish(
     attributes = {"kind": report.kind, "severity": report.severity, "session": day}
     answer = session.client("sns").publish(
         TopicArn=outputs.alert_topic_arn,
-        Subject=subject(report, corrected=corrected),
-        Message=text(report, _link(session, outputs, key, base_url), corrected=corrected),
+        Subject=mail_subject(subject(report, corrected=corrected)),
+        Message=mail_text(text(report, _link(session, outputs, key, base_url), corrected=corrected)),
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )
     now = datetime.now(UTC)
