@@ -31,6 +31,7 @@ from tapeline.aws import status as reading
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
+from tapeline.correct_command import correct
 from tapeline.health import Part, Readings, is_green, judge
 from tapeline.laptop_airflow import AirflowError
 from tapeline.printable import json_text, log_to_terminal
@@ -314,6 +315,7 @@ def reconcile(
 
 
 cli.command()(query)
+cli.command()(correct)
 cli.command()(redrive)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from moto import mock_aws
 
 from .laptop import Laptop
+from .stream import Deployment
 
 
 @pytest.fixture(scope="module")
@@ -20,3 +22,11 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=10)
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield Deployment()

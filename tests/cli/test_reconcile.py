@@ -4,99 +4,14 @@ from __future__ import annotations
 
 import gzip
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
-import boto3
-import pytest
-from botocore.config import Config
-from moto import mock_aws
-
-from tapeline.aws.reconcile import Places, Reconciliation, reconcile
-from tapeline.aws.session import Session
-from tapeline.aws.stream_store import StreamStore
-from tapeline.aws.tables import Patience
-from tapeline.batch import StreamRecord, plan_batch
+from tapeline.aws import items
+from tapeline.aws.reconcile import Reconciliation
 from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Rules
+from tapeline.symbol_state import Observation, Rules, observe
 
-OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
-RETENTION = timedelta(days=30)
-
-
-class Deployment:
-    """A stream, tables and a bucket; `deliver` does what the stream processor does."""
-
-    def __init__(self) -> None:
-        self.session = Session("aws", boto3.Session(region_name="us-east-1"), Config())
-        self.places = Places("stream", "data", "state", "bucket", "", RETENTION)
-        self.kinesis, self.dynamodb, self.s3 = (self.session.client(name) for name in ("kinesis", "dynamodb", "s3"))
-        queue = self.session.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)
-        self.kinesis.create_stream(StreamName="stream", ShardCount=2)
-        for table, keys in (("data", ("symbol", "timestamp")), ("state", ("key",))):
-            self.dynamodb.create_table(
-                TableName=table,
-                BillingMode="PAY_PER_REQUEST",
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
-            )
-        self.s3.create_bucket(Bucket="bucket")
-
-    def put(self, *payloads: Quote | bytes) -> None:
-        for payload in payloads:
-            data = payload.to_json().encode() if isinstance(payload, Quote) else payload
-            key = payload.symbol if isinstance(payload, Quote) else "?"
-            self.kinesis.put_record(StreamName="stream", Data=data, PartitionKey=key)
-
-    def deliver(self) -> None:
-        store = StreamStore(self.dynamodb, self.s3, "data", "state", "bucket", RETENTION, Patience(lambda: 60.0))
-        for shard in self.kinesis.list_shards(StreamName="stream")["Shards"]:
-            iterator = self.kinesis.get_shard_iterator(
-                StreamName="stream", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-            )["ShardIterator"]
-            records = [
-                StreamRecord(
-                    shard["ShardId"],
-                    int(record["SequenceNumber"]),
-                    record["PartitionKey"],
-                    record["ApproximateArrivalTimestamp"].astimezone(UTC),
-                    record["Data"],
-                )
-                for record in self.kinesis.get_records(ShardIterator=iterator)["Records"]
-            ]
-            if records:
-                store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
-
-    def reconcile(self) -> Reconciliation:
-        return reconcile(self.session, self.places, 0.0, lambda _step, _number: None)
-
-    def objects(self, prefix: str) -> list[str]:
-        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])]
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield Deployment()
-
-
-def make_quote(symbol: str = "AAPL", minute: int = 0, price: str = "100", **fields: Any) -> Quote:
-    amount = Decimal(price)
-    values: dict[str, Any] = {
-        "symbol": symbol,
-        "timestamp": write_timestamp(OPENING + timedelta(minutes=minute)),
-        **dict.fromkeys(("open", "high", "low", "price"), amount),
-        "previous_close": Decimal(100),
-        "volume": 1000,
-        "source": "replay",
-        "ingested_at": write_timestamp(datetime.now(UTC)),
-    }
-    return Quote(**{**values, **fields})
+from .stream import RETENTION, Deployment, make_quote
 
 
 def found(result: Reconciliation) -> dict[str, int]:
@@ -225,3 +140,25 @@ def test_dead_letters_are_counted(deployment: Deployment) -> None:
 
     assert result.dead_letters == 1
     assert result.agrees
+
+
+def test_revisions_agree_though_only_the_highest_is_stored(deployment: Deployment) -> None:
+    deployment.put(make_quote(minute=0), make_quote(minute=1), make_quote(minute=1, price="101", revision=1))
+    deployment.deliver()
+    deployment.put(
+        make_quote(minute=0, price="99", revision=2),
+        make_quote(minute=0, price="98", revision=1),  # too late to stand, kept in the raw zone
+        make_quote(minute=0, price="97", revision=2),  # the same version with another price
+    )
+    deployment.deliver()
+    result = deployment.reconcile()
+    assert result.agrees
+    assert (result.counts.stored_quotes, result.counts.raw_quotes) == (2, 2)
+    assert result.counts.rejected == {"conflicting_quote": 1}
+
+    deployment.dynamodb.put_item(TableName="data", Item=items.observation_to_item(observed(make_quote()), RETENTION))
+    assert found(deployment.reconcile()) == {"accepted_but_not_stored": 2, "in_raw_zone_but_not_stored": 2}
+
+
+def observed(quote: Quote) -> Observation:
+    return observe(None, quote, datetime.now(UTC), Rules())[0]

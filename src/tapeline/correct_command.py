@@ -1,0 +1,116 @@
+"""`tapeline correct`: put a stored quote right, or withdraw a print."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal, InvalidOperation
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tapeline.aws import correct as correcting
+from tapeline.aws import stack
+from tapeline.aws.correct import Correction, CorrectionError
+from tapeline.aws.session import session
+from tapeline.quotes import FIGURES, QuoteRejectedError
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise typer.BadParameter(f"expected a number such as 101.25, found {text!r}") from None
+
+
+Usd = Annotated[Decimal | None, typer.Option(parser=_number, metavar="USD")]
+
+
+def correct(
+    symbol: Annotated[str, typer.Argument(help="Ticker, such as AAPL.")],
+    timestamp: Annotated[str, typer.Argument(help="Time of the quote exactly as it is stored, in UTC.")],
+    price: Usd = None,
+    previous_close: Usd = None,
+    day_open: Annotated[Decimal | None, typer.Option("--open", parser=_number, metavar="USD")] = None,
+    high: Usd = None,
+    low: Usd = None,
+    volume: Annotated[Decimal | None, typer.Option(parser=_number, metavar="SHARES")] = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the print out: it counts in nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    target: Annotated[
+        str, typer.Option(envvar="TAPELINE_TARGET", help="`local`: this machine. `aws`: your account.")
+    ] = "local",
+    stack_name: Annotated[
+        str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
+    ] = stack.DEFAULT_NAME,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Put a stored quote right, or withdraw a print, by a version with a higher revision.
+
+    DynamoDB has it within seconds, and who got an alert on the wrong figure gets a correction. Curated tables and
+    reports follow when the session is rolled up again; the command says how. The raw zone keeps every version.
+
+    Examples: `tapeline correct AAPL 2026-03-12T14:30:00Z --price 101.25`,
+    `tapeline correct AAPL 2026-03-12T14:30:00Z --withdraw`
+    """
+    given = zip(FIGURES, (day_open, high, low, price, previous_close, volume), strict=True)
+    figures = {name: figure for name, figure in given if figure is not None}
+    if withdraw == bool(figures):
+        raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
+    aws = session(target)
+    names = stack.outputs(aws, stack_name)
+    console = Console(stderr=True)
+    try:
+        with console.status("Looking for the quote") as line:
+            correction = correcting.plan(
+                aws,
+                names,
+                symbol.upper(),
+                timestamp,
+                figures,
+                withdraw=withdraw,
+                on_progress=lambda number: line.update(f"Looking for the quote: {number:,} objects read"),
+            )
+        if not dry_run:
+            correcting.send(aws, names, correction)
+    except (CorrectionError, QuoteRejectedError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(1) from error
+    if as_json:
+        sys.stdout.write(json.dumps(_as_document(correction, sent=not dry_run), indent=2) + "\n")
+    else:
+        typer.echo(_in_words(correction, sent=not dry_run, target=target))
+
+
+def _as_document(correction: Correction, *, sent: bool) -> dict[str, object]:
+    return {
+        "sent": sent,
+        "session": correction.session,
+        "before": json.loads(correction.before.to_json()),
+        "after": json.loads(correction.after.to_json()),
+    }
+
+
+def _in_words(correction: Correction, *, sent: bool, target: str) -> str:
+    before, after = correction.before, correction.after
+    changes = [
+        f"  {name.replace('_', ' '):<15}{getattr(before, name)} becomes {getattr(after, name)}"
+        for name in FIGURES
+        if getattr(before, name) != getattr(after, name)
+    ]
+    what = f"{after.symbol} at {after.timestamp}, version {after.revision}"
+    if correction.is_withdrawal:
+        changes = [f"  The print at {before.price} is withdrawn: it counts in nothing."]
+    if not sent:
+        return "\n".join([f"Would send {what}:", *changes, "Nothing was changed."])
+    airflow = "tapeline airflow" if target == "local" else "airflow"
+    return "\n".join(
+        [
+            f"Sent {what}:",
+            *changes,
+            "DynamoDB has it within seconds. For the curated tables, the report and its mail, run the session again:",
+            f"  {airflow} backfill create --dag-id daily_rollup --from-date {correction.session} "
+            f"--to-date {correction.session} --reprocess-behavior completed",
+        ]
+    )

@@ -1,0 +1,107 @@
+"""A stream, tables and a bucket of moto's, and what the stream processor does with them, by the domain's own code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tapeline.aws import raw_zone
+from tapeline.aws.reconcile import Places, Reconciliation, reconcile
+from tapeline.aws.session import Session
+from tapeline.aws.stack import StackOutputs
+from tapeline.aws.stream_store import StreamStore
+from tapeline.aws.tables import Patience
+from tapeline.batch import StreamRecord, plan_batch
+from tapeline.quotes import Quote, write_timestamp
+from tapeline.symbol_state import Rules
+
+OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
+RETENTION = timedelta(days=30)
+
+
+class Deployment:
+    """A stream, tables and a bucket; `deliver` does what the stream processor does."""
+
+    def __init__(self) -> None:
+        self.session = Session("aws", boto3.Session(region_name="us-east-1"), Config())
+        self.kinesis, self.dynamodb, self.s3 = (self.session.client(name) for name in ("kinesis", "dynamodb", "s3"))
+        queue = self.session.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)
+        self.kinesis.create_stream(StreamName="stream", ShardCount=2)
+        for table, keys in (("data", ("symbol", "timestamp")), ("state", ("key",))):
+            self.dynamodb.create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+            )
+        self.s3.create_bucket(Bucket="bucket")
+
+    @property
+    def outputs(self) -> StackOutputs:
+        """The names as a stack's outputs; those that nobody asks for are empty."""
+        names = dict.fromkeys(StackOutputs.__dataclass_fields__, "") | {
+            "stream_name": "stream",
+            "table_name": "data",
+            "bucket_name": "bucket",
+            "quote_fields": "revision,doubt",
+        }
+        return StackOutputs(**names)
+
+    @property
+    def old_outputs(self) -> StackOutputs:
+        """Those of a stack that takes no optional fields."""
+        return replace(self.outputs, quote_fields="")
+
+    def lines(self, key: str) -> list[str]:
+        return raw_zone.get_lines(self.s3, "bucket", key)
+
+    def put(self, *payloads: Quote | bytes) -> None:
+        for payload in payloads:
+            data = payload.to_json().encode() if isinstance(payload, Quote) else payload
+            key = payload.symbol if isinstance(payload, Quote) else "?"
+            self.kinesis.put_record(StreamName="stream", Data=data, PartitionKey=key)
+
+    def deliver(self) -> None:
+        store = StreamStore(self.dynamodb, self.s3, "data", "state", "bucket", RETENTION, Patience(lambda: 60.0))
+        for shard in self.kinesis.list_shards(StreamName="stream")["Shards"]:
+            iterator = self.kinesis.get_shard_iterator(
+                StreamName="stream", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+            )["ShardIterator"]
+            records = [
+                StreamRecord(
+                    shard["ShardId"],
+                    int(record["SequenceNumber"]),
+                    record["PartitionKey"],
+                    record["ApproximateArrivalTimestamp"].astimezone(UTC),
+                    record["Data"],
+                )
+                for record in self.kinesis.get_records(ShardIterator=iterator)["Records"]
+            ]
+            if records:
+                store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
+
+    def reconcile(self) -> Reconciliation:
+        return reconcile(self.session, self.places, 0.0, lambda _step, _number: None)
+
+    def objects(self, prefix: str) -> list[str]:
+        return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])]
+
+
+def make_quote(symbol: str = "AAPL", minute: int = 0, price: str = "100", **fields: Any) -> Quote:
+    amount = Decimal(price)
+    values: dict[str, Any] = {
+        "symbol": symbol,
+        "timestamp": write_timestamp(OPENING + timedelta(minutes=minute)),
+        **dict.fromkeys(("open", "high", "low", "price"), amount),
+        "previous_close": Decimal(100),
+        "volume": 1000,
+        "source": "replay",
+        "ingested_at": write_timestamp(datetime.now(UTC)),
+    }
+    return Quote(**{**values, **fields})

@@ -1,0 +1,91 @@
+"""`tapeline correct`: the version that stands is replaced on the stream, wherever the old one is found."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import pytest
+from typer.testing import CliRunner
+
+from tapeline import correct_command
+from tapeline.aws import correct
+from tapeline.aws.correct import CorrectionError
+from tapeline.cli import cli
+from tapeline.quotes import QuoteRejectedError
+
+from .stream import Deployment, make_quote
+
+TIME = "2026-03-12T13:30:00Z"
+
+
+@pytest.fixture
+def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """The command line over one stored quote."""
+    monkeypatch.setattr(correct_command, "session", lambda target: deployment.session)
+    monkeypatch.setattr(correct_command.stack, "outputs", lambda session, name: deployment.outputs)
+    deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
+    deployment.deliver()
+    return CliRunner()
+
+
+def test_a_corrected_price_stands_in_the_table_after_delivery(deployment: Deployment, command: CliRunner) -> None:
+    done = command.invoke(cli, ["correct", "aapl", TIME, "--price", "101.25"])
+    assert done.exit_code == 0, done.output
+    assert "price          106 becomes 101.25" in done.output
+    assert "backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-12" in done.output
+    deployment.deliver()
+    key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}}
+    item = deployment.dynamodb.get_item(TableName="data", Key=key)["Item"]
+    assert (item["price"], item["revision"], item["source"]) == ({"N": "101.25"}, {"N": "1"}, {"S": "correction"})
+    assert item["alerts"] == {"SS": ["correction"]}
+    assert deployment.reconcile().agrees
+
+
+def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: Deployment, command: CliRunner) -> None:
+    deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
+    done = command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw", "--json"])
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert (said["sent"], said["session"], said["after"]["price"], said["after"]["revision"]) == (
+        True, "2026-03-12", 0, 1,
+    )  # fmt: skip
+    deployment.deliver()
+    lines = [json.loads(line) for key in deployment.objects("raw-data/") for line in deployment.lines(key)]
+    assert ["price:withdrawn", "previous_close:withdrawn"] in [line.get("suspect") for line in lines]
+
+
+def test_a_dry_run_sends_nothing(deployment: Deployment, command: CliRunner) -> None:
+    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101", "--dry-run"])
+    assert "Would send AAPL" in done.output
+    deployment.deliver()
+    assert len(deployment.objects("raw-data/")) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["AAPL", TIME], "give the figures to change"),
+        (["AAPL", TIME, "--price", "1", "--withdraw"], "or --withdraw"),
+        (["AAPL", TIME, "--price", "abc"], "expected a number"),
+        (["AAPL", TIME, "--price", "106"], "has these figures already"),
+        (["AAPL", TIME, "--price=-1"], "negative prices are not supported"),
+        (["AAPL", "2026-03-12T13:30:07Z", "--price", "1"], "the newest are of 2026-03-12T13:31:00Z"),
+        (["AAPL", "yesterday", "--price", "1"], "expected UTC like"),
+        (["MSFT", TIME, "--price", "1"], "nor any other of MSFT"),
+    ],
+)
+def test_what_cannot_be_corrected_is_said(command: CliRunner, arguments: list[str], words: str) -> None:
+    done = command.invoke(cli, ["correct", *arguments])
+    assert done.exit_code in (1, 2)
+    assert words in " ".join(done.output.replace("│", " ").split())
+
+
+def test_a_deployment_of_before_is_not_sent_what_it_would_refuse(deployment: Deployment) -> None:
+    with pytest.raises(CorrectionError, match="takes no revisions yet"):
+        correct.plan(deployment.session, deployment.old_outputs, "AAPL", TIME, {"price": Decimal(1)}, withdraw=False)
+
+
+def test_a_figure_that_is_no_quotes_is_refused(deployment: Deployment, command: CliRunner) -> None:
+    with pytest.raises(QuoteRejectedError, match="out_of_range"):
+        correct.plan(deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal("1e13")}, withdraw=False)
