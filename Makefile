@@ -9,10 +9,10 @@ SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
 
-.PHONY: help run test check format bench screenshots env lock setup clean
+.PHONY: help run test check format bench screenshots trading-days env lock setup clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Tapeline needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Set PYTHON=/path/to/python3.11.")'
@@ -49,6 +49,9 @@ format: $(READY)  ## Apply the formatter and the safe fixes
 
 screenshots: $(READY)  ## Make the pictures of the market desk in docs/images anew
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)
+
+trading-days: $(READY)  ## Make the table of trading days anew from the exchange's calendar
+	$(BIN)/python -m tapeline.sessions
 
 bench: $(READY)  ## Measure against baselines, in one run
 	$(BIN)/python -m benchmarks $(ARGS)

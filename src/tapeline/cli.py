@@ -1,6 +1,6 @@
 """The `tapeline` command. Thin: each command reads its options, calls the package and shows what came of it.
 
-Exit codes: 0 done or green; 1 not; 2 wrong usage. An error is one line that says what to do next.
+Exit codes: 0 done or green; 1 not; 2 wrong usage, or not to be judged. An error is one line that says what to do next.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.correct_command import correct
-from tapeline.health import Part, Readings, is_green, judge
+from tapeline.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.laptop_airflow import AirflowError
 from tapeline.printable import json_text, log_to_terminal
 from tapeline.query_command import query
@@ -51,7 +51,7 @@ cli = typer.Typer(
     help="""Tapeline, a real-time stock-market pipeline: on this machine with `tapeline up`, on AWS with
     `tapeline deploy --target aws`.
 
-    Exit codes: 0 done, or all green; 1 failed, or not green; 2 wrong usage.""",
+    Exit codes: 0 done, or all green; 1 failed, or not green; 2 wrong usage, or `status` could not judge something.""",
 )
 
 Target = Annotated[
@@ -137,18 +137,36 @@ def run_airflow(context: typer.Context) -> None:
 
 @cli.command()
 def status(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME, as_json: AsJson = False) -> None:
-    """Show how everything is, and what to do about what is not well. Exits 0 if all is green, 1 if not.
+    """Show how everything is, and what to do about what is not well.
+
+    Exits 0 if all is judged and well, 1 if a light is yellow or red, 2 if something could not be judged.
 
     Example: `tapeline status --json | jq '.lights[] | select(.colour == "red")'`
     """
     readings = _readings(target, stack_name)
     lights = judge(readings)
+    if target == "local":
+        lights = explained(lights, up.log_of("producer"))
     if as_json:
-        _print_json({"green": is_green(lights), "lights": [asdict(light) for light in lights], **asdict(readings)})
+        judged = {"green": is_green(lights), "lights": [asdict(light) for light in lights]}
+        _print_json({**judged, "market_open": readings.market_open, **asdict(readings)})
     else:
         show.status(console, readings, lights)
-    if not is_green(lights):
-        raise typer.Exit(1)
+    if code := exit_code(lights):
+        raise typer.Exit(code)
+
+
+@cli.command()
+def restart(
+    part: Annotated[str, typer.Argument(help="As `tapeline status` names it: `producer`, `delivery`, `localaws` …")],
+) -> None:
+    """Stop one part of what `tapeline up` runs on this machine and start it again, also one that hangs or was given up.
+
+    Example: `tapeline restart producer`
+    """
+    with console.status(f"Restarting {escape(part)}"):
+        state = up.restart(part)
+    console.print(f"{part} runs again, pid {state.pid}. Its log: {state.log}")
 
 
 @cli.command()
@@ -336,7 +354,10 @@ def _deployment(target: str, stack_name: str) -> tuple[Session, StackOutputs]:
 def _readings(target: str, stack_name: str) -> Readings:
     now = datetime.now(UTC)
     if target != "local":
-        return reading.read(*_deployment(target, stack_name), parts=[], now=now)
+        try:
+            return reading.read(*_deployment(target, stack_name), parts=[], now=now)
+        except (BotoCoreError, ClientError, StackError) as error:
+            return Readings(at=now, parts=[], measured=False, unread={"stack": _explained(error)})
     parts = up.parts()
     if not up.answers():
         return Readings(at=now, parts=parts, measured=False)
@@ -372,19 +393,33 @@ def app() -> None:
     """Run the command line; what a user can mend is one red line, anything else a traceback worth a report."""
     try:
         cli()
-    except NoRegionError:
-        _fail(
+    except (
+        AirflowError,
+        BotoCoreError,
+        ClientError,
+        CommandError,
+        NotRunningError,
+        StackError,
+        up.UpError,
+        ValueError,
+    ) as error:
+        _fail(_explained(error))
+
+
+def _explained(error: Exception) -> str:
+    """Return what a user can do about an error."""
+    if isinstance(error, NoRegionError):
+        return (
             "no AWS region is set: export AWS_DEFAULT_REGION, such as us-east-1, or choose a profile with AWS_PROFILE"
         )
-    except (NoCredentialsError, PartialCredentialsError):
-        _fail("no AWS credentials are found: choose a profile with AWS_PROFILE, or sign in with `aws configure sso`")
-    except EndpointConnectionError as error:
-        _fail(f"{error}. Is it running, and is the network there?")
-    except ClientError as error:
+    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
+        return "no AWS credentials are found: choose a profile with AWS_PROFILE, or sign in with `aws configure sso`"
+    if isinstance(error, EndpointConnectionError):
+        return f"{error}. Is it running, and is the network there?"
+    if isinstance(error, ClientError):
         details = error.response["Error"]
-        _fail(f"AWS refused {error.operation_name}: {details.get('Code')}: {details.get('Message')}")
-    except (AirflowError, BotoCoreError, CommandError, NotRunningError, StackError, up.UpError, ValueError) as error:
-        _fail(str(error))
+        return f"AWS refused {error.operation_name}: {details.get('Code')}: {details.get('Message')}"
+    return str(error)
 
 
 def _fail(message: str) -> None:

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tapeline.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
 from tapeline.quotes import read_timestamp
-
-SIMULATED_SILENCE = timedelta(seconds=60)
-MARKET_SILENCE = timedelta(minutes=5)
-"""How long a symbol may be silent: the simulated market never sleeps; a poll of a real one comes every 30 s in session,
-but a quote only when its time moved."""
-
-ACTIVE_WINDOW = timedelta(hours=24)
-"""A symbol whose newest quote came earlier than this is no longer followed, and not missed."""
+from tapeline.trading_hours import LAST_DAY, Hours
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0
 """Latency and iterator age that are worth a look, and that lose their purpose; the latter is the template's alarm."""
 
-UNJUDGED_SOURCES = ("replay",)
+CALENDAR_NOTICE = timedelta(days=90)
+"""How long before the table of trading days ends it is told."""
+
+INTERNAL_ERROR = "internal_error"
+"""The reason of a record that was rejected because our own code failed on it."""
 
 
 class Colour(StrEnum):
-    """A light's colour; grey says that there is nothing to judge, which is no trouble."""
+    """A light's colour; grey says that there is nothing to judge, which is no trouble, unjudged that we do not know."""
 
     GREEN = "green"
     GREY = "grey"
+    UNJUDGED = "unjudged"
     YELLOW = "yellow"
     RED = "red"
 
@@ -86,29 +85,6 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class NewestQuote:
-    """The newest quote of a symbol.
-
-    Attributes
-    ----------
-    symbol : str
-    timestamp, ingested_at : str
-        Its own time and when the producer got it, UTC.
-    price, change_percent : str
-        USD and per cent of the previous close, as stored.
-    source : str
-        Where it came from.
-    """
-
-    symbol: str
-    timestamp: str
-    price: str
-    change_percent: str
-    source: str
-    ingested_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Readings:
     """What was measured; None where there was nothing to measure.
 
@@ -120,8 +96,10 @@ class Readings:
         What must be up.
     measured : bool
         Whether there was a deployment to read the rest from.
-    market_open : bool
-        Whether the New York Stock Exchange is in regular session.
+    hours : Hours or None
+        The session of the New York Stock Exchange that began last; None where the table of trading days has ended.
+    followed : Followed or None
+        What the producer says that it follows; None if none has ever said it.
     quotes_per_second : float or None
         Into the stream processor, in the last minute.
     latency_seconds : float or None
@@ -130,6 +108,8 @@ class Readings:
         How old the last record was that each function took from its stream, by function.
     newest : sequence of NewestQuote
         One per symbol.
+    thin : collection of str
+        Symbols that were missed lately and came back by themselves: they trade seldom, and have more time.
     rejected_last_hour, rejected_last_day : dict of str to int
         Records under `rejected/`, by reason.
     dead_letters : int
@@ -138,18 +118,24 @@ class Readings:
         Alerts sent.
     subscribers, unconfirmed : int
         E-mail addresses that get alerts, and those that have not confirmed.
+    had_subscribers : bool
+        Whether somebody is known to have got them once.
     alarms : sequence of str
         Alarms that are ringing.
+    unread : dict of str to str
+        What could not be read and why, by the names of `UNREAD`.
     """
 
     at: datetime
     parts: Sequence[Part]
     measured: bool = True
-    market_open: bool = False
+    hours: Hours | None = None
+    followed: Followed | None = None
     quotes_per_second: float | None = None
     latency_seconds: float | None = None
     iterator_age_seconds: dict[str, float | None] = field(default_factory=dict)
     newest: Sequence[NewestQuote] = ()
+    thin: Sequence[str] = ()
     rejected_last_hour: dict[str, int] = field(default_factory=dict)
     rejected_last_day: dict[str, int] = field(default_factory=dict)
     dead_letters: int = 0
@@ -157,22 +143,54 @@ class Readings:
     alerts_last_day: int = 0
     subscribers: int = 0
     unconfirmed: int = 0
+    had_subscribers: bool = False
     alarms: Sequence[str] = ()
+    unread: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def market_open(self) -> bool:
+        """Whether the New York Stock Exchange is in regular session."""
+        return self.hours is not None and self.hours.are_at(self.at)
+
+    @property
+    def feed(self) -> Feed:
+        """What they say about the feed."""
+        return judge_feed(self.at, self.hours, self.followed, self.newest, frozenset(self.thin))
+
+
+UNREAD: Mapping[str, tuple[str, ...]] = {
+    "parts": ("stream and functions",),
+    "metrics": ("latency", "iterator age"),
+    "states": ("quotes",),
+    "rejects": ("rejects",),
+    "dead letters": ("dead letters",),
+    "alarms": ("alarm",),
+    "subscribers": ("alerts",),
+}
+"""What is read, and the lights that cannot be judged without it."""
 
 
 def is_green(lights: Iterable[Light]) -> bool:
-    """Tell whether no light is yellow or red."""
-    return all(light.colour in (Colour.GREEN, Colour.GREY) for light in lights)
+    """Tell whether all is judged and well: no light is yellow, red or unjudged, and there is one at all."""
+    lights = list(lights)
+    return bool(lights) and all(light.colour in (Colour.GREEN, Colour.GREY) for light in lights)
+
+
+def exit_code(lights: Iterable[Light]) -> int:
+    """Return 0 if all is judged and well, 1 if a light is yellow or red, else 2: something could not be judged."""
+    lights = list(lights)
+    if any(light.colour in (Colour.YELLOW, Colour.RED) for light in lights):
+        return 1
+    return 0 if is_green(lights) else 2
 
 
 def judge(readings: Readings) -> list[Light]:
     """Return every light of the page, the parts first."""
     parts = [_part(part) for part in readings.parts]
     if not readings.measured:
-        return parts
-    return [
-        *parts,
-        _flow(readings),
+        return parts or [unjudged("stack", readings.unread.get("stack", "nothing answers"))]
+    judged = [
+        _quotes(readings),
         _slowness("latency", readings.latency_seconds, "from the producer to the store"),
         *(
             _slowness(f"iterator age of {name}", age, "behind its stream")
@@ -182,33 +200,36 @@ def judge(readings: Readings) -> list[Light]:
         _dead_letters(readings.dead_letters),
         *_alarms(readings.alarms),
         _alerts(readings),
+        *_calendar(readings.at),
     ]
+    why = {name: reason for read, reason in readings.unread.items() for name in UNREAD[read]}
+    known = [unjudged(light.name, why[light.name]) if light.name in why else light for light in judged]
+    missing = [name for name in why if name not in {light.name for light in judged}]
+    return [*parts, *(unjudged(name, why[name]) for name in missing), *known]
 
 
-def silent(readings: Readings) -> list[NewestQuote]:
-    """Return the newest quotes of the symbols that should have had a newer one by now."""
-    return [quote for quote in readings.newest if _is_silent(quote, readings)]
+def unjudged(name: str, reason: str) -> Light:
+    """Return the light of something that could not be read."""
+    return Light(
+        name,
+        Colour.UNJUDGED,
+        f"could not be judged: {reason}",
+        "It may be well or not. Mend what keeps it from being read: a right, the network, a missing stack.",
+    )
+
+
+def explained(lights: Sequence[Light], log: Sequence[str]) -> list[Light]:
+    """Give the light of the quotes, if it is not well, the producer's last words."""
+    troubled = (Colour.YELLOW, Colour.RED)
+    return [
+        replace(light, log=tuple(log)) if light.name == "quotes" and light.colour in troubled else light
+        for light in lights
+    ]
 
 
 def age(quote: NewestQuote, now: datetime) -> timedelta:
     """Return how long ago a quote came in."""
     return max(timedelta(0), now - read_timestamp(quote.ingested_at))
-
-
-def words(seconds: float) -> str:
-    """Return a duration as a person says it.
-
-    >>> words(0.25), words(42), words(150), words(7300), words(200000)
-    ('0.2 s', '42 s', '2 min 30 s', '2 h 1 min', '2 d 7 h')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
 
 
 def _part(part: Part) -> Light:
@@ -217,44 +238,18 @@ def _part(part: Part) -> Light:
     return Light(part.name, Colour.YELLOW if part.passing else Colour.RED, part.detail, part.next_step, part.log)
 
 
-def _is_silent(quote: NewestQuote, readings: Readings) -> bool:
-    if quote.source in UNJUDGED_SOURCES or age(quote, readings.at) > ACTIVE_WINDOW:
-        return False
-    if quote.source == "simulated":
-        return age(quote, readings.at) > SIMULATED_SILENCE
-    return readings.market_open and age(quote, readings.at) > MARKET_SILENCE
-
-
-def _flow(readings: Readings) -> Light:
+def _quotes(readings: Readings) -> Light:
+    feed = readings.feed
     rate = readings.quotes_per_second
-    text = "no quote counted in the last minute" if not rate else f"{rate:,.1f} quotes/s in the last minute"
-    followed = [
-        quote
-        for quote in readings.newest
-        if quote.source not in UNJUDGED_SOURCES and age(quote, readings.at) <= ACTIVE_WINDOW
-    ]
-    if not followed:
-        return Light("quotes", Colour.GREEN if rate else Colour.GREY, f"{text}; no symbol is followed")
-    quiet = silent(readings)
-    if not quiet:
-        closed = "" if readings.market_open or any(q.source == "simulated" for q in followed) else "; market closed"
-        return Light("quotes", Colour.GREEN, f"{text}, {len(followed)} symbols{closed}")
-    names = ", ".join(quote.symbol for quote in quiet[:5]) + (" …" if len(quiet) > 5 else "")
-    if len(quiet) == len(followed):
-        newest = min(age(quote, readings.at) for quote in followed)
-        return Light(
-            "quotes",
-            Colour.RED,
-            f"nothing new for {words(newest.total_seconds())}",
-            "If a part above is down, mend that first. Else read the producer's log: it says whether the source "
-            "refuses, is closed or is silent.",
-        )
-    return Light(
-        "quotes",
-        Colour.YELLOW,
-        f"{text}, {len(quiet)} of {len(followed)} symbols silent: {names}",
-        "Look for these symbols in the producer's log: renamed, delisted, halted, or no longer asked for.",
-    )
+    text = "" if rate is None else f"{rate:,.1f} quotes/s in the last minute, "
+    colour = {
+        Verdict.ALIVE: Colour.YELLOW if feed.silent or feed.trouble else Colour.GREEN,
+        Verdict.WAITING: Colour.YELLOW if feed.trouble else Colour.GREY,
+        Verdict.CLOSED: Colour.YELLOW if feed.trouble else Colour.GREEN,
+        Verdict.LOST: Colour.RED,
+        Verdict.UNKNOWN: Colour.UNJUDGED,
+    }[feed.verdict]
+    return Light("quotes", colour, text + feed.reading, feed.next_step)
 
 
 def _slowness(name: str, seconds: float | None, what: str) -> Light:
@@ -275,6 +270,14 @@ def _slowness(name: str, seconds: float | None, what: str) -> Light:
 def _rejects(readings: Readings) -> Light:
     hour, day = sum(readings.rejected_last_hour.values()), sum(readings.rejected_last_day.values())
     reading = f"{hour:,} in the last hour, {day:,} in the last 24 h"
+    if failed := readings.rejected_last_day.get(INTERNAL_ERROR, 0):
+        return Light(
+            "rejects",
+            Colour.RED,
+            f"our own code failed on {failed:,} in the last 24 h ({INTERNAL_ERROR}); {reading}",
+            "Nothing is lost: the record and the error are under rejected/, the traceback is in the stream processor's "
+            "log. Report it; once it is mended, `tapeline redrive --go` brings the records back.",
+        )
     if not hour:
         return Light("rejects", Colour.GREEN, reading)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_count(readings.rejected_last_hour))
@@ -317,6 +320,14 @@ def _alarms(names: Sequence[str]) -> list[Light]:
 
 def _alerts(readings: Readings) -> Light:
     reading = f"{readings.alerts_last_hour:,} sent in the last hour, {readings.alerts_last_day:,} in the last 24 h"
+    if readings.had_subscribers and not readings.subscribers:
+        return Light(
+            "alerts",
+            Colour.RED,
+            f"nobody gets them any more; {reading}",
+            "The last address has unsubscribed, or a mail scanner has opened the link that does so. Subscribe again: "
+            "`tapeline subscribe you@example.com`; docs/runbook.md says how to keep scanners out.",
+        )
     if readings.unconfirmed:
         return Light(
             "alerts",
@@ -328,3 +339,18 @@ def _alerts(readings: Readings) -> Light:
         return Light("alerts", Colour.GREY, f"{reading}; nobody gets them: `tapeline subscribe you@example.com`")
     addresses = "1 address" if readings.subscribers == 1 else f"{readings.subscribers} addresses"
     return Light("alerts", Colour.GREEN, f"{reading}, to {addresses}")
+
+
+def _calendar(now: datetime) -> list[Light]:
+    left = LAST_DAY - now.date()
+    if left > CALENDAR_NOTICE:
+        return []
+    return [
+        Light(
+            "calendar",
+            Colour.YELLOW,
+            f"the table of trading days ends on {LAST_DAY}; after it no silence of a real market is heard",
+            "Update Tapeline, or make the table longer (LAST_DAY in src/tapeline/sessions.py, `make trading-days`), "
+            "and deploy.",
+        )
+    ]

@@ -9,13 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 NEW_YORK_STOCK_EXCHANGE = "XNYS"
 FIRST_DAY = date(2005, 1, 1)
 LAST_DAY = date(2032, 12, 31)
 """Span of the calendar. By itself exchange_calendars covers 20 years back and one ahead of today, which would make
 answers depend on the clock; beyond the holidays published so far the exchange's own rules are carried on."""
+
+TABLE_FIRST_DAY = date(2025, 1, 1)
+REGULAR_HOURS = "09:30-16:00"
+"""Where the table of `tapeline.trading_days` begins, and what goes without saying in it."""
+
+SATURDAY = 5
 
 
 class NotASessionError(ValueError):
@@ -187,3 +195,38 @@ def _calendar(exchange: str) -> Any:
 @cache
 def _early_closes(exchange: str) -> frozenset[str]:
     return frozenset(f"{day:%Y-%m-%d}" for day in _calendar(exchange).early_closes)
+
+
+def trading_days(first: date = TABLE_FIRST_DAY, last: date = LAST_DAY) -> str:
+    """Return the source of `tapeline.trading_days`: what is open when, without a calendar to import."""
+    zone = ZoneInfo(time_zone())
+    special = []
+    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+        trades = is_session(day)
+        if not trades and day.weekday() >= SATURDAY:
+            continue
+        found = session(day) if trades else None
+        hours = f"{found.opens_at.astimezone(zone):%H:%M}-{found.closes_at.astimezone(zone):%H:%M}" if found else ""
+        if hours != REGULAR_HOURS:
+            special.append(f'    "{day}": "{hours}",  # {day:%A}')
+    return "\n".join(
+        [
+            '"""The special days of the New York Stock Exchange. Made by `make trading-days`; not by hand."""',
+            "",
+            "from __future__ import annotations",
+            "",
+            f'FIRST_DAY, LAST_DAY = "{first}", "{last}"',
+            f'TIME_ZONE = "{zone.key}"',
+            f'REGULAR_HOURS = "{REGULAR_HOURS}"',
+            "",
+            "SPECIAL_DAYS = {",
+            *special,
+            "}",
+            '"""Weekdays with other hours than these, and weekends with any; empty means closed."""',
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("trading_days.py").write_text(trading_days())

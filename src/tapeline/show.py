@@ -19,13 +19,20 @@ from tapeline.aws.reconcile import Reconciliation
 from tapeline.aws.stack import Progress as StackProgress
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tables import Item
-from tapeline.health import Colour, Light, Readings, age, is_green, silent, words
+from tapeline.feed import words
+from tapeline.health import Colour, Light, Readings, age, exit_code, is_green
 from tapeline.quotes import read_timestamp
 
 if TYPE_CHECKING:
     from producer.source import Counts
 
-_MARKS = {Colour.GREEN: "[green]●[/]", Colour.YELLOW: "[yellow]▲[/]", Colour.RED: "[red]✗[/]", Colour.GREY: "[dim]○[/]"}
+_MARKS = {
+    Colour.GREEN: "[green]●[/]",
+    Colour.GREY: "[dim]○[/]",
+    Colour.UNJUDGED: "[yellow]?[/]",
+    Colour.YELLOW: "[yellow]▲[/]",
+    Colour.RED: "[red]✗[/]",
+}
 _SHOWN_SYMBOLS = 60
 _ARROWS = {"up": "[green]↗[/]", "down": "[red]↘[/]"}
 
@@ -49,7 +56,7 @@ def status(console: Console, readings: Readings, lights: list[Light]) -> None:
         table.add_row(_MARKS[light.colour], light.name, escape(light.reading))
     console.print(table)
     for light in lights:
-        if light.next_step and light.colour in (Colour.YELLOW, Colour.RED):
+        if light.next_step and light.colour not in (Colour.GREEN, Colour.GREY):
             console.print(f"\n{_MARKS[light.colour]} [bold]{light.name}[/]: {escape(light.next_step)}")
             for line in light.log:
                 console.print(f"    [dim]{escape(line)}[/]")
@@ -57,7 +64,12 @@ def status(console: Console, readings: Readings, lights: list[Light]) -> None:
         console.print()
         console.print(_newest(readings))
     console.print()
-    console.print("[green]All green.[/]" if is_green(lights) else "Not green. More on each light: docs/runbook.md")
+    if is_green(lights):
+        console.print("[green]All green.[/]")
+    elif exit_code(lights) == 1:
+        console.print("Not green. More on each light: docs/runbook.md")
+    else:
+        console.print("What could be judged is well. More on each light: docs/runbook.md")
 
 
 def _newest(readings: Readings) -> Table:
@@ -66,16 +78,22 @@ def _newest(readings: Readings) -> Table:
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     table.add_column("came in", justify="right")
     table.add_column("source")
-    quiet = {quote.symbol for quote in silent(readings)}
-    for quote in sorted(readings.newest, key=lambda quote: (quote.symbol not in quiet, quote.symbol))[:_SHOWN_SYMBOLS]:
-        change = Decimal(quote.change_percent)
+    table.add_column("")
+    quiet = set(readings.feed.silent)
+    by_need = sorted(readings.newest, key=lambda quote: (quote.symbol not in quiet, not quote.suspect, quote.symbol))
+    for quote in by_need[:_SHOWN_SYMBOLS]:
+        change = Decimal(quote.change_percent or 0)
         table.add_row(
             Text(quote.symbol, style="red" if quote.symbol in quiet else ""),
-            f"{Decimal(quote.price):,.2f}",
-            Text(f"{change:+.2f} %", style="green" if change > 0 else "red" if change < 0 else ""),
+            Text(f"{Decimal(quote.price):,.2f}", style="yellow" if quote.suspect else ""),
+            Text(
+                f"{change:+.2f} %" if quote.change_percent else "-",
+                style="green" if change > 0 else "red" if change < 0 else "dim",
+            ),
             quote.timestamp,
             f"{words(age(quote, readings.at).total_seconds())} ago",
             quote.source,
+            Text(f"suspect: {', '.join(quote.suspect)}" if quote.suspect else "", style="yellow"),
         )
     if len(readings.newest) > _SHOWN_SYMBOLS:
         table.add_row(f"… and {len(readings.newest) - _SHOWN_SYMBOLS} more (--json has all)")

@@ -173,6 +173,12 @@ class Supervisor:
         with suppress(Fault):  # ALREADY_STARTED
             self._call("startProcess", name, False)
 
+    def restart_program(self, name: str) -> None:
+        """Stop a program, killing it if it does not end in time or cannot hear, and start it again."""
+        with suppress(Fault):  # NOT_RUNNING
+            self._call("stopProcess", name)
+        self._call("startProcess", name, False)
+
     def states(self) -> list[ProcessState]:
         """Return each program's state, in the order of their starts.
 

@@ -31,7 +31,8 @@ from tapeline import first_session, laptop_airflow, local
 from tapeline.aws import stack, status
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackOutputs
-from tapeline.health import Part, words
+from tapeline.feed import words
+from tapeline.health import Part
 from tapeline.printable import printable
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
@@ -391,7 +392,7 @@ class Laptop:
                     told.add(state.name)
                     self._console.print(
                         f"[red]✗ {state.name} keeps dying and was given up[/]{escape(self._last_words(state.name))}\n"
-                        "  Mend the cause, then restart: Ctrl-C and `tapeline up`."
+                        f"  Mend the cause, then `tapeline restart {state.name}` in another terminal."
                     )
 
     def _stop_by_request(self) -> None:
@@ -472,6 +473,33 @@ def parts() -> list[Part]:
     return [_part(state) for state in states]
 
 
+def restart(name: str) -> ProcessState:
+    """Stop one program of `up` and start it again; return how it is then.
+
+    Raises
+    ------
+    UpError
+        If there is no such program, or it does not come up.
+    """
+    supervisor = Supervisor(local.home())
+    known = [state.name for state in supervisor.states()]
+    if name not in known:
+        raise UpError(f"expected one of {', '.join(known)}, found {name!r}")
+    supervisor.restart_program(name)
+    deadline = time.monotonic() + READY_SECONDS
+    while (state := supervisor.state(name)).state in ("STARTING", "BACKOFF") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if not state.running:
+        last = "".join(f"\n    {line}" for line in log_of(name))
+        raise UpError(f"{name} does not come up: {state.state.lower()} {state.explanation}{last}")
+    return state
+
+
+def log_of(name: str) -> list[str]:
+    """Return the last lines that a program of `up` printed."""
+    return last_lines(Supervisor(local.home()).log_folder / f"{name}.log", 8)
+
+
 def _part(state: ProcessState) -> Part:
     if state.running:
         return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
@@ -480,7 +508,7 @@ def _part(state: ProcessState) -> Part:
         state.name,
         up=False,
         detail=f"{state.state.lower()}: {state.explanation}" if state.explanation else state.state.lower(),
-        next_step=f"Read {state.log}, mend the cause, then restart: `tapeline down`, `tapeline up`."
+        next_step=f"Read {state.log}, mend the cause, then `tapeline restart {state.name}`."
         if is_given_up
         else "It is being started again; look once more in half a minute.",
         log=tuple(last_lines(state.log, 8)),

@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tapeline.aws import items, raw_zone, tables
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tapeline import trading_hours
+from tapeline.aws import feed_state, items, raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.health import NewestQuote, Part, Readings
+from tapeline.aws.tell_once import MEMORY_PREFIX
+from tapeline.feed import Followed, NewestQuote
+from tapeline.health import Part, Readings
 from tapeline.partitions import REJECTED_PREFIX, parse_key, trading_date
 from tapeline.quotes import read_timestamp
-from tapeline.sessions import latest_session
+from tapeline.watch_memory import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+
+T = TypeVar("T")
 
 NAMESPACE = "Tapeline"
 RECENT = timedelta(minutes=5)
@@ -46,37 +54,69 @@ def read(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: da
         Aware.
     """
     reader = _Reader(session, outputs, now)
+    unread: dict[str, str] = {}
+
+    def result(name: str, reading: Future[T], otherwise: T) -> T:
+        try:
+            return reading.result()
+        except (BotoCoreError, ClientError, ValueError) as error:
+            unread[name] = str(error)
+            return otherwise
+
     with ThreadPoolExecutor(8) as pool:  # each is a round trip or a few, none needs another
-        deployed = pool.submit(reader.parts)
-        metrics = pool.submit(reader.metrics)
-        memory = pool.submit(reader.memory)
-        rejects = pool.submit(reader.rejects)
-        dead_letters = pool.submit(reader.dead_letters)
-        subscribers = pool.submit(reader.subscribers)
-        alarms = pool.submit(reader.alarms)
-        newest, alert_times = memory.result()
-        reject_times = rejects.result()
-        confirmed, unconfirmed = subscribers.result()
+        readings = {name: pool.submit(getattr(reader, name)) for name in _READINGS}
+        states = result("states", readings["states"], States())
+        reject_times = result("rejects", readings["rejects"], [])
+        confirmed, unconfirmed = result("subscribers", readings["subscribers"], (0, 0))
         return Readings(
             at=now,
-            parts=[*parts, *deployed.result()],
-            market_open=latest_session(now).closes_at > now,
-            **metrics.result(),
-            newest=newest,
+            parts=[*parts, *result("parts", readings["parts"], [])],
+            hours=trading_hours.latest(now),
+            followed=states.followed,
+            **result("metrics", readings["metrics"], {}),
+            newest=states.newest,
+            thin=states.memory.thin(now),
             rejected_last_hour=dict(Counter(reason for reason, at in reject_times if now - at <= HOUR)),
             rejected_last_day=dict(Counter(reason for reason, _ in reject_times)),
-            dead_letters=dead_letters.result(),
-            alerts_last_hour=sum(now - at <= HOUR for at in alert_times),
-            alerts_last_day=sum(now - at <= DAY for at in alert_times),
+            dead_letters=result("dead letters", readings["dead_letters"], 0),
+            alerts_last_hour=sum(now - at <= HOUR for at in states.alert_times),
+            alerts_last_day=sum(now - at <= DAY for at in states.alert_times),
             subscribers=confirmed,
             unconfirmed=unconfirmed,
-            alarms=alarms.result(),
+            had_subscribers=states.memory.had_subscribers,
+            alarms=result("alarms", readings["alarms"], []),
+            unread=unread,
         )
+
+
+_READINGS = ("parts", "metrics", "states", "rejects", "dead_letters", "subscribers", "alarms")
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """What the small table of states says.
+
+    Attributes
+    ----------
+    followed : Followed or None
+        What the producer follows.
+    newest : sequence of NewestQuote
+        The newest quote of each symbol.
+    alert_times : sequence of datetime
+        When alerts were sent.
+    memory : Memory
+        What the watch remembers.
+    """
+
+    followed: Followed | None = None
+    newest: Sequence[NewestQuote] = ()
+    alert_times: Sequence[datetime] = ()
+    memory: Memory = field(default_factory=Memory)
 
 
 def newest_since(session: Session, outputs: StackOutputs, moment: datetime) -> NewestQuote | None:
     """Return a quote that came in after a moment and is stored, if there is one."""
-    newest, _ = _Reader(session, outputs, moment).memory()
+    newest = _Reader(session, outputs, moment).states().newest
     return next((quote for quote in newest if read_timestamp(quote.ingested_at) >= moment), None)
 
 
@@ -86,7 +126,6 @@ class _Reader:
         self._outputs = outputs
         self._now = now
         self._functions = (outputs.stream_processor_name, outputs.trend_alerts_name)
-        self._patience = tables.Patience(lambda: 10.0)
 
     def parts(self) -> list[Part]:
         """Return the stream, and each function with its mapping."""
@@ -148,37 +187,27 @@ class _Reader:
         function = self._session.client("lambda").get_function_configuration(FunctionName=self._functions[0])
         return str(function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME", "service_undefined"))
 
-    def memory(self) -> tuple[list[NewestQuote], list[datetime]]:
-        """Return the newest quote of each symbol and when alerts were sent, by the small table of states."""
+    def states(self) -> States:
+        """Return what the table of states holds: an item a symbol, one an alert, one that says what is followed."""
         dynamodb: DynamoDBClient = self._session.client("dynamodb")
+        names = ("source", "symbols", "every_seconds", "started_at", "said_at", "trouble", "newest", "sent_at", "state")
         pages = dynamodb.get_paginator("scan").paginate(
             TableName=self._outputs.state_table_name,
-            ProjectionExpression="#key, newest_timestamp, sent_at",
-            ExpressionAttributeNames={"#key": "key"},
+            ProjectionExpression=", ".join(f"#{name}" for name in ("key", *names)),
+            ExpressionAttributeNames={f"#{name}": name for name in ("key", *names)},
         )
-        keys: list[tables.Item] = []
-        alert_times = []
+        followed, newest, alert_times, memory = None, [], [], Memory()
         for item in (item for page in pages for item in page["Items"]):
             name = item["key"]["S"]
             if name.startswith(items.SYMBOL_PREFIX):
-                keys.append(
-                    {"symbol": {"S": name.removeprefix(items.SYMBOL_PREFIX)}, "timestamp": item["newest_timestamp"]}
-                )
+                newest += [quote for quote in [feed_state.newest_from_item(item)] if quote]
+            elif name == feed_state.FOLLOWED_KEY:
+                followed = feed_state.followed_from_item(item)
+            elif name == MEMORY_PREFIX + feed_state.WATCH:
+                memory = Memory.from_json(item["state"]["S"])
             elif "sent_at" in item:
                 alert_times.append(datetime.fromisoformat(item["sent_at"]["S"]))
-        found = tables.read_items(dynamodb, self._outputs.table_name, keys, self._patience)
-        newest = [
-            NewestQuote(
-                symbol=item["symbol"]["S"],
-                timestamp=item["timestamp"]["S"],
-                price=item["price"]["N"],
-                change_percent=item["change_percent"]["N"],
-                source=item["source"]["S"],
-                ingested_at=item["ingested_at"]["S"],
-            )
-            for item in found
-        ]
-        return sorted(newest, key=lambda quote: quote.symbol), alert_times
+        return States(followed, sorted(newest, key=lambda quote: quote.symbol), alert_times, memory)
 
     def rejects(self) -> list[tuple[str, datetime]]:
         """Return reason and arrival of the records rejected in the last 24 hours."""
@@ -201,23 +230,12 @@ class _Reader:
                         yield entry["Key"]
 
     def dead_letters(self) -> int:
-        """Return how many messages lie in the dead-letter queue, those that someone is just reading included."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        attributes = self._session.client("sqs").get_queue_attributes(
-            QueueUrl=self._outputs.dead_letter_queue_url, AttributeNames=names
-        )["Attributes"]
-        return sum(int(attributes.get(name, 0)) for name in names)
+        """Return how many messages lie in the dead-letter queue."""
+        return feed_state.count_dead_letters(self._session.client("sqs"), self._outputs.dead_letter_queue_url)
 
     def subscribers(self) -> tuple[int, int]:
         """Return how many subscriptions the alert topic has, confirmed and not."""
-        pages = (
-            self._session.client("sns")
-            .get_paginator("list_subscriptions_by_topic")
-            .paginate(TopicArn=self._outputs.alert_topic_arn)
-        )
-        arns = [subscription["SubscriptionArn"] for page in pages for subscription in page["Subscriptions"]]
-        confirmed = sum(arn.startswith("arn:") for arn in arns)
-        return confirmed, arns.count("PendingConfirmation")
+        return feed_state.count_subscribers(self._session.client("sns"), self._outputs.alert_topic_arn)
 
     def alarms(self) -> list[str]:
         """Return the names of the stack's alarms that are ringing."""

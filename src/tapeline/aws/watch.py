@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tapeline.aws import status
+from tapeline.aws.feed_state import WATCH
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.health import Colour, Light, judge
+from tapeline.aws.tell_once import Decide, tell_once
+from tapeline.health import Light, judge
+from tapeline.watch_memory import Memory, Message, look
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_glue import GlueClient
-
-MEMORY_PREFIX = "watch#"
-MEMORY = timedelta(days=400)
-"""How long it is remembered what was said last."""
-
-MAX_SUBJECT_CHARACTERS = 99
-"""SNS takes subjects of less than 100 (API Reference, Publish)."""
 
 AGREED_COLUMNS = {
     "symbol": "string",
@@ -44,23 +39,21 @@ AGREED_COLUMNS = {
 
 
 def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequence[Light]:
-    """Judge the deployment as `tapeline status` does and tell the operations topic when the red lights change.
+    """Judge the deployment as `tapeline status` does and tell the operations topic what has changed.
 
     Returns
     -------
     sequence of Light
         All lights, for the log.
     """
-    lights = judge(status.read(session, outputs, parts=[], now=now))
-    red = [light for light in lights if light.colour is Colour.RED]
-    names = ", ".join(dict.fromkeys(light.name for light in red))
-    if red:
-        text = "\n\n".join(f"{light.name}: {light.reading}\n  {light.next_step}" for light in red)
-        subject = f"Feed: {names} red"
-    else:
-        text, subject = "All lights that were red are red no more.", "Feed: well again"
-    text += "\n\nThis is told once. `tapeline status` shows how it is now; docs/runbook.md has more."
-    tell_change(session, outputs, "feed", names, subject, text, now)
+    readings = status.read(session, outputs, parts=[], now=now)
+    lights = judge(readings)
+
+    def decide(state: str) -> tuple[str, Message | None]:
+        memory, message = look(Memory.from_json(state), readings, lights)
+        return memory.to_json(), message
+
+    _tell(session, outputs, WATCH, decide, now)
     return lights
 
 
@@ -87,7 +80,12 @@ def watch_schema(session: Session, outputs: StackOutputs, now: datetime) -> list
         subject = f"Schema of {outputs.raw_table_name} has changed"
     else:
         text, subject = f"{outputs.raw_table_name} is as agreed again.", f"Schema of {outputs.raw_table_name} is well"
-    tell_change(session, outputs, "schema", "; ".join(differences), subject, text, now)
+    found_state = "; ".join(differences)
+
+    def decide(state: str) -> tuple[str, Message | None]:
+        return found_state, None if found_state == state else Message(subject, text, "error" if differences else "info")
+
+    _tell(session, outputs, "schema", decide, now)
     return differences
 
 
@@ -105,40 +103,13 @@ def drift(found: dict[str, str]) -> list[str]:
     return changed + [f"{name} ({kind}) is new" for name, kind in found.items() if name not in AGREED_COLUMNS]
 
 
-def tell_change(
-    session: Session, outputs: StackOutputs, about: str, state: str, subject: str, text: str, now: datetime
-) -> bool:
-    """Send a message to the operations topic if a state is another than the last one told; tell whether it was sent.
-
-    Parameters
-    ----------
-    about : str
-        What the state is of.
-    state : str
-        In a form that is equal when nothing has changed; empty when all is well, which is also the first state.
-    subject, text : str
-        The message.
-    now : datetime
-        Aware.
-    """
-    dynamodb: DynamoDBClient = session.client("dynamodb")
-    key = {"key": {"S": MEMORY_PREFIX + about}}
-    known = dynamodb.get_item(TableName=outputs.state_table_name, Key=key, ConsistentRead=True).get("Item")
-    if state == (known["state"]["S"] if known else ""):
-        return False
-    severity = "error" if state else "info"
-    session.client("sns").publish(
-        TopicArn=outputs.operations_topic_arn,
-        Subject=subject.encode("ascii", "replace").decode()[:MAX_SUBJECT_CHARACTERS],
-        Message=text,
-        MessageAttributes={
-            "kind": {"DataType": "String", "StringValue": about},
-            "severity": {"DataType": "String", "StringValue": severity},
-        },
+def _tell(session: Session, outputs: StackOutputs, about: str, decide: Decide, now: datetime) -> None:
+    tell_once(
+        session.client("dynamodb"),
+        session.client("sns"),
+        table=outputs.state_table_name,
+        topic=outputs.operations_topic_arn,
+        about=about,
+        decide=decide,
+        now=now,
     )
-    expires_at = str(int((now + MEMORY).timestamp()))
-    dynamodb.put_item(
-        TableName=outputs.state_table_name,
-        Item={**key, "state": {"S": state}, "expires_at": {"N": expires_at}},
-    )
-    return True

@@ -12,7 +12,8 @@ from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
-from tapeline.health import Colour, Light, Readings, judge, words
+from tapeline.feed import words
+from tapeline.health import Colour, Light, Readings, judge
 from tapeline.partitions import RAW_PREFIX, trading_date
 from tapeline.quotes import write_timestamp
 
@@ -36,8 +37,14 @@ ROLLED_UP_AFTER = timedelta(minutes=75)
 LIGHTS_SECONDS, LAKE_SECONDS = 5.0, 60.0
 """How long lights are good, and what is read of bucket and catalog for them."""
 
-_STATES = {Colour.GREEN: "ok", Colour.GREY: "unknown", Colour.YELLOW: "warn", Colour.RED: "bad"}
-_ORDER = (Colour.GREEN, Colour.GREY, Colour.YELLOW, Colour.RED)
+_STATES = {
+    Colour.GREEN: "ok",
+    Colour.GREY: "unknown",
+    Colour.UNJUDGED: "unknown",
+    Colour.YELLOW: "warn",
+    Colour.RED: "bad",
+}
+_ORDER = (Colour.GREEN, Colour.GREY, Colour.UNJUDGED, Colour.YELLOW, Colour.RED)
 _LABELS = {
     "parts": "Stream and functions",
     "quotes": "Quotes",

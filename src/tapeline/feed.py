@@ -1,0 +1,352 @@
+"""Whether the feed is alive: what is followed, what came of it, and what silence means. Pure.
+
+What is followed is what the producer says that it follows, not what was seen lately: so a feed that does not come back
+after a weekend is missed, a symbol that was taken out of the list is not, nor is one that is stored but not followed.
+
+Silence counts from a symbol's newest quote or, if that is older, from the moment since which it could have come: the
+open of the session, or the start of a producer that began later. It is judged while the exchange is open; the simulated
+market never closes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from tapeline.quotes import read_timestamp
+from tapeline.trading_hours import Hours
+
+SIMULATED = "simulated"
+SIMULATED_SILENCE = timedelta(seconds=60)
+MARKET_SILENCE = timedelta(minutes=5)
+"""How long a symbol may be silent: the simulated market never sleeps; a poll of a real one comes every 30 s in session,
+but a quote only when its time moved."""
+
+PACES_OF_SILENCE = 3
+"""A producer that asks less often than that is missed after so many of its own paces."""
+
+TROUBLED_SILENCE = timedelta(minutes=2)
+"""How long all may be silent while the producer itself says that it has trouble; one failed poll is none."""
+
+THIN_SILENCE = timedelta(hours=3)
+"""How long a symbol may be silent that is known to trade seldom."""
+
+SAYS_EVERY = timedelta(minutes=1)
+HUNG_AFTER = timedelta(minutes=3)
+"""The producer says each minute what it follows; one that has not for so long hangs or is dead."""
+
+NOT_A_FEED = ("replay", "correction")
+"""Sources whose quotes are no sign of life: a file, and a figure put right by hand."""
+
+_NAMED = 5
+
+
+class Verdict(StrEnum):
+    """How the feed is."""
+
+    ALIVE = "alive"
+    WAITING = "waiting"
+    CLOSED = "closed"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a producer says that it follows.
+
+    Attributes
+    ----------
+    source : str
+        ``yahoo``, ``yahoo-stream`` or ``simulated``.
+    symbols : tuple of str
+        What it was told to follow.
+    every_seconds : float
+        Its pace, 0 if it has none.
+    started_at, said_at : datetime
+        When it began to follow these, and when it said so last; aware.
+    trouble : str
+        What keeps it from its source, in its own words; empty if nothing.
+    """
+
+    source: str
+    symbols: tuple[str, ...]
+    every_seconds: float
+    started_at: datetime
+    said_at: datetime
+    trouble: str = ""
+
+    @property
+    def never_sleeps(self) -> bool:
+        """Whether its market has no closing time."""
+        return self.source == SIMULATED
+
+    @property
+    def patience(self) -> timedelta:
+        """How long a symbol of it may be silent."""
+        base = SIMULATED_SILENCE if self.never_sleeps else MARKET_SILENCE
+        return max(base, timedelta(seconds=PACES_OF_SILENCE * self.every_seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class NewestQuote:
+    """The newest quote of a symbol.
+
+    Attributes
+    ----------
+    symbol : str
+    timestamp, ingested_at : str
+        Its own time and when the producer got it, UTC.
+    price, change_percent : str
+        USD and per cent of the previous close, as stored; the latter empty where it says nothing.
+    source : str
+        Where it came from.
+    suspect : tuple of str
+        Which of its figures are not believed and why, as ``price:far``.
+    """
+
+    symbol: str
+    timestamp: str
+    price: str
+    change_percent: str
+    source: str
+    ingested_at: str
+    suspect: tuple[str, ...] = ()
+
+    @property
+    def heard_at(self) -> datetime:
+        """When the feed gave this sign of life: for a correction that is the time of the quote that it corrects."""
+        return read_timestamp(self.timestamp if self.source in NOT_A_FEED else self.ingested_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is known of the feed.
+
+    Attributes
+    ----------
+    verdict : Verdict
+        How it is as a whole.
+    reading, next_step : str
+        That in words, and what to do.
+    silent, alive : tuple of str
+        Symbols that should have had a quote by now, and those that have.
+    trouble : str
+        What is wrong though the feed is not known to be lost.
+    proven : bool
+        Whether at least half of the symbols are alive: the end of an outage, where one quote is none.
+    """
+
+    verdict: Verdict
+    reading: str
+    next_step: str = ""
+    silent: tuple[str, ...] = ()
+    alive: tuple[str, ...] = ()
+    trouble: str = ""
+    proven: bool = False
+
+
+def judge_feed(
+    now: datetime,
+    hours: Hours | None,
+    followed: Followed | None,
+    newest: Sequence[NewestQuote],
+    thin: frozenset[str] = frozenset(),
+) -> Feed:
+    """Judge a feed.
+
+    Parameters
+    ----------
+    now : datetime
+        Aware.
+    hours : Hours or None
+        The exchange's session that began last; None if it is not known.
+    followed : Followed or None
+        What the producer says; None if none has ever said anything.
+    newest : sequence of NewestQuote
+        The newest quote of each symbol that has one.
+    thin : frozenset of str
+        Symbols that trade seldom.
+    """
+    heard = {quote.symbol: quote.heard_at for quote in newest}
+    if followed is None:
+        return _unfollowed(now, hours, [quote for quote in newest if quote.source not in NOT_A_FEED])
+    if now - followed.said_at >= HUNG_AFTER:
+        return Feed(
+            Verdict.LOST,
+            f"the producer ({followed.source}) has said nothing for {words((now - followed.said_at).total_seconds())}",
+            "It hangs or is dead. On the laptop: `tapeline restart producer`; elsewhere start it again where it runs. "
+            "Its log says what it did last.",
+        )
+    if not followed.never_sleeps and hours is None:
+        return Feed(
+            Verdict.UNKNOWN,
+            "could not be judged: the table of trading days has ended",
+            "Make it longer: `make trading-days`, then deploy.",
+        )
+    if not followed.never_sleeps and hours is not None and not hours.are_at(now):
+        return _closed(hours, followed, heard, thin)
+    begin = followed.started_at if followed.never_sleeps or hours is None else hours.opens_at
+    silent, alive = _silent_and_alive(now, begin, followed, heard, thin)
+    return _in_session(now, begin, followed, heard, silent, alive, thin)
+
+
+def words(seconds: float) -> str:
+    """Return a duration as a person says it.
+
+    >>> words(0.25), words(42), words(150), words(7300), words(200000)
+    ('0.2 s', '42 s', '2 min 30 s', '2 h 1 min', '2 d 7 h')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def named(symbols: Sequence[str]) -> str:
+    """Return the first symbols, and that there are more.
+
+    >>> named(["A", "B", "C", "D", "E", "F"])
+    'A, B, C, D, E …'
+    """
+    return ", ".join(symbols[:_NAMED]) + (" …" if len(symbols) > _NAMED else "")
+
+
+def _since(begin: datetime, followed: Followed, heard: datetime | None) -> datetime:
+    """Return the moment from which a symbol's silence counts."""
+    if heard is not None and heard >= begin:
+        return heard
+    return max(begin, followed.started_at)
+
+
+def _silent_and_alive(
+    now: datetime, begin: datetime, followed: Followed, heard: Mapping[str, datetime], thin: frozenset[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if thin.issuperset(followed.symbols):
+        thin = frozenset()  # with nobody else to go by, each is missed like any
+    silent = tuple(
+        symbol
+        for symbol in followed.symbols
+        if now - _since(begin, followed, heard.get(symbol)) >= (THIN_SILENCE if symbol in thin else followed.patience)
+    )
+    alive = tuple(
+        symbol for symbol in followed.symbols if symbol not in silent and symbol in heard and heard[symbol] >= begin
+    )
+    return silent, alive
+
+
+def _in_session(
+    now: datetime,
+    begin: datetime,
+    followed: Followed,
+    heard: Mapping[str, datetime],
+    silent: tuple[str, ...],
+    alive: tuple[str, ...],
+    thin: frozenset[str],
+) -> Feed:
+    count = len(followed.symbols)
+    if not count:
+        return Feed(Verdict.UNKNOWN, "could not be judged: no symbol is followed", "Start the producer with symbols.")
+    usual = set(followed.symbols) - thin or set(followed.symbols)
+    newest = max((heard[symbol] for symbol in followed.symbols if symbol in heard), default=None)
+    trouble = f"; the producer says: {followed.trouble}" if followed.trouble else ""
+    quietest = now - max(_since(begin, followed, heard.get(symbol)) for symbol in followed.symbols)
+    is_troubled = trouble and quietest >= min(followed.patience, TROUBLED_SILENCE)
+    feed = Feed(
+        Verdict.ALIVE,
+        f"{count} symbols{trouble}",
+        "Quotes still come. See the producer's log." if trouble else "",
+        silent,
+        alive,
+        followed.trouble,
+        proven=2 * len(usual.intersection(alive)) >= len(usual),
+    )
+    if is_troubled or (silent and not alive):
+        what = f"nothing new for {words((now - newest).total_seconds())}" if newest else "no quote has ever come"
+        return replace(
+            feed,
+            verdict=Verdict.LOST,
+            reading=f"{what}, {count} symbols followed{trouble}",
+            next_step="If a part above is down, mend that first. Else read the producer's log: it says whether the "
+            "source refuses, is closed or is silent.",
+        )
+    if silent and 2 * len(silent) > max(2, len(usual)):
+        return replace(
+            feed,
+            verdict=Verdict.LOST,
+            reading=f"{len(silent)} of {count} symbols silent: {named(silent)}{trouble}",
+            next_step="Most of what is followed does not come: read the producer's log for what the source says.",
+        )
+    if silent:
+        return replace(
+            feed,
+            reading=f"{len(silent)} of {count} symbols silent: {named(silent)}{trouble}",
+            next_step="Look for these symbols in the producer's log: renamed, delisted, halted, or seldom traded. Take "
+            "out of its list what is gone.",
+        )
+    if not alive:
+        since = words((now - max(begin, followed.started_at)).total_seconds())
+        start = "start" if followed.started_at > begin or followed.never_sleeps else "open"
+        return replace(
+            feed,
+            verdict=Verdict.WAITING,
+            reading=f"waiting for the first quote since the {start}, {since} ago{trouble}",
+            next_step="See the producer's log." if trouble else "",
+        )
+    return feed
+
+
+def _closed(hours: Hours, followed: Followed, heard: Mapping[str, datetime], thin: frozenset[str]) -> Feed:
+    """Say of a market that is closed how its last session ended, which nothing can have changed since."""
+    count = f"{len(followed.symbols)} symbols; market closed"
+    if followed.trouble:
+        return Feed(
+            Verdict.CLOSED,
+            f"{count}; the producer says: {followed.trouble}",
+            "Mend it before the market opens. See the producer's log.",
+            trouble=followed.trouble,
+        )
+    silent, alive = _silent_and_alive(hours.closes_at, hours.opens_at, followed, heard, thin)
+    if silent and not alive and followed.started_at < hours.closes_at:
+        trouble = "nothing came any more when the last session ended"
+        return Feed(
+            Verdict.CLOSED,
+            f"{count}; {trouble}",
+            "The next session shows whether quotes come again. See the producer's log before it opens.",
+            silent,
+            trouble=trouble,
+        )
+    return Feed(Verdict.CLOSED, count)
+
+
+def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote]) -> Feed:
+    """Judge a deployment whose producer has never said what it follows: an older one, or none at all."""
+    sources = {quote.source for quote in newest}
+    is_open = SIMULATED in sources or (hours is not None and hours.are_at(now))
+    last = max((quote.heard_at for quote in newest), default=None)
+    if last is None:
+        return Feed(
+            Verdict.UNKNOWN,
+            "could not be judged: nothing has ever been followed here",
+            "Start a producer: it says what it follows.",
+        )
+    patience = SIMULATED_SILENCE if sources == {SIMULATED} else MARKET_SILENCE
+    since = last if hours is None or SIMULATED in sources else max(last, hours.opens_at)
+    if is_open and now - since >= patience:
+        return Feed(
+            Verdict.LOST,
+            f"nothing new for {words((now - last).total_seconds())}, and no producer says what it follows",
+            "Start the producer.",
+            tuple(quote.symbol for quote in newest),
+        )
+    return Feed(
+        Verdict.UNKNOWN,
+        "could not be judged: quotes have come, but no producer says what it follows",
+        "Start the producer anew in this version: it then says what it follows, and silence is heard.",
+    )

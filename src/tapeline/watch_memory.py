@@ -1,0 +1,220 @@
+"""What a watch of the feed remembers, and what it says: each change once, whoever looks first. Pure.
+
+Two may watch at once, the function of the stack each minute and the DAG feed_watchdog; they share one memory, and each
+judges the lights that it can see. A light that turns red is told, and once that it is well again; an outage is over
+when quotes come, not when the market closes or the producer is started anew. A single symbol that is silent is told,
+its return is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from tapeline.feed import Feed, Verdict, named, words
+from tapeline.health import INTERNAL_ERROR, Colour, Light, Readings
+from tapeline.quotes import read_timestamp, write_timestamp
+
+TOLD_BY_ALARMS = ("alarm", "iterator age")
+"""Lights that the stack's own alarms send to the same topic."""
+
+TELLS_NO_END = ("rejects",)
+"""Lights that turn green by time alone, which is no news."""
+
+THIN_FOR = timedelta(days=7)
+"""How long a symbol that was missed and came back by itself has more time before it is missed again."""
+
+FEW = 4
+"""A symbol is thin only if it was missed alone: with at most one in so many, for else it was an outage."""
+
+SYMBOLS_EVERY = timedelta(minutes=30)
+SYMBOLS_AFTER_OUTAGE = timedelta(minutes=5)
+"""From one message about single symbols to the next, and from the end of an outage to the first."""
+
+LONGEST_START = timedelta(minutes=6)
+"""A feed that has been waiting for its first quote so long is lost, however often it was started anew."""
+
+INTERNAL_ERROR_LASTS = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A symbol whose silence was told: when, and whether it was one of few."""
+
+    at: datetime
+    one_of_few: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What was told and seen last.
+
+    Attributes
+    ----------
+    red : mapping of str to str
+        Lights that were told to be red, with what they said.
+    missed : mapping of str to Missed
+        Symbols that were told to be silent and have not come back.
+    thin_until : mapping of str to datetime
+        Symbols that came back by themselves.
+    symbols_from : datetime or None
+        Before this nothing more is told of single symbols.
+    waiting_since : datetime or None
+        Since when the feed is in session without a sign of life but not yet missed.
+    had_subscribers : bool
+        Whether somebody has got alerts.
+    internal_error_at : datetime or None
+        When a record was last rejected because our own code failed.
+    """
+
+    red: Mapping[str, str] = field(default_factory=dict)
+    missed: Mapping[str, Missed] = field(default_factory=dict)
+    thin_until: Mapping[str, datetime] = field(default_factory=dict)
+    symbols_from: datetime | None = None
+    waiting_since: datetime | None = None
+    had_subscribers: bool = False
+    internal_error_at: datetime | None = None
+
+    def thin(self, now: datetime) -> tuple[str, ...]:
+        """Return the symbols that are known to trade seldom."""
+        return tuple(sorted(symbol for symbol, until in self.thin_until.items() if until > now))
+
+    def to_json(self) -> str:
+        """Return it as the text that `from_json` reads."""
+        return json.dumps(
+            {
+                "red": dict(self.red),
+                "missed": {symbol: [write_timestamp(one.at), one.one_of_few] for symbol, one in self.missed.items()},
+                "thin_until": {symbol: write_timestamp(until) for symbol, until in self.thin_until.items()},
+                "had_subscribers": self.had_subscribers,
+                **{name: write_timestamp(at) if (at := getattr(self, name)) else None for name in _MOMENTS},
+            },
+            separators=(",", ":"),
+            sort_keys=True,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Memory:
+        """Read it; a memory of an older version, which named the red lights only, is read as that."""
+        if not text.startswith("{"):
+            return cls(red={name: "" for name in text.split(", ") if name})
+        document = json.loads(text)
+        return cls(
+            red=document["red"],
+            missed={symbol: Missed(read_timestamp(at), few) for symbol, (at, few) in document["missed"].items()},
+            thin_until={symbol: read_timestamp(until) for symbol, until in document["thin_until"].items()},
+            had_subscribers=document["had_subscribers"],
+            **{name: read_timestamp(document[name]) if document[name] else None for name in _MOMENTS},
+        )
+
+
+_MOMENTS = ("symbols_from", "waiting_since", "internal_error_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to the operations topic."""
+
+    subject: str
+    text: str
+    severity: str = "error"
+
+
+def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[Memory, Message | None]:
+    """Return the memory after a look, and what is to be told because of it.
+
+    Parameters
+    ----------
+    memory : Memory
+        As it was.
+    readings : Readings
+        What was found.
+    lights : sequence of Light
+        What it means, all or some of the lights of `tapeline.health`; what is not among them stays as it is known.
+    """
+    now, feed = readings.at, readings.feed
+    seen = {light.name: light for light in lights if not light.name.startswith(TOLD_BY_ALARMS)}
+    memory = _with_signs(memory, readings)
+    if "quotes" in seen and feed.verdict is Verdict.WAITING and memory.waiting_since:
+        waiting = now - memory.waiting_since
+        if waiting >= LONGEST_START:
+            reading = f"no quote for {words(waiting.total_seconds())} though the producer was started anew"
+            seen["quotes"] = replace(seen["quotes"], colour=Colour.RED, reading=reading, next_step="Read its log.")
+
+    red = [light for light in seen.values() if light.colour is Colour.RED]
+    new = [light for light in red if light.name not in memory.red]
+    over = [name for name in memory.red if name in seen and _is_over(seen[name], feed)]
+    still = {name: said for name, said in memory.red.items() if name not in over}
+    memory = replace(memory, red={**still, **{light.name: light.reading for light in new}})
+    if "quotes" in over:
+        memory = replace(memory, symbols_from=now + SYMBOLS_AFTER_OUTAGE)
+
+    silent: tuple[str, ...] = ()
+    if "quotes" in seen and "states" not in readings.unread:
+        memory, silent = _symbols(memory, readings, feed)
+    over = [name for name in over if name not in TELLS_NO_END]
+    return memory, _message(memory, feed, new, over, silent)
+
+
+def _is_over(light: Light, feed: Feed) -> bool:
+    if light.name == "quotes":
+        # Not when the market has closed or all begins anew: nothing is proven by that.
+        return feed.verdict is Verdict.ALIVE and feed.proven
+    return light.colour not in (Colour.RED, Colour.UNJUDGED)
+
+
+def _with_signs(memory: Memory, readings: Readings) -> Memory:
+    """Note what is to be remembered though it is not told."""
+    now, feed = readings.at, readings.feed
+    waiting_since = (memory.waiting_since or now) if feed.verdict is Verdict.WAITING else None
+    had = memory.had_subscribers or readings.subscribers > 0
+    failed_at = memory.internal_error_at
+    if readings.rejected_last_hour.get(INTERNAL_ERROR) and (failed_at is None or now - failed_at > timedelta(hours=1)):
+        failed_at = now
+    return replace(memory, waiting_since=waiting_since, had_subscribers=had, internal_error_at=failed_at)
+
+
+def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tuple[str, ...]]:
+    """Note which single symbols are silent and which have come back; return those to be told."""
+    now = readings.at
+    followed = readings.followed.symbols if readings.followed else ()
+    missed = {symbol: one for symbol, one in memory.missed.items() if symbol in followed}
+    thin = {symbol: until for symbol, until in memory.thin_until.items() if symbol in followed and until > now}
+    silent: tuple[str, ...] = ()
+    if feed.verdict is Verdict.ALIVE:
+        back = [symbol for symbol in missed if symbol in feed.alive]
+        thin |= {symbol: now + THIN_FOR for symbol in back if missed[symbol].one_of_few}
+        missed = {symbol: one for symbol, one in missed.items() if symbol not in back}
+        silent = tuple(symbol for symbol in feed.silent if symbol not in missed)
+        if memory.symbols_from is not None and now < memory.symbols_from:
+            silent = ()
+    if silent:
+        few = len(feed.silent) <= max(1, len(followed) // FEW)
+        missed |= {symbol: Missed(now, few) for symbol in silent}
+        memory = replace(memory, symbols_from=now + SYMBOLS_EVERY)
+    return replace(memory, missed=missed, thin_until=thin), silent
+
+
+def _message(
+    memory: Memory, feed: Feed, new: Sequence[Light], over: Sequence[str], silent: Sequence[str]
+) -> Message | None:
+    if not (new or over or silent):
+        return None
+    parts = [f"{light.name}: {light.reading}\n  {light.next_step}" for light in new]
+    if silent:
+        parts.append(f"quotes: {feed.reading}\n  {feed.next_step}\n  New among them: {', '.join(silent)}")
+    if over:
+        parts.append(f"Well again: {', '.join(over)}.")
+    still = [name for name in memory.red if name not in {light.name for light in new}]
+    if still:
+        parts.append(f"Still red: {', '.join(still)}.")
+    if new:
+        subject = f"Feed: {', '.join(light.name for light in new)} red - {new[0].reading}"
+    elif silent:
+        subject = f"Feed: {named(silent)} silent"
+    else:
+        subject = "Feed: well again" if not memory.red else f"Feed: {', '.join(over)} well again"
+    parts.append("This is told once. `tapeline status` shows how it is now; docs/runbook.md has more.")
+    return Message(subject, "\n\n".join(parts), "error" if new else "warning" if silent else "info")
