@@ -40,6 +40,10 @@ class Reject:
     detail: str
 
 
+KEPT_VERSIONS = 20
+"""Versions that an item tells of, the newest; an item has at most 400 kB, and the raw zone keeps all."""
+
+
 class BatchFailedError(RuntimeError):
     """Our code failed on every record of a batch: the release is bad, not the records, and none may be refused."""
 
@@ -55,7 +59,7 @@ class Stored:
     alerts : tuple of str
         Kinds of alert it raised.
     superseded : tuple of str
-        Versions it took the place of, oldest first, each as `version_to_json` writes it.
+        The newest `KEPT_VERSIONS` it took the place of, oldest first, each as `version_to_json` writes it.
     """
 
     quote: Quote
@@ -215,7 +219,8 @@ def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dic
     elif quote.revision > earlier.quote.revision:
         if observation.late and earlier.alerts:
             observation = replace(observation, alerts=(CORRECTED,))
-        entry = Entry(record, observation, (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts)))
+        versions = (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts))
+        entry = Entry(record, observation, versions[-KEPT_VERSIONS:])
     elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state
         entry = Entry(record, observation, tuple(t for t in earlier.superseded if _revision(t) < quote.revision))
     else:
@@ -269,7 +274,7 @@ def _figures(quote: Quote) -> tuple[Decimal, ...]:
 
 def _describe_conflict(stored: tuple[Decimal, ...], found: Quote) -> str:
     differences = [
-        f"{name} {before} then {now}"
+        f"{name} {before:f} then {now:f}"
         for name, before, now in zip(FIGURES, stored, _figures(found), strict=True)
         if before != now
     ]

@@ -257,8 +257,10 @@ def _judge_previous_close(
     """Return why a previous close is suspect: today's prices speak for it, those of before where there are none."""
     if not previous_close:
         return "zero"
+    if price is not None and not _reaches(previous_close, price, price, UNBELIEVABLE):
+        return "far"
     today = [figure for figure in (price, memory.low, memory.high) if figure is not None] or list(prices)
-    keep = max(_kept(limits.change_percent), UNBELIEVABLE)
+    keep = _kept(limits.change_percent)
     return "" if not today or _reaches(previous_close, min(today), max(today), keep) else "far"
 
 

@@ -142,11 +142,11 @@ def make_records(payloads: list[bytes | Quote], first_number: int = 1) -> list[d
 class Deployment:
     """One set of tables and a key prefix of its own, with the stream processor over it."""
 
-    def __init__(self, processor: ModuleType) -> None:
+    def __init__(self, processor: ModuleType, dynamodb: Any = None, s3: Any = None) -> None:
         self.number = next(_numbers)
         self.processor = processor
-        self.dynamodb = boto3.client("dynamodb")
-        self.s3 = boto3.client("s3")
+        self.dynamodb = dynamodb or boto3.client("dynamodb")
+        self.s3 = s3 or boto3.client("s3")
         self.table = f"data-{self.number}"
         self.state_table = f"state-{self.number}"
         self.bucket = f"{BUCKET}-{self.number}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tapeline.quotes import Quote
 
+from . import histories
 from .deployment import CrashError, Deployment, Faults, make_quote, make_records
 
 quotes = st.builds(
@@ -67,7 +69,7 @@ attempts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(payloads=streams, attempts=attempts)
 def test_retries_splits_duplicates_and_crashes_change_nothing(
     deploy: Callable[[], Deployment], payloads: list[bytes | Quote], attempts: list[Attempt]
@@ -123,3 +125,9 @@ def test_every_record_is_stored_or_kept_with_its_reason(
             assert any(f'"timestamp": "{payload.timestamp}"' in line and payload.symbol in line for line in raw)
         else:
             assert rejects[record["kinesis"]["sequenceNumber"]]["reason"]
+
+
+def test_histories_of_all_that_the_parser_accepts_end_as_one_delivery_in_order(processor: ModuleType) -> None:
+    """A sample; `python -m tests.lambdas.histories` tries as many as one likes."""
+    found = {seed: differences for seed in range(200) if (differences := histories.differences(processor, seed))}
+    assert not found

@@ -354,3 +354,14 @@ def test_an_unreadable_state_fails_the_batch(deploy: Deploy) -> None:
     deployment.dynamodb.put_item(TableName=deployment.state_table, Item={"key": {"S": "symbol#AAPL"}})
     with pytest.raises(KeyError):
         deployment.deliver(make_records([make_quote(), make_quote("NVDA")]))
+
+
+def test_a_quote_revised_without_end_keeps_an_item_that_fits(deploy: Deploy) -> None:
+    deployment = deploy()
+    payloads = [make_quote(), *(correction(0, f"100.{number:04}", revision=number) for number in range(1, 60))]
+    for start in range(0, 60, 20):
+        deployment.deliver(make_records(payloads[start : start + 20], first_number=start + 1))
+    (item,) = deployment.items().values()
+    versions = [json.loads(text["S"])["revision"] for text in item["superseded"]["L"]]
+    assert versions == list(range(39, 59))
+    assert len(deployment.raw()) == 60
