@@ -1,9 +1,9 @@
 """
 # redrive_rejected: put on the stream again what is a quote now
 
-**What.** Reads records under `rejected/` and batches in the dead-letter queue, parses them as the processor does
-today, and puts those that are quotes now on the stream. The processor stores them as it stores any: late, so they move
-no indicator and raise no alert.
+**What.** Reads records under `rejected/` and batches in the dead-letter queue, judges them by the processor's own code
+over what is stored now, and puts those that it would take on the stream; the others stay, and the log says why. The
+processor stores them as it stores any: late, so they move no indicator and raise no alert.
 
 **When, and why then.** By hand, after the cause is mended: a parser that refused what a vendor had changed, a function
 that failed. Nothing is redriven by itself, for what was refused for a good reason would come back for ever.

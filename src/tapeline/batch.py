@@ -164,7 +164,7 @@ def plan_batch(
         If our own code fails on every record. One that it fails on among others is refused as `INTERNAL_ERROR`.
     """
     plan = Plan()
-    quotes = _read(records, plan)
+    quotes = read_quotes(records, plan)
     states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
     observed = _observe(quotes, states, rules, plan)
     # The newest quote's revision is decided by the state, so that a retry decides alike; what it replaces is stored.
@@ -181,7 +181,8 @@ def plan_batch(
     return plan
 
 
-def _read(records: Sequence[StreamRecord], plan: Plan) -> list[tuple[StreamRecord, Quote]]:
+def read_quotes(records: Sequence[StreamRecord], plan: Plan) -> list[tuple[StreamRecord, Quote]]:
+    """Read each record by itself; the plan refuses what is no quote."""
     quotes = []
     for record in records:
         try:

@@ -1,17 +1,28 @@
-"""What was refused or given up, read again: which of it is a quote now, and in which order it goes on the stream."""
+"""What was refused or given up, judged again: what the stream would take now, and in which order."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from tapeline.batch import Reject, StreamRecord
+from tapeline.batch import (
+    INTERNAL_ERROR,
+    BatchFailedError,
+    Key,
+    Plan,
+    Reject,
+    Stored,
+    StreamRecord,
+    plan_batch,
+    read_quotes,
+)
 from tapeline.printable import printable
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, read_timestamp
+from tapeline.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
+from tapeline.symbol_state import Rules, SymbolState
 
 EXAMPLES = 3
 SHOWN_CHARACTERS = 100
@@ -37,22 +48,6 @@ class Kept:
     line: str
     reason: str
     record: StreamRecord
-
-
-@dataclass(frozen=True, slots=True)
-class Verdicts:
-    """Some records, read again.
-
-    Attributes
-    ----------
-    quotes : tuple of (StreamRecord, Quote)
-        Those that are quotes now.
-    rejects : tuple of Reject
-        Those that still are none, with the reason of today.
-    """
-
-    quotes: tuple[tuple[StreamRecord, Quote], ...]
-    rejects: tuple[Reject, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,36 +118,74 @@ def read_letter(body: str) -> Letter:
         raise UnknownLetterError(kind) from error
 
 
-def judge(records: Iterable[StreamRecord]) -> Verdicts:
-    """Read records again, each by its own arrival time."""
-    quotes, rejects = [], []
-    for record in records:
-        try:
-            quotes.append((record, parse_quote(record.data, record.arrived_at)))
-        except QuoteRejectedError as error:
-            rejects.append(Reject(record, error.reason, error.detail))
-    return Verdicts(tuple(quotes), tuple(rejects))
+def read_again(record: StreamRecord) -> Quote | Reject:
+    """Read a record as the stream would today, by its own arrival time."""
+    plan = Plan()
+    quotes = read_quotes([record], plan)
+    return quotes[0][1] if quotes else plan.rejects[0]
 
 
-def redrivable(lines: Iterable[str]) -> dict[str, Quote]:
-    """Return the lines that are quotes now, each with its quote; `FINAL_REASONS` never are."""
-    found: dict[str, Quote] = {}
-    for line in lines:
-        kept = read_line(line)
-        if kept is None or kept.reason in FINAL_REASONS:
-            continue
-        for _, quote in judge([kept.record]).quotes:
-            found[line] = quote
-    return found
+def judge(
+    quotes: Sequence[tuple[StreamRecord, Quote]],
+    read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
+    read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
+    rules: Rules,
+    optional_fields: Collection[str] = OPTIONAL_FIELDS,
+) -> dict[int, Reject]:
+    """Decide which quotes the stream would refuse, were all put on it again in the order of `in_order`.
+
+    It is the stream's own decision, `tapeline.batch.plan_batch`, over what is remembered and stored now.
+
+    Parameters
+    ----------
+    quotes : sequence of (StreamRecord, Quote)
+        Records that `read_again` takes for quotes.
+    read_states, read_stored, rules
+        See `tapeline.batch.plan_batch`.
+    optional_fields : collection of str
+        Which of them the deployment takes.
+
+    Returns
+    -------
+    dict of int to Reject
+        Why the stream would refuse it, by the position in `quotes`.
+    """
+    refused: dict[int, Reject] = {}
+    for position, (record, quote) in enumerate(quotes):
+        if lacking := [name for name in OPTIONAL_FIELDS if getattr(quote, name) and name not in optional_fields]:
+            detail = f"the deployment takes no {' and no '.join(lacking)} yet; bring it up to date: `tapeline deploy`"
+            refused[position] = Reject(record, "unknown_field", detail)
+    going = sorted((set(range(len(quotes))) - set(refused)), key=lambda at: (_place(quotes[at][1]), at))
+    records = [
+        replace(
+            quotes[at][0],
+            sequence_number=at,
+            partition_key=quotes[at][1].symbol,
+            data=quotes[at][1].to_json().encode(),
+        )
+        for at in going
+    ]
+    try:
+        plan = plan_batch(records, read_states, read_stored, rules)
+    except BatchFailedError as error:
+        return refused | {at: Reject(quotes[at][0], INTERNAL_ERROR, str(error)) for at in going}
+    for reject in plan.rejects:
+        at = reject.record.sequence_number
+        refused[at] = replace(reject, record=quotes[at][0])
+    return refused
 
 
 def in_order(quotes: Iterable[Quote]) -> list[Quote]:
     """Return quotes as they go on the stream: by their own time, so in order per symbol, none twice.
 
-    Two that share symbol and time but not figures both go; the stream keeps the first and refuses the second.
+    Of two that share symbol and time but not figures `judge` refuses the second.
     """
     distinct = {(quote.symbol, quote.time, quote.to_json()): quote for quote in quotes}
-    return sorted(distinct.values(), key=lambda quote: (quote.time, quote.symbol))
+    return sorted(distinct.values(), key=_place)
+
+
+def _place(quote: Quote) -> tuple[datetime, str]:
+    return quote.time, quote.symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +199,9 @@ class Redrive:
     rejected : mapping of str to int
         Lines under `rejected/` by reason; unreadable ones as ``unreadable_line``.
     redriven : mapping of str to int
-        Those of them that are quotes now, by their old reason.
+        Those of them that the stream takes now, by their old reason.
     examples : mapping of str to sequence of str
-        The start of some payloads that stay rejected, by reason.
+        Some that stay rejected, by their old reason: the start of the payload, and why it stays.
     letters : tuple of (Letter, str)
         Each dead letter and what becomes of it.
     unknown_letters : mapping of str to int
@@ -208,18 +241,8 @@ class Redrive:
         return "\n".join(map(printable, lines))
 
 
-def tally(lines: Iterable[str], moved: Mapping[str, Quote]) -> tuple[Counter[str], Counter[str], dict[str, list[str]]]:
-    """Count lines by reason, those that move by theirs, and take some examples of those that stay."""
-    all_reasons: Counter[str] = Counter()
-    moved_reasons: Counter[str] = Counter()
-    examples: dict[str, list[str]] = {}
-    for line in lines:
-        kept = read_line(line)
-        reason = kept.reason if kept else "unreadable_line"
-        all_reasons[reason] += 1
-        if line in moved:
-            moved_reasons[reason] += 1
-        elif len(shown := examples.setdefault(reason, [])) < EXAMPLES:
-            payload = kept.record.data.decode("utf-8", "backslashreplace") if kept else line
-            shown.append(payload if len(payload) <= SHOWN_CHARACTERS else f"{payload[:SHOWN_CHARACTERS]}…")
-    return all_reasons, moved_reasons, examples
+def describe(data: bytes, reason: str, detail: str) -> str:
+    """Return the start of a payload that stays, and why."""
+    payload = data.decode("utf-8", "backslashreplace")
+    shown = payload if len(payload) <= SHOWN_CHARACTERS else f"{payload[:SHOWN_CHARACTERS]}…"
+    return f"{shown} ({reason}: {detail})"

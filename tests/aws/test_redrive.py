@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tapeline.aws import raw_zone
 from tapeline.aws import redrive as redriving
+from tapeline.aws.items import observation_to_item, state_to_item
 from tapeline.aws.redrive import redrive
+from tapeline.batch import StreamRecord, plan_batch
 from tapeline.cli import cli
-from tests.domain.test_redrive import line, payload
+from tapeline.symbol_state import Rules
+from tests.domain.test_redrive import ARRIVED, line, payload
 
 from .conftest import Deployment, objects
 
@@ -66,7 +70,9 @@ def test_a_dry_run_counts_and_changes_nothing(rejects: Deployment) -> None:
     before, kept = stream(rejects), objects(rejects, "rejected/")
     found = redrive(rejects.session, rejects.outputs, DAY, DAY)
     assert (found.rejected, found.redriven) == ({"unknown_field": 2, "not_json": 1}, {"unknown_field": 2})
-    assert found.examples == {"not_json": ("{oops",)}
+    (stays,) = found.examples.pop("not_json")
+    assert stays.startswith("{oops (not_json: expected one JSON object in UTF-8")
+    assert not found.examples
     assert (stream(rejects), objects(rejects, "rejected/")) == (before, kept)
 
 
@@ -83,6 +89,24 @@ def test_what_is_a_quote_now_goes_in_order_and_leaves_the_rejects(rejects: Deplo
     after = stream(rejects)
     assert redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False).redriven == {}
     assert stream(rejects) == after
+
+
+def test_what_the_stream_would_refuse_again_stays_with_the_reason(rejects: Deployment) -> None:
+    stored = plan_batch([StreamRecord("s", 1, "AAPL", ARRIVED, payload(price=98))], lambda _: {}, lambda _: {}, Rules())
+    item = observation_to_item(stored.entries[0].observation, timedelta(days=1))
+    state = state_to_item(stored.steps[0].state, stored.steps[0].observation)
+    dynamodb, outputs = rejects.session.client("dynamodb"), rejects.outputs
+    dynamodb.put_item(TableName=outputs.table_name, Item=item)
+    dynamodb.put_item(TableName=outputs.state_table_name, Item=state)
+    try:
+        found = redrive(rejects.session, outputs, DAY, DAY, dry_run=False)
+    finally:
+        dynamodb.delete_item(TableName=outputs.table_name, Key={name: item[name] for name in ("symbol", "timestamp")})
+        dynamodb.delete_item(TableName=outputs.state_table_name, Key={"key": state["key"]})
+    assert found.redriven == {"unknown_field": 1}
+    assert "conflicting_quote: AAPL at 2026-03-12T14:30:00Z is stored with other figures" in found.summary
+    s3, bucket = rejects.session.client("s3"), outputs.bucket_name
+    assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [FINE, BAD]
 
 
 @pytest.mark.parametrize("step", ["put_object", "delete_object", "get_object"])

@@ -23,9 +23,8 @@ from tapeline.aws.ledger import DIFFERENCES, Counts
 from tapeline.aws.reconcile import Difference, Reconciliation
 from tapeline.health import Colour, Light, Readings
 from tapeline.printable import LogFormatter, json_text, mail_subject, mail_text
-from tapeline.redrive import Letter, Redrive, tally
+from tapeline.redrive import Letter, Redrive, describe
 from tapeline.terminal import Terminal
-from tests.domain.test_redrive import line
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
 HOSTILE = "\x1b]0;own\x07\x1b[2J\r\b\x00\x7f\x9b31m\x85\u202egpj\u2066\u200b\ufeff\u2028\ud800[/]\\"
@@ -69,9 +68,8 @@ def reconcile(text: str) -> str:
 
 def redrive(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
-    counted, moved, examples = tally([line(data, text), text], {})
     letter = Letter(text, text, text, 1, text)
-    return Redrive(True, counted, moved, examples, ((letter, text),), {text: 1}).summary
+    return Redrive(True, {text: 1}, {}, {text: (describe(data, text, text),)}, ((letter, text),), {text: 1}).summary
 
 
 def query(text: str) -> str:

@@ -6,18 +6,21 @@ from typing import Any
 
 import pytest
 
+from tapeline import batch
 from tapeline.aws.stream_store import reject_to_json
-from tapeline.batch import Reject, StreamRecord
+from tapeline.batch import Reject, Stored, StreamRecord, plan_batch
+from tapeline.quotes import OPTIONAL_FIELDS, Quote, parse_quote
 from tapeline.redrive import (
     Letter,
     Redrive,
     UnknownLetterError,
     in_order,
+    judge,
+    read_again,
     read_letter,
     read_line,
-    redrivable,
-    tally,
 )
+from tapeline.symbol_state import Rules
 
 ARRIVED = datetime(2026, 3, 12, 14, 30, 1, tzinfo=UTC)
 
@@ -54,35 +57,79 @@ def test_a_rejected_line_is_read_as_it_was_written() -> None:
 @pytest.mark.parametrize("text", ["", "nonsense", "[]", "{}", '{"payload": 1}', '{"payload_base64": "*"}'])
 def test_a_line_that_is_none_stays_where_it_is(text: str) -> None:
     assert read_line(text) is None
-    assert redrivable([text]) == {}
-    assert tally([text], {})[0] == {"unreadable_line": 1}
 
 
-def test_what_is_a_quote_by_the_rules_of_today_is_redriven_and_conflicts_never_are() -> None:
-    now_fine, still_bad = line(payload()), line(payload(price=-1), "negative_price")
-    conflict, future = (
-        line(payload(), "conflicting_quote"),
-        line(payload(at="2026-03-12T15:00:00Z"), "future_timestamp"),
-    )
-    lines = [now_fine, still_bad, conflict, future]
-    moved = redrivable(lines)
-    assert list(moved) == [now_fine]  # the future is still judged by the record's own arrival
-    reasons, moved_reasons, examples = tally(lines, moved)
-    assert reasons == {"unknown_field": 1, "negative_price": 1, "conflicting_quote": 1, "future_timestamp": 1}
-    assert moved_reasons == {"unknown_field": 1}
-    assert set(examples) == {"negative_price", "conflicting_quote", "future_timestamp"}
+def record(data: bytes, number: int = 1) -> StreamRecord:
+    return StreamRecord("shardId-000000000000", number, "AAPL", ARRIVED, data)
+
+
+def refused(datas: list[bytes], stored: tuple[bytes, ...] = (), fields: tuple[str, ...] = OPTIONAL_FIELDS) -> list[str]:
+    """Why the stream would refuse each of these records, in their order; nothing for one that it takes."""
+    known = [parse_quote(data, ARRIVED) for data in stored]
+    plan = plan_batch([record(data) for data in stored], lambda _: {}, lambda _: {}, Rules())
+    states = {step.symbol: step.state for step in plan.steps}
+    table = {(quote.symbol, quote.timestamp): Stored(quote) for quote in known}
+    read = [read_again(record(data, number)) for number, data in enumerate(datas)]
+    quotes = [(record(data), quote) for data, quote in zip(datas, read, strict=True) if isinstance(quote, Quote)]
+    judged = judge(quotes, lambda _: states, lambda _: table, Rules(), fields)
+    reasons = iter([judged[at].reason if at in judged else "" for at in range(len(quotes))])
+    return [one.reason if isinstance(one, Reject) else next(reasons) for one in read]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (payload(), ""),
+        (payload(price=-1), "negative_price"),
+        (payload(at="2026-03-12T15:00:00Z"), "future_timestamp"),  # by the record's own arrival, not by today's clock
+        (payload(at="0001-01-01T00:00:00Z"), "bad_timestamp"),
+        (payload(price=1e12, previous_close=1e-13), ""),  # both stopped their shard once
+        (payload(previous_close=1e-30), ""),
+        (payload(previous_close=0), ""),
+        (payload(bid=1), "unknown_field"),
+        (b"{oops", "not_json"),
+    ],
+)
+def test_a_record_is_judged_as_the_stream_judges_it(data: bytes, reason: str) -> None:
+    assert refused([data]) == [reason]
+
+
+def test_what_the_stream_has_with_other_figures_stays_and_what_it_has_alike_goes() -> None:
+    stored = (payload(),)
+    assert refused([payload(price=101), payload(), payload(price=101, revision=1)], stored) == [
+        "conflicting_quote",
+        "",
+        "",
+    ]
+    assert refused([payload(price=101)]) == [""]
+
+
+def test_of_two_that_contradict_each_other_the_first_goes() -> None:
+    assert refused([payload(price=101), payload(price=102), payload(price=101)]) == ["", "conflicting_quote", ""]
+
+
+def test_what_the_deployment_does_not_take_yet_stays() -> None:
+    assert refused([payload(doubt="price: odd"), payload("MSFT")], fields=("revision",)) == ["unknown_field", ""]
+
+
+def test_a_fault_of_our_own_keeps_everything_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise ArithmeticError("no")
+
+    monkeypatch.setattr(batch, "observe", fail)
+    assert refused([payload(), payload("MSFT")]) == ["internal_error", "internal_error"]
 
 
 def test_quotes_go_in_the_order_of_their_own_times_each_once() -> None:
-    quotes = redrivable(
-        [
-            line(payload("MSFT", "2026-03-12T14:30:00.500Z"), number=1),
-            line(payload("AAPL", "2026-03-12T14:30:01Z"), number=2),
-            line(payload("AAPL", "2026-03-12T14:29:59Z"), number=3),
-            line(payload("AAPL", "2026-03-12T14:29:59Z"), number=4),
-        ]
-    )
-    assert [(quote.symbol, quote.timestamp[17:]) for quote in in_order(quotes.values())] == [
+    datas = [
+        payload("MSFT", "2026-03-12T14:30:00.500Z"),
+        payload("AAPL", "2026-03-12T14:30:01Z"),
+        payload("AAPL", "2026-03-12T14:29:59Z"),
+        payload("AAPL", "2026-03-12T14:29:59Z"),
+    ]
+    assert [
+        (quote.symbol, quote.timestamp[17:]) for quote in in_order(parse_quote(data, ARRIVED) for data in datas)
+    ] == [
         ("AAPL", "59Z"),
         ("MSFT", "00.500Z"),
         ("AAPL", "01Z"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,21 +19,25 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws import raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.aws.stream_store import reject_to_json
+from tapeline.aws.stream_store import StreamStore, reject_to_json
+from tapeline.aws.tables import Patience
 from tapeline.batch import Reject, StreamRecord
 from tapeline.partitions import REJECTED_PREFIX, rejected_key
 from tapeline.quotes import Quote
 from tapeline.redrive import (
     EXAMPLES,
+    FINAL_REASONS,
     Letter,
     Redrive,
     UnknownLetterError,
+    describe,
     in_order,
     judge,
+    read_again,
     read_letter,
-    redrivable,
-    tally,
+    read_line,
 )
+from tapeline.settings import StreamProcessorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -47,6 +52,9 @@ INVISIBLE_SECONDS = 900
 """How long a received letter is hidden from others, so how long its batch may take."""
 
 READ_RECORDS = 10_000
+READ_SECONDS = 60.0
+"""Until when to go on against a throttled table."""
+
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict"}
 _GONE = {"ResourceNotFoundException", "InvalidArgumentException"}
 
@@ -64,7 +72,7 @@ def redrive(
     dead_letters: bool = True,
     dry_run: bool = True,
 ) -> Redrive:
-    """Put on the stream again what is a quote now, or (dry run) say what that is.
+    """Put on the stream again what the stream takes now, or (dry run) say what that is.
 
     Parameters
     ----------
@@ -91,6 +99,7 @@ def redrive(
     try:
         if dead_letters:
             run.read_dead_letters()
+        run.judge()
         if not dry_run:
             run.send()
             run.mark_rejected()
@@ -106,12 +115,24 @@ class _Opened:
 
     letter: Letter
     receipt: str
-    quotes: tuple[Quote, ...]
-    rejects: tuple[Reject, ...]
+    quotes: list[Quote] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
 
     @property
     def lost(self) -> int:
         return max(0, self.letter.records - len(self.quotes) - len(self.rejects))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A quote that may go, with where it lies: a line of an object, or a dead letter."""
+
+    record: StreamRecord
+    quote: Quote
+    opened: _Opened | None = None
+    key: str = ""
+    line: str = ""
+    reason: str = ""
 
 
 @dataclass(slots=True)
@@ -129,6 +150,19 @@ class _Run:
         self._kinesis: KinesisClient = session.client("kinesis")
         self._outputs = outputs
         self._found = _Found()
+        settings = _settings(session, outputs)
+        deadline = time.monotonic() + READ_SECONDS
+        self._rules = settings.rules
+        self._store = StreamStore(
+            dynamodb=session.client("dynamodb"),
+            s3=self._s3,
+            table_name=outputs.table_name,
+            state_table_name=outputs.state_table_name,
+            bucket_name=outputs.bucket_name,
+            quote_retention=settings.quote_retention,
+            patience=Patience(lambda: deadline - time.monotonic()),
+        )
+        self._candidates: list[_Candidate] = []
         self._moves: dict[str, dict[str, Quote]] = {}
         self._letters: list[_Opened] = []
         self._held: dict[str, None] = {}
@@ -138,16 +172,28 @@ class _Run:
         bucket = self._outputs.bucket_name
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{REJECTED_PREFIX}dt={day}/")
         for key in [one["Key"] for page in pages for one in page.get("Contents", [])]:
-            lines = raw_zone.get_lines(self._s3, bucket, key)
-            moved = redrivable(lines)
-            if moved:
-                self._moves[key] = moved
-            rejected, redriven, examples = tally(lines, moved)
-            self._found.rejected += rejected
-            self._found.redriven += redriven
-            for reason, shown in examples.items():
-                room = EXAMPLES - len(self._found.examples.setdefault(reason, []))
-                self._found.examples[reason] += shown[:room]
+            for line in raw_zone.get_lines(self._s3, bucket, key):
+                self._read_line(key, line)
+
+    def _read_line(self, key: str, line: str) -> None:
+        kept = read_line(line)
+        if kept is None:
+            self._found.rejected["unreadable_line"] += 1
+            self._show("unreadable_line", describe(line.encode(), "unreadable_line", "no line of the stream processor"))
+            return
+        self._found.rejected[kept.reason] += 1
+        if kept.reason in FINAL_REASONS:
+            self._show(kept.reason, describe(kept.record.data, kept.reason, "what is stored stays"))
+            return
+        read = read_again(kept.record)
+        if isinstance(read, Reject):
+            self._show(kept.reason, describe(kept.record.data, read.reason, read.detail))
+        else:
+            self._candidates.append(_Candidate(kept.record, read, key=key, line=line, reason=kept.reason))
+
+    def _show(self, reason: str, example: str) -> None:
+        if len(shown := self._found.examples.setdefault(reason, [])) < EXAMPLES:
+            shown.append(example)
 
     def read_dead_letters(self) -> None:
         """Receive every letter, and read its batch from the stream while that still has it."""
@@ -158,9 +204,33 @@ class _Run:
             except UnknownLetterError as error:
                 self._found.unknown[str(error)] += 1
                 continue
-            verdicts = judge(self._fetch(letter))
-            quotes = tuple(quote for _, quote in verdicts.quotes)
-            self._letters.append(_Opened(letter, message["ReceiptHandle"], quotes, verdicts.rejects))
+            opened = _Opened(letter, message["ReceiptHandle"])
+            self._letters.append(opened)
+            for record in self._fetch(letter):
+                read = read_again(record)
+                if isinstance(read, Reject):
+                    opened.rejects.append(read)
+                else:
+                    self._candidates.append(_Candidate(record, read, opened))
+
+    def judge(self) -> None:
+        """Decide as the stream would which quotes go; the others stay, or are kept as rejected."""
+        refused = judge(
+            [(one.record, one.quote) for one in self._candidates],
+            self._store.read_states,
+            self._store.read_stored,
+            self._rules,
+            self._outputs.quote_fields.split(","),
+        )
+        for position, one in enumerate(self._candidates):
+            reject = refused.get(position)
+            if one.opened is not None:
+                (one.opened.rejects.append(reject) if reject else one.opened.quotes.append(one.quote))
+            elif reject:
+                self._show(one.reason, describe(one.record.data, reject.reason, reject.detail))
+            else:
+                self._found.redriven[one.reason] += 1
+                self._moves.setdefault(one.key, {})[one.line] = one.quote
 
     def _receive(self) -> Iterator[Any]:
         seen: set[str] = set()
@@ -296,6 +366,12 @@ class _Run:
             letter_rejects=sum(len(opened.rejects) for opened in self._letters),
             lost=sum(opened.lost for opened in self._letters),
         )
+
+
+def _settings(session: Session, outputs: StackOutputs) -> StreamProcessorSettings:
+    """Return the settings of the deployed processor."""
+    function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
+    return StreamProcessorSettings.from_environment(function["Environment"]["Variables"])
 
 
 def _fate(opened: _Opened, dry_run: bool) -> str:
