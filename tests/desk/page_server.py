@@ -30,6 +30,7 @@ from tests.domain.report_builders import report, weekly
 ROOT = "/market-desk"
 SPARK_POINTS = 60
 SESSION_MINUTES = 240
+HOSTILE = "hello <script>window.hacked = true</script>\u202e"
 HOME = """<!doctype html><html class="{theme}"><title>Airflow</title><link rel="icon" href="data:,">
 <style>iframe {{ position: fixed; inset: 0; width: 100%; height: 100%; border: 0 }}</style>
 <iframe src="{root}/" title="Market desk" sandbox="allow-scripts allow-same-origin allow-forms allow-downloads">
@@ -82,6 +83,7 @@ class Market:
             "moving_average_5": price,
             "trend": trend,
             "anomaly": False,
+            "suspect": [],
             "last_alert": None,
             "spark": course,
         }
@@ -143,7 +145,7 @@ class Market:
             opened, price = price, price + (quote["price"] - price) / left + drawn.gauss(0, price * 0.0007)
             high, low = max(opened, price) * (1 + drawn.random() / 2e3), min(opened, price) * (1 - drawn.random() / 2e3)
             bar = [round(one, 2) for one in (opened, high, low, price)]
-            candles.append([last - 60 * (left - 1), *bar, int(drawn.expovariate(1 / 20_000))])
+            candles.append([last - 60 * (left - 1), *bar, int(drawn.expovariate(1 / 20_000)), 12])
         marks = [
             {"time": candles[44][0], "kind": "trend_up", "text": "The average of 5 prices rose above that of 20."},
             {"time": candles[131][0], "kind": "price_move", "text": "5.12% from the previous close, at 268.06 USD."},
@@ -152,6 +154,8 @@ class Market:
         return {
             "symbol": symbol,
             "session": session,
+            "today": self.sessions[0],
+            "figures": None if today else _figures(candles, quote["previous_close"]),
             "opens_at": utc(candles[0][0]),
             "closes_at": utc(candles[0][0] + 86_400),
             "from": "dynamodb" if today else "minute_bars",
@@ -163,6 +167,21 @@ class Market:
             "moving_average_5": _average(candles, 5),
             "marks": marks,
         }
+
+
+def _figures(candles: list[list[float]], close: float) -> dict[str, float]:
+    last = candles[-1][4]
+    return {
+        "open_usd": candles[0][1],
+        "high_usd": max(one[2] for one in candles),
+        "low_usd": min(one[3] for one in candles),
+        "close_usd": last,
+        "previous_close_usd": close,
+        "change_usd": round(last - close, 2),
+        "change_pct": round(100 * (last - close) / close, 2),
+        "vwap_usd": 123.45,
+        "volume_shares": sum(int(one[5]) for one in candles),
+    }
 
 
 def _average(candles: list[list[float]], window: int) -> list[list[float]]:
@@ -187,7 +206,13 @@ def usual_market() -> Market:
     market.quotes["JADE.SIM"]["last_alert"] = {"kind": "trend_up", "timestamp": utc(now - 1900)}
     market.lights = usual_lights()
     market.rejects = [
-        reject("not_json", "expected a JSON object, found text", "hello <script>window.hacked = true</script>", "9001"),
+        reject(
+            "not_json",
+            "expected a JSON object, found text",
+            "hello <script>window.hacked = true</script>\u202e",
+            "9001",
+            "7",
+        ),
         reject("bad_price", "price must be a positive number, found -3", '{"symbol": "ACME.SIM", "price": -3}', "9002"),
         reject("not_json", "expected a JSON object, found a list", "[1, 2, 3]", "9003"),
     ]
@@ -222,7 +247,7 @@ def light(
     return {**fields, "todo": todo, "dag_id": dag}
 
 
-def reject(reason: str, detail: str, payload: str, number: str) -> dict[str, Any]:
+def reject(reason: str, detail: str, payload: str, number: str, partition_key: str = "") -> dict[str, Any]:
     """Return a rejected record of the contract."""
     return {
         "reason": reason,
@@ -231,7 +256,7 @@ def reject(reason: str, detail: str, payload: str, number: str) -> dict[str, Any
         "arrived_at": "2026-11-23T14:31:05.000Z",
         "sequence_number": number,
         "shard_id": "shardId-000000000000",
-        "symbol": "",
+        "symbol": partition_key,
         "binary": False,
         "truncated": False,
     }

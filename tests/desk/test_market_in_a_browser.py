@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import Desk
-from .page_server import ROOT
+from .page_server import ROOT, utc
 
 SYMBOLS = ["ACME", "BOLT", "CRUX", "DUNE", "ECHO", "FLUX", "GLOW", "HALO", "IRIS", "JADE", "KITE", "LOOM"]
 
@@ -69,27 +69,25 @@ def test_the_age_of_a_quote_goes_on_by_itself(desk: Desk) -> None:
     expect(age).to_have_text(f"{before + 2} s")
 
 
-@pytest.mark.parametrize(
-    ("column", "first", "last"),
-    [
-        ("Price", "FLUX", "HALO"),
-        ("Change", "ACME", "KITE"),
-        ("Change %", "ACME", "KITE"),
-        ("Average", "FLUX", "HALO"),
-        ("Marks", "ACME", "IRIS"),
-    ],
-)
-def test_a_column_sorts_the_largest_first_and_then_the_smallest(desk: Desk, column: str, first: str, last: str) -> None:
+def test_a_column_sorts_the_largest_first_and_then_the_smallest(desk: Desk) -> None:
     page = desk.open()
     expect(page.locator("table.quotes tbody tr")).to_have_count(12)
-    sort_by(page, column)
-    head = page.get_by_role("columnheader", name=column, exact=True)
-    expect(head).to_have_attribute("aria-sort", "descending")
-    assert (order(page)[0], order(page)[-1]) == (first, last)
-    sort_by(page, column)
-    expect(head).to_have_attribute("aria-sort", "ascending")
-    expect(page.locator("th[aria-sort]")).to_have_count(1)
-    assert order(page)[-1] == first
+    ends = {
+        "Price": ("FLUX", "HALO"),
+        "Change": ("ACME", "KITE"),
+        "Change %": ("ACME", "KITE"),
+        "Average": ("FLUX", "HALO"),
+        "Marks": ("ACME", "IRIS"),
+    }
+    for column, (first, last) in ends.items():
+        sort_by(page, column)
+        head = page.get_by_role("columnheader", name=column, exact=True)
+        expect(head).to_have_attribute("aria-sort", "descending")
+        assert (column, order(page)[0], order(page)[-1]) == (column, first, last)
+        sort_by(page, column)
+        expect(head).to_have_attribute("aria-sort", "ascending")
+        expect(page.locator("th[aria-sort]")).to_have_count(1)
+        assert order(page)[-1] == first
 
 
 def test_volume_session_and_age_sort_too(desk: Desk) -> None:
@@ -128,9 +126,57 @@ def test_the_filter_leaves_the_symbols_that_match(desk: Desk) -> None:
     page.get_by_label("Filter symbols").fill("nothing")
     expect(page.get_by_text("No symbol matches")).to_be_visible()
     page.get_by_label("Filter symbols").fill("")
+
+
+def test_marked_only_leaves_what_is_unusual_today_and_a_trend_is_not(desk: Desk) -> None:
+    market, now = desk.market, time.time()
+    market.trade("BOLT.SIM", 396.12, suspect=["high:far"])
+    market.quotes["ECHO.SIM"]["last_alert"] = {"kind": "band_break", "timestamp": utc(now)}
+    market.quotes["FLUX.SIM"]["last_alert"] = {"kind": "band_break", "timestamp": utc(now - 86_400)}
+    market.quotes["GLOW.SIM"]["last_alert"] = {"kind": "correction", "timestamp": utc(now)}
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(12)
     page.get_by_label("Marked only").check()
-    assert "IRIS" not in order(page)
-    assert "ACME" in order(page)
+    assert order(page) == ["ACME", "BOLT", "ECHO", "GLOW"]
+
+
+def test_suspect_figures_are_shown_as_such_in_table_and_detail(desk: Desk) -> None:
+    wrong = {"suspect": ["price:far", "previous_close:doubted"], "change": None, "change_percent": None}
+    desk.market.trade("BOLT.SIM", 10.0**12, **wrong, anomaly=False, reasons=[], last_alert=None)
+    page = desk.open()
+    price = page.locator(cell(page, "BOLT", "price")).locator(".suspect")
+    expect(price).to_have_text("1T")
+    expect(price).to_have_attribute("title", "Looks wrong: price out of all proportion")
+    expect(page.locator(cell(page, "BOLT", "percent"))).to_have_text("–")
+    expect(page.locator(cell(page, "BOLT", "marks"))).to_contain_text(
+        "Looks wrong: price out of all proportion, previous close doubted by the source"
+    )
+    expect(page.locator(".figure.suspects dd")).to_have_text("1")
+    sort_by(page, "Price")
+    assert order(page)[-1] == "BOLT"  # a price that is not believed is neither high nor low
+    page.get_by_role("link", name="BOLT.SIM").first.click()
+    expect(page.locator(".head .big.suspect")).to_have_text("1T")
+    expect(page.locator("dl.facts .suspect")).to_have_text(["400.00"])
+    desk.market.trade("BOLT.SIM", 396.0, suspect=[])
+    expect(page.locator(".head .big")).to_have_text("396.00")
+    expect(page.locator(".suspect:not(.key)")).to_have_count(0)
+    assert "1T" not in page.locator(".legend.values").inner_text()
+
+
+def test_nothing_in_the_table_is_cut_at_any_width(desk: Desk) -> None:
+    market, far = desk.market, {"suspect": ["high:far"], "anomaly": True, "reasons": ["price_move"], "trend": "up"}
+    market.add("BRK-A", 745_000.0, 740_000.0, "up")
+    market.add("ABCDEFGH.X", 1234.56, 1400.0, "down")
+    market.trade("BOLT.SIM", 396.12, **far, timestamp=utc(time.time() - 85_000))
+    page = desk.open()
+    expect(page.locator("table.quotes tbody tr")).to_have_count(14)
+    clipped = """() => [...document.querySelectorAll("table.quotes :is(th, td), .figure :is(dd, dt)")]
+        .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)"""
+    for width in (1280, 1000, 870, 760, 640, 390, 318):
+        page.set_viewport_size({"width": width, "height": 1400})
+        expect(page.locator(cell(page, "LOOM", "percent"))).to_have_text("+0.78%")
+        assert (width, page.evaluate(clipped)) == (width, [])
+        assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_an_anomaly_is_marked_listed_and_read_out_but_a_price_is_not(desk: Desk) -> None:
@@ -195,9 +241,68 @@ def test_another_session_is_chosen_from_the_calendar(desk: Desk) -> None:
     page.get_by_role("button", name="Earlier month").click()
     page.get_by_role("link", name="Fri, 30 Oct 2026").click()
     expect(page.locator("#chart-title")).to_have_text("Fri, 30 Oct 2026")
-    desk.market.trade("ACME.SIM", 301.0)
-    expect(page.locator(".head .big")).to_have_text("301.00")
-    assert "301.00" not in page.locator(".legend.values").inner_text()  # today's quote is no part of that session
+
+
+def test_a_past_session_shows_its_own_figures(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    expect(page.get_by_role("heading", name="Newest quote")).to_be_visible()
+    page.get_by_role("link", name="Fri, 20 Nov 2026").click()
+    figures = desk.market.detail("ACME.SIM", "2026-11-20")["figures"]
+    expect(page.locator(".head .big")).to_have_text(f"{figures['close_usd']:,.2f}")
+    expect(page.locator(".head")).to_contain_text("at the end of Fri, 20 Nov 2026")
+    for told in ("VWAP123.45", f"High{figures['high_usd']:,.2f}", f"Volume{figures['volume_shares']:,}"):
+        expect(page.locator("dl.facts")).to_contain_text(told)
+    desk.market.trade("ACME.SIM", 999.0, suspect=[])
+    desk.market.trade("BOLT.SIM", 398.0)
+    page.get_by_role("link", name="Mon, 23 Nov 2026").click()
+    expect(page.locator(".head .big")).to_have_text("999.00")  # and the newest session the newest quote
+    page.go_back()
+    expect(page.locator("#chart-title")).to_have_text("Fri, 20 Nov 2026")
+    assert "999.00" not in page.locator("main").inner_text()
+
+
+def test_what_happened_is_newest_first_and_all_of_it_can_be_read(desk: Desk) -> None:
+    detail = desk.market.detail("ACME.SIM", desk.market.sessions[0])
+    start = detail["candles"][0][0]
+    marks = [{"time": start + 60 * at, "kind": "price_move", "text": f"Number {at}."} for at in range(26)]
+    desk.page.route("**/api/symbols/**", lambda route: route.fulfill(json={**detail, "marks": marks}))
+    page = desk.open("#/symbol/ACME.SIM")
+    expect(page.locator("ol.events li[data-kind]").first).to_contain_text("Number 25.")
+    page.get_by_role("button", name="Show all 26").click()
+    expect(page.locator("ol.events li[data-kind]")).to_have_count(26)
+    expect(page.locator("ol.events li").last).to_contain_text("Number 0.")
+
+
+def test_candles_have_a_body_and_the_reader_chooses_theirs(desk: Desk) -> None:
+    detail = desk.market.detail("ACME.SIM", desk.market.sessions[0])
+    thin = [[at, close, close, close, close, 45_000, 1] for at, *_, close, _, _ in detail["candles"]]
+    thin[0][5] = 21_878_299
+    del thin[100:151]
+    desk.page.route("**/api/symbols/**", lambda route: route.fulfill(json={**detail, "candles": thin}))
+    page = desk.open("#/symbol/ACME.SIM")
+    shapes = page.get_by_role("group", name="Drawn as")
+    expect(shapes.get_by_role("button", name="5 min", exact=True)).to_have_attribute("aria-pressed", "true")
+    said = page.locator("section:has(#chart-title) p[role=status]")
+    expect(said).to_have_text(
+        re.compile(
+            r"^Volume cut off: .* had 22,058,299 shares, with what was traded before the first quote\. No quotes"
+        )
+    )
+    shapes.get_by_role("button", name="Line").click()
+    expect(said).to_contain_text("21,878,299")
+    desk.market.trade("ACME.SIM", 299.5)
+    expect(page.locator(".legend.values")).to_contain_text("C 299.50")  # the line goes on too
+    expect(page.locator(".chart .zone")).to_have_text("New York")
+
+
+def test_a_symbol_that_nobody_knows_shows_no_others_figures(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM")
+    expect(page.locator("dl.facts")).to_contain_text("Previous close")
+    page.evaluate("location.hash = '#/symbol/ZZZZ'")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing is known of ZZZZ")
+    text = page.locator("main").inner_text()
+    assert not re.search(r"\d\.\d\d", text), text
+    desk.complaints.clear()  # the browser's own line about the 404
 
 
 def test_the_chart_moves_and_zooms_by_keyboard(desk: Desk) -> None:
@@ -212,13 +317,6 @@ def test_the_chart_moves_and_zooms_by_keyboard(desk: Desk) -> None:
     assert page.locator(".chart").screenshot() != before
 
 
-def test_a_symbol_that_nobody_knows_is_said_to_be_unknown(desk: Desk) -> None:
-    page = desk.open("#/symbol/NOPE")
-    expect(page.get_by_role("alert")).to_contain_text("Nothing is known of NOPE")
-    assert any("404" in one for one in desk.complaints)
-    desk.complaints.clear()  # the browser's own line about the 404
-
-
 def test_hostile_symbols_are_text(desk: Desk) -> None:
     hostile = "<img src=x onerror=window.hacked=true>"
     desk.market.add(hostile, 12.5, 10.0, "up")
@@ -229,6 +327,8 @@ def test_hostile_symbols_are_text(desk: Desk) -> None:
     link.click()
     expect(page.get_by_role("heading", name=hostile)).to_be_visible()
     expect(page.locator("dl.facts")).to_contain_text("<script>")
+    desk.market.trade(hostile, 12.5, source="a\u202eb\x07c\u2028d\ud800e")
+    expect(page.locator("dl.facts")).to_contain_text(r"a\u{202e}b\u{7}c\u{2028}d\u{d800}e")
     page.goto(f"{desk.home}{ROOT}/#/symbol/%E0%A4%A")  # a broken escape
     expect(page.get_by_role("heading", name="Quotes")).to_be_visible()
     assert page.evaluate("window.hacked") is None

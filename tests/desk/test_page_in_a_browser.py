@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Desk
+from .conftest import PHONE, Desk
 from .page_server import ROOT, utc
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
@@ -79,7 +80,9 @@ def test_rejects_stand_by_reason_and_their_payload_is_text(desk: Desk) -> None:
     page.get_by_role("button", name="not json 2").click()
     expect(page.locator(".rejects details")).to_have_count(2)
     page.locator(".rejects summary").first.click()
-    expect(page.locator(".rejects pre").first).to_have_text("hello <script>window.hacked = true</script>")
+    expect(page.locator(".rejects pre").first).to_have_text("hello <script>window.hacked = true</script>\\u{202e}")
+    expect(page.locator(".rejects summary").first).to_contain_text("New York")
+    expect(page.locator(".rejects summary").first).to_contain_text("Partition key 7")
     assert page.evaluate("window.hacked") is None
     assert page.locator("main script").count() == 0
 
@@ -89,6 +92,7 @@ def test_rejects_stand_by_reason_and_their_payload_is_text(desk: Desk) -> None:
 
 def test_a_report_opens_inside_the_page_in_a_frame_that_may_do_nothing(desk: Desk) -> None:
     page = desk.open("#/reports")
+    expect(page.get_by_role("heading", name="1 anomaly, market +1.86%")).to_be_visible()  # the newest, by itself
     page.get_by_role("link", name="Session Fri, 28 Nov 2025").click()
     expect(page.locator("iframe")).to_have_attribute("sandbox", "")
     expect(page.frame_locator("iframe").get_by_role("heading", level=1)).to_have_text("Fri 28 Nov 2025, half day")
@@ -126,6 +130,20 @@ def test_simulated_stale_and_delayed_are_said(desk: Desk) -> None:
     for quote in desk.market.quotes.values():
         desk.market.trade(quote["symbol"], quote["price"], timestamp=utc(now - 50), ingested_at=utc(now + 40))
     expect(badges).to_have_text("Delayed by 1 min")
+
+
+def test_a_market_is_closed_only_if_no_quote_is_missed(desk: Desk) -> None:
+    desk.market.is_open = False
+    quotes, old = desk.market.quotes, {"timestamp": utc(time.time() - 900), "ingested_at": utc(time.time() - 899)}
+    for name in quotes:
+        desk.market.trade(name, quotes[name]["price"], source="yahoo", **old)
+    badges = desk.open().locator("#badges")
+    expect(badges).to_have_text("Market closed: newest quote 15 min old")
+    desk.market.lights[0] = {**desk.market.lights[0], "state": "bad"}
+    expect(badges).to_have_text("Stale: newest quote 15 min old")
+    desk.market.lights[0] = {**desk.market.lights[0], "state": "ok"}
+    desk.market.trade("ACME.SIM", 270.81, source="simulated", **old)  # that market never closes
+    expect(badges).to_have_text("SimulatedStale: newest quote 15 min old")
 
 
 def test_without_a_server_the_page_says_since_when_and_keeps_the_last_values(desk: Desk) -> None:
@@ -204,6 +222,9 @@ def test_inside_airflow_links_lead_the_whole_window_and_the_address_names_the_vi
 def test_a_phone_shows_each_view_without_scrolling_sideways(desk: Desk, view: str) -> None:
     desk.shape(phone=True)
     page = open_view(desk, view)
+    page.set_viewport_size({"width": 318, "height": 700})  # inside Airflow's frame on such a phone
+    assert page.evaluate("document.documentElement.scrollWidth") == 318
+    page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     for name in ("Market", "Health", "Reports"):
         expect(page.get_by_role("navigation").get_by_role("link", name=name)).to_be_in_viewport()

@@ -47,6 +47,13 @@ def test_a_day_that_came_at_one_stroke_is_its_course_and_not_one_point() -> None
             [line(60, 99, suspect=["price:far"]), line(120, 99, confirms="2026-03-12T13:31:00Z")],
             [(60, 99), (120, 99)],
         ),
+        (
+            [
+                line(60, 0, revision=1, suspect=["price:withdrawn"]),
+                line(120, 99, confirms="2026-03-12T13:31:00Z"),
+            ],
+            [(120, 99)],
+        ),
         ([line(60, 99), line(60, 10, revision=1)], [(60, 10)]),  # corrected
         ([line(0, 10), line(60, 99), line(60, 0, revision=1, suspect=["price:withdrawn"])], [(0, 10)]),
         ([line(60, 10), line(60, 99)], [(60, 10)]),  # of equal revisions the first

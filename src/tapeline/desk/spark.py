@@ -118,24 +118,25 @@ def chosen(found: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
 def course_of(lines: Iterable[str]) -> dict[str, list[Point]]:
     """Return the first price of each minute, by symbol: of revised quotes the last, without suspect prices.
 
-    A suspect price counts after all if it lies in a run that a later line confirms.
+    A suspect price counts after all if it lies in a run that a later line confirms, unless it was withdrawn.
     """
-    versions: dict[str, dict[str, tuple[int, bool, float]]] = defaultdict(dict)
+    versions: dict[str, dict[str, tuple[int, bool, float | None]]] = defaultdict(dict)
     confirmed: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for line in lines:
         quote = json.loads(line)
         symbol, at, revision = quote["symbol"], quote["timestamp"], quote.get("revision", 0)
         known = versions[symbol].get(at)
         if known is None or revision > known[0]:
-            suspect = any(verdict.startswith("price:") for verdict in quote.get("suspect") or ())
-            versions[symbol][at] = revision, suspect, quote["price"]
+            verdicts = [verdict for verdict in quote.get("suspect") or () if verdict.startswith("price:")]
+            price = None if "price:withdrawn" in verdicts else quote["price"]
+            versions[symbol][at] = revision, bool(verdicts), price
         if quote.get("confirms"):
             confirmed[symbol].append((quote["confirms"], at))
     course: dict[str, list[Point]] = {}
     for symbol, quotes in versions.items():
         minutes: dict[str, tuple[str, float]] = {}
         for at, (_, suspect, price) in quotes.items():
-            if suspect and not any(first <= at <= last for first, last in confirmed[symbol]):
+            if not price or (suspect and not any(first <= at <= last for first, last in confirmed[symbol])):
                 continue
             minute = at[: len("2026-03-12T14:30")]
             if minute not in minutes or at < minutes[minute][0]:

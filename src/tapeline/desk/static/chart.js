@@ -1,27 +1,34 @@
-// A session as candles by minute, by TradingView's Lightweight Charts (static/vendor).
+// A session as candles of some minutes or as a line, by TradingView's Lightweight Charts (static/vendor).
 
+import { gaps, sampled, startOf, timesBetween, toBars, volumeLimit } from "./bars.js";
 import { colour } from "./theme.js";
-import { TIME_ZONE, kindMark, minute } from "./words.js";
+import { TIME_ZONE, ZONE, minute, price } from "./words.js";
 
 const DAY = new Intl.DateTimeFormat("en-GB", { timeZone: TIME_ZONE, day: "numeric", month: "short" });
 const LIBRARY = "./vendor/lightweight-charts.standalone.production.mjs";
 const STEP = 10; // candles moved by an arrow key
+const MARGIN = 0.025; // of the session, at either end
 const SHAPES = {
   trend_up: { shape: "arrowUp", position: "belowBar", colour: "--up" },
   trend_down: { shape: "arrowDown", position: "aboveBar", colour: "--down" },
 };
+const SUSPECT = { shape: "square", position: "aboveBar", colour: "--soft" };
 const ANOMALY = { shape: "circle", position: "aboveBar", colour: "--warn" };
 
 const candle = ([time, open, high, low, close]) => ({ time, open, high, low, close });
-const point = ([time, value]) => ({ time, value });
+const shapeOf = (kind) => SHAPES[kind] ?? (kind === "suspect" || kind === "correction" ? SUSPECT : ANOMALY);
 
 export class PriceChart {
   #library = null;
   #chart = null;
   #series = {};
+  #marks = {};
   #close = null;
   #data = null;
+  #shape = null;
+  #limit = Infinity;
   #pointed;
+  bars = []; // as they are drawn
 
   /** `pointed` is told the time of the candle under the pointer, or null. */
   constructor(box, pointed) {
@@ -30,25 +37,45 @@ export class PriceChart {
     box.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  async show(data) {
+  /** Draw a session; `shape` is an interval in minutes, or "line". */
+  async show(data, shape) {
     this.#library ??= await import(LIBRARY);
     const old = this.#data;
-    const fresh = old?.symbol !== data.symbol || old.session !== data.session || old.complete === false;
+    const fresh = old?.symbol !== data.symbol || old.session !== data.session || old.complete === false || this.#shape !== shape;
     this.#data = data;
+    this.#shape = shape;
     if (!this.#chart) this.#make();
     this.#fill();
-    if (fresh) this.#chart.timeScale().fitContent();
+    if (fresh) this.#fit();
   }
 
-  /** Take over the newest candle and averages while the session runs. */
-  update(candles, averages) {
-    if (!this.#chart || !candles.length) return;
-    const last = candles.at(-1);
-    this.#series.candles.update(candle(last));
-    this.#series.volume.update(this.#volume(last));
+  /** Show the whole session, with room for the labels at both ends. */
+  #fit() {
+    const last = timesBetween(this.bars, this.#interval).length - 1;
+    const margin = Math.max(1, MARGIN * last);
+    this.#chart.timeScale().setVisibleLogicalRange({ from: -margin, to: last + margin });
+  }
+
+  /** Take over the newest minute and averages while the session runs. */
+  update() {
+    if (!this.#chart || !this.bars.length) return;
+    const [start] = this.bars.at(-1);
+    const minutes = this.#data.candles;
+    const fresh = minutes.slice(minutes.findLastIndex((one) => one[0] < start) + 1); // those of the last bar, and later
+    if (fresh.at(-1)[0] >= start + 2 * this.#interval * 60) {
+      this.#fill(); // quotes were missing in between
+      return;
+    }
+    const bars = toBars(fresh, this.#interval, this.#opens);
+    this.bars = [...this.bars.slice(0, -1), ...bars];
+    for (const bar of bars) {
+      this.#series.candles.update(this.#isLine ? { time: bar[0] } : candle(bar));
+      this.#series.line.update(this.#isLine ? { time: bar[0], value: bar[4] } : { time: bar[0] });
+      this.#series.volume.update(this.#volume(bar));
+    }
     for (const name of ["long", "short"]) {
-      const newest = averages[name].at(-1);
-      if (newest) this.#series[name].update(point(newest));
+      const newest = this.#data.averages[name].at(-1);
+      if (newest) this.#series[name].update({ time: startOf(newest[0], this.#interval, this.#opens), value: newest[1] });
     }
   }
 
@@ -59,6 +86,23 @@ export class PriceChart {
     this.#fill();
   }
 
+  get #isLine() {
+    return this.#shape === "line";
+  }
+
+  get #interval() {
+    return this.#isLine ? 1 : this.#shape;
+  }
+
+  get #opens() {
+    return this.#data.opens_at ? Date.parse(this.#data.opens_at) / 1000 : 0;
+  }
+
+  /** Bars whose volume is cut off, so that the others are seen. */
+  get cutOff() {
+    return this.bars.filter((bar) => bar[5] > this.#limit);
+  }
+
   #make() {
     const { CandlestickSeries, HistogramSeries, LineSeries, createChart, createSeriesMarkers } = this.#library;
     this.#chart = createChart(this.box.firstElementChild, {
@@ -67,16 +111,17 @@ export class PriceChart {
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.06 } },
       handleScale: { mouseWheel: false }, // the wheel scrolls the page; pinch, keys and the axis zoom
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
-      localization: { locale: "en-US", timeFormatter: (time) => `${minute(time)} New York` },
+      localization: { locale: "en-US", priceFormatter: price, timeFormatter: (time) => `${minute(time)} ${ZONE}` },
     });
     const line = { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
     this.#series = {
       candles: this.#chart.addSeries(CandlestickSeries, { priceLineVisible: false }),
+      line: this.#chart.addSeries(LineSeries, { ...line, lineWidth: 2, lastValueVisible: true }),
       long: this.#chart.addSeries(LineSeries, line),
       short: this.#chart.addSeries(LineSeries, line),
       volume: this.#chart.addSeries(HistogramSeries, { priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false }, 1),
     };
-    this.markers = createSeriesMarkers(this.#series.candles, []);
+    this.#marks = { candles: createSeriesMarkers(this.#series.candles, []), line: createSeriesMarkers(this.#series.line, []) };
     const [prices, volumes] = this.#chart.panes();
     prices.setStretchFactor(4);
     volumes.setStretchFactor(1);
@@ -115,32 +160,52 @@ export class PriceChart {
     this.#series.candles.applyOptions({
       upColor: up, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down,
     });
+    this.#series.line.applyOptions({ color: colour("--accent") });
     this.#series.long.applyOptions({ color: colour("--average-long") });
     this.#series.short.applyOptions({ color: colour("--average-short") });
   }
 
   #volume([time, open, , , close, volume]) {
-    return { time, value: volume, color: colour(close < open ? "--volume-down" : "--volume-up") };
+    const name = volume > this.#limit ? "--volume-cut" : close < open ? "--volume-down" : "--volume-up";
+    return { time, value: Math.min(volume, this.#limit * 1.1), color: colour(name) };
   }
 
   #fill() {
     const { candles, averages, marks, previous_close: close } = this.#data;
-    const colours = { up: colour("--volume-up"), down: colour("--volume-down") };
-    this.#series.candles.setData(candles.map(candle));
-    this.#series.volume.setData(candles.map(([time, open, , , last, value]) => ({
-      time, value, color: last < open ? colours.down : colours.up,
-    })));
-    this.#series.long.setData(averages.long.map(point));
-    this.#series.short.setData(averages.short.map(point));
-    this.markers.setMarkers(marks.map(({ time, kind }) => {
-      const { shape, position, colour: name } = SHAPES[kind] ?? ANOMALY;
-      return { time: time - (time % 60), shape, position, color: colour(name), text: shape === "circle" ? kindMark(kind) : "", size: 1 };
-    }));
-    if (this.#close) this.#series.candles.removePriceLine(this.#close);
-    this.#close = close === null ? null : this.#series.candles.createPriceLine({
+    const [interval, opens] = [this.#interval, this.#opens];
+    this.bars = toBars(candles, interval, opens);
+    this.#limit = volumeLimit(this.bars);
+    const known = new Map(this.bars.map((bar) => [bar[0], bar]));
+    // A bar that is missing keeps its place on the axis.
+    const times = timesBetween(this.bars, interval);
+    this.#series.candles.setData(times.map((time) => (known.has(time) && !this.#isLine ? candle(known.get(time)) : { time })));
+    this.#series.line.setData(this.#isLine ? this.#broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
+    this.#series.volume.setData(this.bars.map((bar) => this.#volume(bar)));
+    this.#series.long.setData(this.#broken(sampled(averages.long, interval, opens)));
+    this.#series.short.setData(this.#broken(sampled(averages.short, interval, opens)));
+    const seen = new Set();
+    const shapes = marks.flatMap(({ time, kind }) => {
+      const { shape, position, colour: name } = shapeOf(kind);
+      const at = startOf(time, interval, opens);
+      const key = `${at} ${shape}`;
+      if (seen.has(key) || !known.has(at)) return [];
+      seen.add(key);
+      return [{ time: at, shape, position, color: colour(name), size: 1 }];
+    });
+    const [main, other] = this.#isLine ? ["line", "candles"] : ["candles", "line"];
+    this.#marks[main].setMarkers(shapes);
+    this.#marks[other].setMarkers([]);
+    for (const name of [main, other]) if (this.#close) this.#series[name].removePriceLine(this.#close);
+    this.#close = close === null ? null : this.#series[main].createPriceLine({
       price: close, color: colour("--soft"), lineWidth: 1, lineStyle: 2, axisLabelVisible: true, title: "prev. close",
       axisLabelColor: colour("--soft"), axisLabelTextColor: colour("--card"),
     });
+  }
+
+  /** A line that is not drawn across missing quotes: the library colours what leads away from a point as that point. */
+  #broken(line) {
+    const before = new Set(gaps(line.map(([time]) => time)).map(([start]) => start));
+    return line.map(([time, value]) => (before.has(time) ? { time, value, color: "transparent" } : { time, value }));
   }
 
   #key(event) {
@@ -153,7 +218,7 @@ export class PriceChart {
     const move = (by) => scale.setVisibleLogicalRange({ from: range.from + by, to: range.to + by });
     const acts = {
       ArrowLeft: () => move(-STEP), ArrowRight: () => move(STEP),
-      "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1.4), Home: () => scale.fitContent(),
+      "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1.4), Home: () => this.#fit(),
     };
     if (!acts[event.key]) return;
     event.preventDefault();

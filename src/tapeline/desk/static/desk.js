@@ -1,6 +1,6 @@
 // The market desk: which view is shown, the line at the top, and what is read out.
 
-import { el, setAttribute, setText } from "./dom.js";
+import { el, plain, setAttribute, setText } from "./dom.js";
 import { Feed } from "./feed.js";
 import { HealthView } from "./health.js";
 import { MarketView } from "./market.js";
@@ -78,13 +78,13 @@ function showConnection() {
   const banner = byId("banner");
   banner.hidden = !gone;
   if (!gone) return;
-  const since = `since ${words.clock(feed.since)} New York`;
+  const since = `since ${words.clock(feed.since)} ${words.ZONE}`;
   const kept = feed.loaded ? " What you see are the last values, greyed." : "";
   if (state === "login") {
     const address = loginPage();
     banner.replaceChildren(`Your log-in has expired (${since}).${kept} `, el("a", { href: address, "data-whole": "" }, "Log in again"));
   } else {
-    const why = feed.error?.status ? `The server reports a fault ${since}: ${feed.error.message}` : `The server does not answer ${since}.`;
+    const why = feed.error?.status ? `The server reports a fault ${since}: ${plain(feed.error.message)}` : `The server does not answer ${since}.`;
     banner.replaceChildren(`${why}${kept} Trying again every few seconds.`);
   }
 }
@@ -107,7 +107,9 @@ function showBadges() {
   const old = feed.quoteAge();
   const late = feed.delay();
   if (old !== null && old > STALE_SECONDS) {
-    const closed = feed.health?.market_open === false;
+    // The simulated market never closes, and a feed that should be heard at this hour is not silent because of it.
+    const missed = feed.health?.lights?.some((one) => one.name === "quotes" && (one.state === "bad" || one.state === "warn"));
+    const closed = feed.health?.market_open === false && !feed.simulated && !missed;
     found.push(closed
       ? badge("closed", `Market closed: newest quote ${words.age(old)} old`, "The next quotes come when it opens.")
       : badge("stale", `Stale: newest quote ${words.age(old)} old`, "No quote of any symbol is newer; the Health view says what to do."));

@@ -2,13 +2,21 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// Characters without a look of their own: they could hide text, or turn the order of what stands beside them.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const written = (character) => ("\n\t".includes(character) ? character : `\\u{${character.codePointAt(0).toString(16)}}`);
+
+/** A text as it can be shown: control characters, and those that turn its direction, written out. */
+export const plain = (text) => String(text).replace(UNSEEN, written);
+
 function filled(node, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;
     if (name === "on") for (const [event, act] of Object.entries(value)) node.addEventListener(event, act);
-    else node.setAttribute(name, value === true ? "" : value);
+    else node.setAttribute(name, value === true ? "" : plain(value));
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  const shown = children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+  node.append(...shown.map((child) => (child instanceof Node ? child : plain(child))));
   return node;
 }
 
@@ -18,7 +26,8 @@ export const svg = (tag, properties = {}, ...children) =>
   filled(document.createElementNS(SVG, tag), properties, children);
 
 /** Set an element's text, touching the document only where it differs. */
-export function setText(node, text) {
+export function setText(node, value) {
+  const text = plain(value);
   const only = node.firstChild;
   if (only?.nodeType === Node.TEXT_NODE && !only.nextSibling) {
     if (only.data !== text) only.data = text;
@@ -29,7 +38,10 @@ export function setText(node, text) {
 export function setAttribute(node, name, value) {
   if (value === null) {
     if (node.hasAttribute(name)) node.removeAttribute(name);
-  } else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+    return;
+  }
+  const text = plain(value);
+  if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
 export const unseen = (text) => el("span", { class: "unseen" }, text);

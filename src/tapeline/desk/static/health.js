@@ -66,7 +66,7 @@ export class HealthView {
     const count = (name) => health.lights.filter((one) => one.state === name).length;
     const parts = [count("bad") && words.plural(count("bad"), "problem"), count("warn") && words.plural(count("warn"), "warning"),
       count("unknown") && `${count("unknown")} not known`].filter(Boolean);
-    setText(this.summary, `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} New York`);
+    setText(this.summary, `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`);
     for (const [name, card] of this.#cards) {
       if (health.lights.some((one) => one.name === name)) continue;
       card.element.remove();
@@ -187,7 +187,7 @@ export class HealthView {
     const key = `${shard} ${number}`;
     return el("details", { "data-key": key, open: open.has(key) },
       el("summary", {}, el("time", { datetime: at }, words.moment(at)), el("span", { class: "mark plain" }, String(reason).replaceAll("_", " ")),
-        symbol && el("span", {}, symbol), el("span", { class: "soft" }, detail ?? "")),
+        symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol)), el("bdi", { class: "soft" }, detail ?? "")),
       el("pre", { tabindex: "0", "aria-label": "Payload" }, payload ?? ""),
       el("p", { class: "soft small" }, [
         `${shard}, sequence number ${number}`, binary && "no text: shown in base64", truncated && "longer than shown; the bucket has all of it",

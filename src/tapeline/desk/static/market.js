@@ -42,9 +42,11 @@ export class MarketView {
       this.#table.element, this.empty);
     this.element = el("div", { class: "market" },
       el("dl", { class: "figures", "aria-label": "The market in short" },
-        figure("symbols", "Symbols"), figure("up", "Up"), figure("down", "Down"), figure("flagged", "Anomalies"), figure("age", "Newest quote")),
+        figure("symbols", "Symbols"), figure("up", "Up"), figure("down", "Down"), figure("flagged", "Anomalies"), figure("suspects", "Suspect"), figure("age", "Newest quote")),
       this.card,
-      el("section", { class: "card side", "aria-labelledby": "alerts-title" }, el("h2", { id: "alerts-title" }, "Latest alerts"), this.alerts));
+      el("section", { class: "card side", "aria-labelledby": "alerts-title" }, 
+        el("div", { class: "tools" }, el("h2", { id: "alerts-title" }, "Latest alerts"), el("span", { class: "grow" }), el("span", { class: "soft small" }, `${words.ZONE} time`)),
+        this.alerts));
     setInterval(() => {
       if (this.#shown) this.#tick();
     }, 1000);
@@ -70,8 +72,10 @@ export class MarketView {
     setText(this.figures.age, words.age(this.#feed.quoteAge()));
     setText(this.figures.up, count((one) => one.change > 0));
     setText(this.figures.down, count((one) => one.change < 0));
-    setText(this.figures.flagged, count((one) => one.anomaly));
-    setAttribute(this.figures.flagged, "data-some", quotes.some((one) => one.anomaly) ? "yes" : null);
+    for (const [name, test] of [["flagged", (one) => one.anomaly], ["suspects", (one) => one.suspect?.length > 0]]) {
+      setText(this.figures[name], count(test));
+      setAttribute(this.figures[name], "data-some", quotes.some(test) ? "yes" : null);
+    }
     this.#showAlerts();
     this.#showEmpty(null);
   }
@@ -129,7 +133,7 @@ export class MarketView {
 
   #showAlertAges() {
     for (const time of this.alerts.querySelectorAll("time")) {
-      setText(time, `${words.age((this.#feed.now() - Date.parse(time.dateTime)) / 1000)} ago`);
+      setText(time, `${words.moment(time.dateTime, "")}, ${words.age((this.#feed.now() - Date.parse(time.dateTime)) / 1000)} ago`);
     }
   }
 }

@@ -6,6 +6,7 @@ import * as words from "./words.js";
 
 const KINDS = { anomaly: "Session", weekly: "Week" };
 
+const NARROW = matchMedia("(max-width: 860px)"); // there the list stands by itself, as in desk.css
 const nameOf = ({ session, name }) => `${session}/${encodeURIComponent(name)}`;
 
 export class ReportsView {
@@ -48,13 +49,14 @@ export class ReportsView {
     const reports = this.#reports;
     this.element.classList.toggle("open", this.#name !== null);
     if (reports === null) return;
+    const name = this.#name ?? (reports.length && !NARROW.matches ? nameOf(reports[0]) : null);
     this.list.replaceChildren(...reports.map((one) => el("li", {},
-      el("a", { href: `#/reports/${nameOf(one)}`, "aria-current": nameOf(one) === this.#name ? "true" : null },
+      el("a", { href: `#/reports/${nameOf(one)}`, "aria-current": nameOf(one) === name ? "true" : null },
         el("span", { class: "mark plain" }, KINDS[one.kind] ?? one.kind), el("span", { class: "when" }, words.day(one.session))))));
     if (!reports.length) {
       this.list.replaceChildren(el("li", {}, note("No report yet", "The first is written after the first session that is rolled up.", "empty")));
     }
-    const chosen = reports.find((one) => nameOf(one) === this.#name);
+    const chosen = reports.find((one) => nameOf(one) === name);
     if (chosen) this.#open(chosen);
     else {
       this.title.textContent = "Report";

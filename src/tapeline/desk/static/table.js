@@ -8,20 +8,35 @@ const STALE_SECONDS = 60;
 const SORT_MILLISECONDS = 2000;
 const HOLD_MILLISECONDS = 4000;
 
-const rangePosition = (quote) => (quote.high > quote.low ? (quote.price - quote.low) / (quote.high - quote.low) : 0.5);
-const markWeight = (quote) => (quote.anomaly ? 2 : 0) + (quote.trend ? 1 : 0);
+const believed = (figure) => (quote) => (words.suspicion(quote, figure) ? null : quote[figure]);
+const isRangeBelieved = (quote) => !["price", "high", "low"].some((figure) => words.suspicion(quote, figure));
+const rangePosition = (quote) => (!isRangeBelieved(quote) ? null : quote.high > quote.low ? (quote.price - quote.low) / (quote.high - quote.low) : 0.5);
+const isSuspect = (quote) => Boolean(quote.suspect?.length);
+const markWeight = (quote) => (isSuspect(quote) ? 4 : 0) + (quote.anomaly ? 2 : 0) + (quote.trend ? 1 : 0);
+
+/** Whether something is unusual about a symbol today; to have a trend is not. */
+export function isMarked(quote, now) {
+  const { kind = "trend", timestamp } = quote.last_alert ?? {};
+  return quote.anomaly || isSuspect(quote) || (!kind.startsWith("trend") && words.dateOf(timestamp) === words.dateOf(now));
+}
+
+/** Show of a figure that it is not believed, and why; an empty reason takes that back. */
+export function suspect(node, reason) {
+  node.classList.toggle("suspect", Boolean(reason));
+  setAttribute(node, "title", reason ? `Looks wrong: ${reason}` : null);
+}
 
 /** What each column is called, sorts by, and which way it sorts first. */
 export const COLUMNS = [
   { name: "symbol", label: "Symbol", by: (quote) => quote.symbol, first: "ascending" },
   { name: "session", label: "Session", by: rangePosition, title: "Sorts by where the price stands between the session's low and high" },
-  { name: "price", label: "Price", by: (quote) => quote.price, number: true },
+  { name: "price", label: "Price", by: believed("price"), number: true },
   { name: "change", label: "Change", by: (quote) => quote.change, number: true, title: "Against the previous close, USD" },
   { name: "percent", label: "Change %", by: (quote) => quote.change_percent, number: true },
   { name: "average", label: "Average", by: (quote) => quote.moving_average, number: true, title: "Mean of the last 20 prices" },
-  { name: "volume", label: "Volume", by: (quote) => quote.volume, number: true, title: "Shares so far in the session" },
+  { name: "volume", label: "Volume", by: believed("volume"), number: true, title: "Shares so far in the session" },
   { name: "age", label: "Age", by: (quote) => -quote.at, number: true, first: "ascending", title: "Time since the quote was made" },
-  { name: "marks", label: "Marks", by: markWeight, title: "Anomalies and trends" },
+  { name: "marks", label: "Marks", by: markWeight, title: "Anomalies, suspect figures and trends" },
 ];
 
 /** One symbol's row. */
@@ -29,7 +44,7 @@ class Row {
   constructor(symbol) {
     this.symbol = symbol;
     this.dirty = true;
-    this.link = el("a", { href: `#/symbol/${encodeURIComponent(symbol)}` }, symbol);
+    this.link = el("a", { href: `#/symbol/${encodeURIComponent(symbol)}`, title: symbol.length > 10 ? symbol : null }, symbol);
     this.spark = sparkline();
     this.cells = {};
     for (const { name, number } of COLUMNS.slice(1)) {
@@ -51,6 +66,7 @@ class Row {
     const direction = words.direction(quote.change);
     drawSparkline(this.spark, quote);
     setText(this.price, words.price(quote.price));
+    suspect(this.price, words.suspicion(quote, "price"));
     setAttribute(this.tick, "data-direction", words.direction(quote.tick));
     setText(cells.change, words.signed(quote.change));
     setAttribute(cells.change, "data-direction", direction);
@@ -58,18 +74,20 @@ class Row {
     setAttribute(this.percent, "data-direction", direction);
     setText(cells.average, words.price(quote.moving_average));
     setText(cells.volume, words.short(quote.volume));
-    setAttribute(cells.volume, "title", words.whole(quote.volume));
+    const volume = words.suspicion(quote, "volume");
+    suspect(cells.volume, volume);
+    if (!volume) setAttribute(cells.volume, "title", words.whole(quote.volume));
     this.#patchMarks(quote);
   }
 
   patchAge(quote, now) {
     const seconds = (now - quote.at) / 1000;
-    setText(this.cells.age, words.age(seconds));
+    setText(this.cells.age, words.age(seconds).replace(/ h .*/, " h"));
     this.element.classList.toggle("stale", seconds > STALE_SECONDS);
   }
 
   #patchMarks(quote) {
-    const key = `${quote.anomaly}|${quote.reasons}|${quote.trend}`;
+    const key = `${quote.anomaly}|${quote.reasons}|${quote.trend}|${quote.suspect}`;
     if (this.marked === key) return;
     this.marked = key;
     this.element.classList.toggle("anomaly", quote.anomaly);
@@ -77,9 +95,15 @@ class Row {
   }
 }
 
-/** A quote's anomaly and trend, as labels. */
+/** A quote's suspect figures, anomaly and trend, as labels. */
 export function marks(quote) {
   const found = [];
+  if (isSuspect(quote)) {
+    const reasons = quote.suspect.map(words.verdictText).join(", ");
+    found.push(el("span", { class: "mark suspects", title: `Looks wrong: ${reasons}` },
+      el("span", { "aria-hidden": "true", class: "sign" }, "?"), unseen(`Looks wrong: ${reasons}`),
+      el("span", { "aria-hidden": "true", class: "word" }, "Suspect")));
+  }
   if (quote.anomaly) {
     const reasons = quote.reasons?.length ? quote.reasons : ["price_move"];
     for (const reason of reasons) {
@@ -216,7 +240,7 @@ export class QuoteTable {
     const found = [];
     for (const quote of this.#feed.symbols.values()) {
       if (text && !quote.symbol.toUpperCase().includes(text)) continue;
-      if (marked && !markWeight(quote)) continue;
+      if (marked && !isMarked(quote, this.#feed.now())) continue;
       found.push(quote);
     }
     const { column, order } = this.sort;

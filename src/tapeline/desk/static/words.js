@@ -1,7 +1,10 @@
 // Figures and kinds as words: written once, so that table, detail and announcements cannot say different things.
 
 export const TIME_ZONE = "America/New_York";
+export const ZONE = "New York";
 export const NOTHING = "–";
+
+const LARGEST = 1e9;
 
 const PRICE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const SMALL_PRICE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 4, maximumFractionDigits: 4 });
@@ -16,11 +19,21 @@ const LONG_DAY = new Intl.DateTimeFormat("en-GB", {
   timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric",
 });
 
+const LARGE = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
 const KINDS = {
   price_move: { mark: "Move", text: "far from the previous close" },
   band_break: { mark: "Band", text: "left its usual band" },
   trend_up: { mark: "Trend up", text: "turned up" },
   trend_down: { mark: "Trend down", text: "turned down" },
+  suspect: { mark: "Suspect", text: "has figures that look wrong" },
+  correction: { mark: "Corrected", text: "was corrected after an alert" },
+};
+const FIGURES = {
+  price: "price", open: "open", high: "day's high", low: "day's low", previous_close: "previous close", volume: "volume",
+};
+const REASONS = {
+  far: "out of all proportion", zero: "zero", doubted: "doubted by the source", withdrawn: "withdrawn",
+  below_low: "below the day's low", above_high: "above the day's high",
 };
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
@@ -28,6 +41,7 @@ const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 /** An amount in USD, below a dollar with four decimals. */
 export function price(value) {
   if (!isNumber(value)) return NOTHING;
+  if (Math.abs(value) >= LARGEST) return LARGE.format(value); // a figure so large is no price, and would break its cell
   return (Math.abs(value) < 1 && value !== 0 ? SMALL_PRICE : PRICE).format(value);
 }
 
@@ -35,7 +49,8 @@ export function price(value) {
 export function signed(value, unit = "") {
   if (!isNumber(value)) return NOTHING;
   const sign = value > 0 ? "+" : value < 0 ? "−" : "";
-  return sign + PRICE.format(Math.abs(value)) + unit;
+  const size = Math.abs(value);
+  return sign + (size >= LARGEST ? LARGE : PRICE).format(size) + unit;
 }
 
 export const whole = (value) => (isNumber(value) ? WHOLE.format(value) : NOTHING);
@@ -56,20 +71,35 @@ export function age(seconds) {
 export const clock = (moment) => CLOCK.format(new Date(moment));
 export const minute = (epochSeconds) => MINUTE.format(new Date(epochSeconds * 1000));
 
-/** The time of day, and the date where it is not today. */
-export function moment(value) {
+/** The time of day and its zone (empty where a heading says it), and the date where it is not today. */
+export function moment(value, zone = ` ${ZONE}`) {
   const date = new Date(value);
   if (Number.isNaN(date.getTime())) return NOTHING;
-  const time = CLOCK.format(date);
+  const time = CLOCK.format(date) + zone;
   const on = DAY.format(date);
   return on === DAY.format(new Date()) ? time : `${on} ${time}`;
 }
+
+/** The date in New York, YYYY-MM-DD. */
+export const dateOf = (value) => DAY.format(new Date(value));
 
 /** A session's date (YYYY-MM-DD) as a person writes it. */
 export const day = (session) => LONG_DAY.format(new Date(`${session}T00:00:00Z`));
 
 export const kindMark = (kind) => KINDS[kind]?.mark ?? String(kind).replaceAll("_", " ");
 export const kindText = (kind) => KINDS[kind]?.text ?? String(kind).replaceAll("_", " ");
+
+/** What the stream found wrong with a figure of a quote, in words; empty if nothing. */
+export function suspicion(quote, figure) {
+  const verdict = (quote.suspect ?? []).find((one) => one.startsWith(`${figure}:`));
+  return verdict ? verdictText(verdict) : "";
+}
+
+/** A verdict such as `price:far` in words. */
+export function verdictText(verdict) {
+  const [figure, reason = ""] = String(verdict).split(":");
+  return `${FIGURES[figure] ?? figure} ${REASONS[reason] ?? reason.replaceAll("_", " ")}`;
+}
 
 export const direction = (value) => (value > 0 ? "up" : value < 0 ? "down" : "flat");
 export const plural = (count, one, many = `${one}s`) => `${WHOLE.format(count)} ${count === 1 ? one : many}`;
