@@ -79,28 +79,46 @@ def _replay(file: Path, console: Console) -> None:
     for name, track in (("accepted", accepted), ("calls to PutRecords", called), ("stored", stored.track)):
         console.print(f"{name} a second, fifth by fifth: {', '.join(f'{rate:,.0f}' for rate in track.rates())}")
 
-    averages, alerts = _expected(file)
-    items = {key: item for key, item in _items(aws.client("dynamodb"), outputs.table_name) if key in averages}
+    items = dict(_items(aws.client("dynamodb"), outputs.table_name))
+    suspect = sorted(key for key, item in items.items() if _has_suspect_price(item))
+    console.print(f"prices that were not believed: {len(suspect):,} {suspect[:3]}")
+    averages, alerts = _expected(file, suspect)
+    items = {key: item for key, item in items.items() if key in averages}
     wrong = [key for key, average in averages.items() if not _is(items.get(key), average)]
     console.print(
         f"moving averages: {len(averages) - len(wrong):,} of {len(averages):,} as computed by DuckDB {wrong[:3]}"
     )
-    raised = {(*key, kind) for key, item in items.items() for kind in item.get("alerts", {}).get("SS", ())}
+    kinds = {(*key, kind) for key, item in items.items() for kind in item.get("alerts", {}).get("SS", ())}
+    raised = {alert for alert in kinds if alert[2] != "suspect"}
     console.print(
         f"alerts: {len(raised):,} raised, {len(alerts):,} expected, {len(alerts - raised)} missing, "
         f"{len(raised - alerts)} false {sorted(alerts ^ raised)[:3]}"
     )
 
 
-def _expected(file: Path) -> tuple[dict[Key, Decimal], set[tuple[str, str, str]]]:
-    """Return the average of 20 for each bar, and the crosses and threshold entries that the cooldown lets through."""
+def _has_suspect_price(item: Any) -> bool:
+    return any(reason["S"].startswith("price:") for reason in item.get("suspect", {"L": []})["L"])
+
+
+def _expected(file: Path, suspect: list[Key]) -> tuple[dict[Key, Decimal], set[tuple[str, str, str]]]:
+    """Return the average of 20 for each bar, and the crosses and threshold entries that the cooldown lets through.
+
+    Bars whose price was not believed are left out; which they are is the stream's verdict, shown above.
+    """
+    duckdb.execute("CREATE OR REPLACE TEMP TABLE suspect (symbol VARCHAR, moment VARCHAR)")
+    for key in suspect:
+        duckdb.execute("INSERT INTO suspect VALUES (?, ?)", key)
     rows = duckdb.execute(
         f"""
+        WITH bars AS (
+            SELECT * FROM '{file}' AS bars ANTI JOIN suspect
+            ON bars.symbol = suspect.symbol
+            AND strftime(bars.timestamp AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') = suspect.moment)
         SELECT symbol, strftime(timestamp AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') AS moment,
                CAST(timestamp AT TIME ZONE 'America/New_York' AS date) AS dt, open, close,
                CAST(timestamp AT TIME ZONE 'America/New_York' AS time) < TIME '16:00' AS in_session,
                avg(close) OVER (PARTITION BY symbol ORDER BY timestamp ROWS 19 PRECEDING) AS average
-        FROM '{file}' ORDER BY symbol, timestamp
+        FROM bars ORDER BY symbol, timestamp
         """  # noqa: S608 - our own file
     ).fetchall()
     averages = {(symbol, moment): Decimal(average) for symbol, moment, *_, average in rows}
