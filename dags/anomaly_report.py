@@ -11,38 +11,49 @@ mail need not doubt its figures.
 in `include/sql/reports`.
 
 **Output.** A page with charts in the bucket, `reports/dt=YYYY-MM-DD/anomaly-report.html`, and one message with the
-same figures to the topic for people. A session without anomalies gets a message too, a short one.
+same figures to the topic for people. A session without anomalies gets a message too, a short one. Then an event of the
+asset `trading_weeks`, which starts `weekly_report`, if all sessions of the week are rolled up or the week was reported
+before; else `hand_on_week` is skipped, and its log says which sessions are awaited.
 
-**Start by hand.** Roll the session up again (`daily_rollup`, Backfill), or start this one for a session by the API:
-`POST /api/v2/dags/anomaly_report/dagRuns` with `{"logical_date": null, "partition_key": "2026-03-12"}`. With the
-parameter *again* the mail is sent even if it tells nothing new.
+**Start by hand.** *Trigger*: without a session it is the newest that is rolled up. With *Send again* the mail is sent
+even if it tells nothing new. To have the figures computed anew, roll the session up again (`daily_rollup`): this report
+follows.
 
 **Rerun safety.** The same figures are sent once: a rerun finds that they were and does nothing. Other figures replace
 the page, and a mail follows whose subject says that it corrects the former one. A run killed between sending and
 remembering sends once more, never not at all.
 
 **When it fails.**
-- `write_and_send` with *no partition key*: start it as said above.
+- `write_and_send` with *does not trade* or *expected the date*: the run is for no session; the message names those
+  around it. Start it for one of them.
 - Athena's reason in the log: a curated table is missing or a statement was stopped at the work group's scan limit.
 - No mail though it succeeded: `tapeline status` tells whether the address has confirmed.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import IdentityMapper, Param, PartitionedAssetTimetable, dag, task
+from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
 from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE
+from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE, TRADING_WEEKS
+from tapeline.timetables import TradingSessionMapper
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(assets=DAILY_SUMMARY, default_partition_mapper=IdentityMapper()),
+    schedule=PartitionedAssetTimetable(assets=DAILY_SUMMARY, default_partition_mapper=TradingSessionMapper()),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=2,  # a backfill of many sessions must not crowd out everything else
     default_args=DAG_DEFAULT_ARGS,
     deadline=orchestration.deadline(timedelta(minutes=20)),
     params={
+        "session": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Session",
+            description="Empty for the newest session that is rolled up. A run with a key of its own keeps to it.",
+        ),
         "again": Param(
             False,
             type="boolean",
@@ -54,13 +65,17 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE
     doc_md=__doc__,
 )
 def anomaly_report():
-    """Write the page, send the mail."""
+    """Write the page, send the mail, see to the week."""
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return orchestration.send_report("anomaly_report", partition_key, again=params["again"])
+        return orchestration.send_report("anomaly_report", partition_key, params["session"], again=params["again"])
 
-    write_and_send()
+    @task(outlets=[TRADING_WEEKS])
+    def hand_on_week(sent, outlet_events=None):
+        outlet_events[TRADING_WEEKS].add_partitions(orchestration.week_to_report(sent["session"]))
+
+    hand_on_week(write_and_send())
 
 
 anomaly_report()

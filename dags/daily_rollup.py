@@ -15,9 +15,9 @@ that the run waits for no crawl.
 **Output.** The session's rows of the three tables, at once for every reader, and an event of each table's asset with
 the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC.
 
-**Start by hand.** A backfill of one or more sessions: in the UI *Trigger*, *Backfill*, or `airflow backfill create
---dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13 --reprocess-behavior completed`. Holidays are
-skipped. Thresholds are parameters of the run.
+**Start by hand.** *Trigger*: without a session it is the newest that has ended. Several sessions by a backfill: in the
+UI *Trigger*, *Backfill*, or `airflow backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13
+--reprocess-behavior completed`. Holidays are skipped. Thresholds are parameters of the run.
 
 **Rerun safety.** Any number of times: each statement replaces the session. All statements of a run see the quotes that
 came before it began. Killed at any point, readers still have whole tables, the former version or the new.
@@ -53,6 +53,10 @@ VALUES = "params, **ti.xcom_pull('pin_session')"
     user_defined_macros=MACROS,
     deadline=orchestration.deadline(timedelta(minutes=45)),
     params={
+        "session": Param(
+            None, type=["null", "string"], format="date", title="Session",
+            description="Empty for the newest session that has ended. Of no effect on a backfill or scheduled run.",
+        ),
         "min_completeness_pct": Param(
             90, type="number", minimum=0, maximum=100, title="Completeness asked for (%)",
             description="Minutes with quotes, in per cent of the minutes open, that each symbol must have.",
@@ -73,8 +77,8 @@ def daily_rollup():
     """Stage, audit and publish one session."""
 
     @task
-    def pin_session(partition_key=None):
-        return orchestration.pin(partition_key)
+    def pin_session(partition_key=None, params=None):
+        return orchestration.pin(partition_key, params["session"])
 
     @task
     def prepare(pinned):
@@ -91,7 +95,10 @@ def daily_rollup():
     }
     publish = [
         AthenaOperator(
-            task_id=f"publish_{table}", query=f"{{{{ sql('{table}/replace_session', {VALUES}) }}}}", outlets=[asset]
+            task_id=f"publish_{table}",
+            query=f"{{{{ sql('{table}/replace_session', {VALUES}) }}}}",
+            outlets=[asset],
+            post_execute=orchestration.tell_publication,
         )
         for table, asset in CURATED.items()
     ]

@@ -3,9 +3,10 @@
 
 **What.** The same as `anomaly_report`, over the sessions of a week, with a line for each of them.
 
-**When, and why then.** As soon as every session of a week is in `daily_summary`: on Friday evening, or on Thursday
-before Good Friday; the week of Thanksgiving is whole after four sessions. A week of which a session was never rolled
-up gets no report until it is.
+**When, and why then.** As soon as every session of a week is in `daily_summary` and the last of them is reported: on
+Friday evening, or on Thursday before Good Friday; the week of Thanksgiving is whole after four sessions. A week of
+which a session was never rolled up gets no report until it is. And again whenever a session of a week that is whole, or
+was reported, is rolled up anew: so a corrected session corrects its week.
 
 **Input.** `daily_summary`, `anomalies`, `minute_bars` and the raw zone's partitions of the week, by the statements in
 `include/sql/reports`.
@@ -13,51 +14,40 @@ up gets no report until it is.
 **Output.** A page with charts in the bucket, `reports/dt=<last session>/weekly-report.html`, and one message with the
 same figures to the topic for people.
 
-**Start by hand.** By the API, with any day of the week as the key: `POST /api/v2/dags/weekly_report/dagRuns` with
-`{"logical_date": null, "partition_key": "2026-03-09"}`. A week that is not whole is reported as far as it has come.
-With the parameter *again* the mail is sent even if it tells nothing new.
+**Start by hand.** *Trigger*: without a week it is the newest that is whole. A week that is not is reported as far as
+it has come. With *Send again* the mail is sent even if it tells nothing new.
 
 **Rerun safety.** The same figures are sent once; other figures replace the page, and a mail follows whose subject says
 that it corrects the former one.
 
-**When it fails.** As `anomaly_report`. If it did not start although the week is over, a session is missing: the DAG's
-page shows under Asset events which ones it has; roll the missing one up.
+**When it fails.** As `anomaly_report`. If it did not start although the week is over, a session is missing: the log of
+`hand_on_week` in the newest `anomaly_report` of that week names it; roll it up.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import (
-    Param,
-    PartitionedAssetTimetable,
-    RollupMapper,
-    StartOfWeekMapper,
-    WaitForAll,
-    dag,
-    task,
-)
+from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
 from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE
-from tapeline.timetables import TradingWeekWindow
+from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS
+from tapeline.timetables import TradingWeekMapper
 
 
 @dag(
-    schedule=PartitionedAssetTimetable(
-        assets=DAILY_SUMMARY,
-        default_partition_mapper=RollupMapper(
-            upstream_mapper=StartOfWeekMapper(
-                input_format="%Y-%m-%d", output_format="%Y-%m-%d", timezone="America/New_York"
-            ),
-            window=TradingWeekWindow("XNYS"),
-            wait_policy=WaitForAll(),
-        ),
-    ),
+    schedule=PartitionedAssetTimetable(assets=TRADING_WEEKS, default_partition_mapper=TradingWeekMapper()),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # it reads a week of minute bars
     default_args=DAG_DEFAULT_ARGS,
     deadline=orchestration.deadline(timedelta(minutes=30)),
     params={
+        "week": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="Week",
+            description="Any day of it; empty for the newest that is whole. A run with a key of its own keeps to it.",
+        ),
         "again": Param(
             False,
             type="boolean",
@@ -73,7 +63,7 @@ def weekly_report():
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return orchestration.send_report("weekly_report", partition_key, again=params["again"])
+        return orchestration.send_report("weekly_report", partition_key, params["week"], again=params["again"])
 
     write_and_send()
 

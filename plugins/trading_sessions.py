@@ -2,7 +2,13 @@
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tapeline.timetables import TradingHoursTimetable, TradingSessionTimetable, TradingWeekWindow
+from tapeline.timetables import (
+    TradingHoursTimetable,
+    TradingSessionMapper,
+    TradingSessionTimetable,
+    TradingWeekMapper,
+    TradingWeekWindow,
+)
 
 
 class TradingSessionsPlugin(AirflowPlugin):
@@ -10,4 +16,5 @@ class TradingSessionsPlugin(AirflowPlugin):
 
     name = "trading_sessions"
     timetables = (TradingSessionTimetable, TradingHoursTimetable)
+    partition_mappers = (TradingSessionMapper, TradingWeekMapper)
     windows = (TradingWeekWindow,)

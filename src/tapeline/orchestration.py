@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
+from tapeline import sessions
 from tapeline.printable import mail_subject, mail_text
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ RAW_QUOTES = Asset("raw_quotes")
 MINUTE_BARS = Asset("minute_bars")
 ANOMALIES = Asset("anomalies")
 DAILY_SUMMARY = Asset("daily_summary")
+TRADING_WEEKS = Asset("trading_weeks")
+"""A week, by its Monday, of which every session has been rolled up and reported, or one of them anew."""
 CURATED = {"minute_bars": MINUTE_BARS, "anomalies": ANOMALIES, "daily_summary": DAILY_SUMMARY}
 """The curated tables, in the order in which a session of them is staged and published: the last reads the other two."""
 
@@ -78,35 +82,36 @@ MACROS = {"names": names, "sql": sql}
 # Runs
 
 
-def read_session(partition_key: str | None) -> str:
-    """Return the session that a run is for.
-
-    Raises
-    ------
-    AirflowFailException
-        If the run has none: trying again would not give it one.
-    """
-    from airflow.sdk.exceptions import AirflowFailException
-
-    if not partition_key:
-        raise AirflowFailException(
-            "this run has no partition key, so it is for no session. Start it by a backfill of the session: in the UI "
-            "Trigger, Backfill; or `airflow backfill create --dag-id DAG --from-date 2026-03-12 --to-date 2026-03-12 "
-            "--reprocess-behavior completed`"
-        )
-    return partition_key
-
-
-def pin(partition_key: str | None) -> dict[str, str]:
-    """Return the session of a run and the moment until which quotes belong to it.
+def pin(partition_key: str | None, asked: str | None = None) -> dict[str, str]:
+    """Return the session that a run rolls up, and the moment until which quotes belong to it.
 
     Quotes go on arriving while a session is rolled up. With one moment for the whole run its statements and checks see
     the same quotes; what comes later is left for the session's next run.
+
+    Parameters
+    ----------
+    partition_key : str or None
+        Of the run; a run started by a plain *Trigger* has none.
+    asked : str or None
+        What the form says; without either it is the newest session that has ended.
     """
-    return {
-        "session": read_session(partition_key),
-        "ingested_until": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+    now = datetime.now(UTC)
+    with _permanent_errors():
+        key = partition_key or asked
+        session = sessions.read_key(key, now) if key else sessions.ended_session(now)
+    log.info("this run rolls up the session of %s", session.key)
+    return {"session": session.key, "ingested_until": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+@contextmanager
+def _permanent_errors() -> Iterator[None]:
+    """Let a task fail at once over what another try would find unchanged."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    try:
+        yield
+    except sessions.NotASessionError as error:
+        raise AirflowFailException(str(error)) from None
 
 
 # The curated tables
@@ -146,17 +151,70 @@ def audit(values: Mapping[str, object]) -> None:
         raise AirflowFailException(str(error)) from None
 
 
+def tell_publication(context: Mapping[str, Any], _: object = None) -> None:
+    """Give the event of the asset that a task has published the run's session as its key, also if the run has none."""
+    pinned = context["ti"].xcom_pull(task_ids="pin_session")
+    for asset in context["task"].outlets:
+        context["outlet_events"][asset].add_partitions(pinned["session"])
+
+
 # What the other DAGs do
 
 
-def send_report(kind: str, partition_key: str | None, *, again: bool) -> str:
-    """Write and send the report of a session or week; return one line of what became of it."""
+def send_report(kind: str, partition_key: str | None, asked: str | None = None, *, again: bool) -> dict[str, str]:
+    """Write and send the report of a session or week; return which it was and one line of what became of it.
+
+    Parameters
+    ----------
+    kind : str
+        ``anomaly_report`` or ``weekly_report``.
+    partition_key : str or None
+        Of the run; a run started by a plain *Trigger* has none.
+    asked : str or None
+        What the form says; without either it is the newest session, or week, that is rolled up.
+    again : bool
+        Send it though it tells nothing new.
+    """
     from tapeline.aws import reports
 
     send = {"anomaly_report": reports.send_anomaly_report, "weekly_report": reports.send_weekly_report}[kind]
-    published = send(connect(), names(), read_session(partition_key), again=again)
-    log.info("%s", published.summary)
-    return published.summary
+    with _permanent_errors():
+        key = partition_key or asked
+        day = sessions.read_day(key, datetime.now(UTC)).isoformat() if key else _newest_rolled_up(kind)
+        published = send(connect(), names(), day, again=again)
+    log.info("this run reports %s: %s", day, published.summary)
+    return {"session": day, "report": published.summary}
+
+
+def _newest_rolled_up(kind: str) -> str:
+    from tapeline.aws import reports
+
+    create_tables()
+    published = reports.published_sessions(connect(), names())
+    newest = reports.newest_week(published) if kind == "weekly_report" else max(published, default=None)
+    if newest is None:
+        raise sessions.NotASessionError(
+            "no session is in daily_summary yet, so there is nothing to report; run daily_rollup first"
+        )
+    return newest.isoformat()
+
+
+def week_to_report(session: str) -> str:
+    """Return the Monday of a session's week, if the week's report is to be written or corrected now.
+
+    Raises
+    ------
+    AirflowSkipException
+        If the week waits for other sessions.
+    """
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    from tapeline.aws import reports
+
+    if missing := reports.waits_for(connect(), names(), session):
+        raise AirflowSkipException(f"the week of {session} waits for {', '.join(missing)}")
+    day = date.fromisoformat(session)
+    return (day - timedelta(days=day.weekday())).isoformat()
 
 
 def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:

@@ -166,6 +166,68 @@ def latest_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) ->
     return found
 
 
+def ended_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the last session that had closed at an aware moment.
+
+    >>> ended_session(datetime(2026, 3, 12, 19, 59, tzinfo=UTC)).key  # a minute before the close
+    '2026-03-11'
+    """
+    found = latest_session(moment, exchange)
+    return found if found.closes_at <= moment else previous_session(found.day, exchange)
+
+
+def week(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> list[Session]:
+    """Return the sessions of the week, Monday to Friday, that a day lies in.
+
+    >>> [one.key for one in week(date(2025, 11, 30))]  # the Sunday after Thanksgiving
+    ['2025-11-24', '2025-11-25', '2025-11-26', '2025-11-28']
+    """
+    monday = day - timedelta(days=day.weekday())
+    return sessions_between(monday, monday + timedelta(days=4), exchange)
+
+
+def read_day(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> date:
+    """Return the day that a partition key names.
+
+    >>> read_day("foo", datetime(2026, 3, 14, tzinfo=UTC))
+    Traceback (most recent call last):
+        ...
+    tapeline.sessions.NotASessionError: expected the date of a session such as 2026-03-13, the newest that has ended; found 'foo'
+
+    Raises
+    ------
+    NotASessionError
+        If it is not written as ``YYYY-MM-DD``.
+    """  # noqa: E501
+    try:
+        found = date.fromisoformat(key)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != key:
+        raise NotASessionError(
+            f"expected the date of a session such as {ended_session(now, exchange).key}, the newest that has ended; "
+            f"found {key!r}"
+        )
+    return found
+
+
+def read_key(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
+    """Return the session that a partition key names.
+
+    Raises
+    ------
+    NotASessionError
+        If it is not written as ``YYYY-MM-DD``, the exchange does not trade that day, or has not opened yet.
+    """
+    found = session(read_day(key, now, exchange), exchange)
+    if found.opens_at > now:
+        raise NotASessionError(
+            f"the session of {key} is still to come: it opens at {found.opens_at:%Y-%m-%d %H:%M} UTC; the newest that "
+            f"has ended is {ended_session(now, exchange).key}"
+        )
+    return found
+
+
 def time_zone(exchange: str = NEW_YORK_STOCK_EXCHANGE) -> str:
     """Return the IANA name of the exchange's time zone.
 

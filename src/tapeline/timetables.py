@@ -1,4 +1,4 @@
-"""When DAGs run: once after each trading session, or again and again while an exchange is open.
+"""When DAGs run, and for which keys: after each trading session, while an exchange is open, after a week.
 
 Airflow asks these classes; :mod:`tapeline.sessions` knows the answers. The calendar behind it takes a second or two to
 import, so nothing here touches it before Airflow's scheduler asks for a run: parsing a DAG file never does.
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pendulum
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError
+from airflow.partition_mappers.base import PartitionMapper
 from airflow.partition_mappers.window import Window
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.utils.strings import get_random_string
@@ -112,7 +113,8 @@ class TradingSessionTimetable(Timetable):
 
     def _decode_partition_date(self, partition_key: str) -> datetime:
         try:
-            return self._midnight(sessions.session(_read_key(partition_key), self.exchange))
+            day = sessions.read_day(partition_key, pendulum.now("UTC"), self.exchange)
+            return self._midnight(sessions.session(day, self.exchange))
         except NotASessionError as error:
             raise InvalidPartitionKeyError(str(error)) from error
 
@@ -236,8 +238,58 @@ class TradingHoursTimetable(Timetable):
         return moments if self.after_close is None else [*moments, session.closes_at + self.after_close]
 
 
+class TradingSessionMapper(PartitionMapper):
+    """Starts a DAG for the session that an asset's event names, and refuses a key that names none.
+
+    Parameters
+    ----------
+    exchange : str
+        ISO 10383 market identifier code.
+    max_downstream_keys : int or None
+        As of every mapper of Airflow; each key is one here.
+    """
+
+    def __init__(self, exchange: str = NEW_YORK_STOCK_EXCHANGE, *, max_downstream_keys: int | None = None) -> None:
+        super().__init__(max_downstream_keys=max_downstream_keys)
+        self.exchange = exchange
+
+    def to_downstream(self, key: str) -> str:
+        """Return the key itself, if it names a session."""
+        return self._day(key).isoformat()
+
+    def to_partition_date(self, downstream_key: str) -> datetime:
+        """Return midnight of the key's day where the exchange is."""
+        day = self._day(downstream_key)
+        return pendulum.datetime(day.year, day.month, day.day, tz=sessions.time_zone(self.exchange))
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what `deserialize` needs."""
+        return {**super().serialize(), "exchange": self.exchange}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> TradingSessionMapper:
+        """Return the mapper that `serialize` described."""
+        return cls(data["exchange"], max_downstream_keys=data.get("max_downstream_keys"))
+
+    def _day(self, key: str) -> date:
+        day = sessions.read_day(key, pendulum.now("UTC"), self.exchange)
+        return sessions.session(day, self.exchange).day
+
+
+class TradingWeekMapper(TradingSessionMapper):
+    """Starts a DAG for the week that an asset's event names by any of its days; the key is its Monday."""
+
+    def _day(self, key: str) -> date:
+        day = sessions.read_day(key, pendulum.now("UTC"), self.exchange)
+        if not sessions.week(day, self.exchange):
+            raise NotASessionError(f"{self.exchange} does not trade in the week of {day}")
+        return day - timedelta(days=day.weekday())
+
+
 class TradingWeekWindow(Window):
-    """The sessions of a week, for a DAG that waits until a trading week is whole: five, or four around a holiday.
+    """The sessions of a week: five, or four around a holiday.
+
+    No DAG uses it any more; Airflow needs it to read the versions of `weekly_report` that its database has of before.
 
     Parameters
     ----------
@@ -271,15 +323,6 @@ class TradingWeekWindow(Window):
         """Yield midnight of each session of the week that starts at this Monday."""
         days = (decoded_downstream + number * _ONE_DAY for number in range(7))
         return [day for day in days if sessions.is_session(day.date(), self.exchange)]
-
-
-def _read_key(partition_key: str) -> date:
-    try:
-        return datetime.strptime(partition_key, "%Y-%m-%d").date()
-    except ValueError:
-        raise InvalidPartitionKeyError(
-            f"expected the date of a session such as 2026-03-12, found {partition_key!r}"
-        ) from None
 
 
 def _validate(exchange: str) -> None:

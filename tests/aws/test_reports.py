@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -112,6 +113,19 @@ def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: Dep
     assert [session.day for session in found.sessions] == [24, 25, 26, 28]
     assert [(day.session.day, day.anomalies) for day in found.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
     assert next(line.quantity for line in found.cost if line.unit == "hours") == 5 * 24
+
+
+def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(deployment: Deployment, lake: AthenaLake) -> None:
+    def waits(day: str) -> list[str]:
+        return reports.waits_for(deployment.session, deployment.outputs, day)
+
+    published = reports.published_sessions(deployment.session, deployment.outputs)
+    assert (max(published), reports.newest_week(published)) == (date(2025, 11, 28), date(2025, 11, 17))
+    assert waits("2025-11-26") == ["2025-11-25"]
+    assert waits("2025-11-19") == []
+    assert waits("2025-12-03") == ["2025-12-01", "2025-12-02", "2025-12-03", "2025-12-04", "2025-12-05"]
+    reports.send_weekly_report(deployment.session, deployment.outputs, "2025-12-03")
+    assert waits("2025-12-03") == []
 
 
 def _die(**_: Any) -> None:

@@ -186,6 +186,7 @@ def runnable(stored_dags: Any) -> Iterator[Any]:
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(bundle_name="dags-folder")
+    bag.tapeline_defaults = {dag_id: dag.params.dump() for dag_id, dag in bag.dags.items()}  # type: ignore[attr-defined]
     for dag in bag.dags.values():
         dag.deadline = None
         for task in dag.tasks:
@@ -211,12 +212,13 @@ def run_dag(
 ) -> Callable[..., Any]:
     """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run.
 
-    In one process a parameter that was given to a run stays for the next: give it again.
+    In one process a parameter that was given to a run would stay for the next, so each run is given all of them.
     """
     from airflow.models import dagrun
     from airflow.serialization.encoders import coerce_to_core_timetable
 
     create = dagrun.get_or_create_dagrun
+    defaults = runnable.tapeline_defaults
 
     def run(dag_id: str, partition_key: str | None = None, **conf: Any) -> Any:
         dag = runnable.get_dag(dag_id)
@@ -231,11 +233,26 @@ def run_dag(
             return found
 
         monkeypatch.setattr(dagrun, "get_or_create_dagrun", create_with_key)
-        finished = dag.test(logical_date=None, run_conf=conf)
+        finished = dag.test(logical_date=None, run_conf={**defaults[dag_id], **conf})
         succeeded[dag_id] += finished.state == "success"
         return finished
 
     return run
+
+
+def scheduled() -> list[tuple[str, str]]:
+    """Let Airflow's scheduler start what events ask for; return what it goes on waiting for: DAG and key."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.asset import AssetPartitionDagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        SchedulerJobRunner(Job())._create_dagruns_for_partitioned_asset_dags(session)  # type: ignore[no-untyped-call]
+    with create_session() as session:
+        waiting = select(AssetPartitionDagRun).where(AssetPartitionDagRun.created_dag_run_id.is_(None))
+        return [(one.target_dag_id, one.partition_key) for one in session.scalars(waiting)]
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 90) -> Any:

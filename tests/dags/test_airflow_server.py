@@ -21,7 +21,7 @@ from localaws.testing import free_port
 from tapeline import laptop_airflow, local
 from tapeline.desk.errands import ERRANDS
 from tapeline.sessions import is_session
-from tests.dags.conftest import HOME, wait_until
+from tests.dags.conftest import HOME, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.dags.test_laptop_airflow import OUTPUTS
 
@@ -150,11 +150,27 @@ def test_a_viewer_sees_every_dag_and_starts_changes_and_deletes_nothing(server: 
     assert server.runs("daily_rollup") == []
 
 
-def test_a_key_that_names_no_session_is_refused_with_the_reason(server: Server) -> None:
-    holiday = {"logical_date": None, "partition_key": "2025-11-27"}
-    status, answer = server.ask("/api/v2/dags/daily_rollup/dagRuns", "admin", "POST", holiday)
+@pytest.mark.parametrize(
+    ("dag_id", "key", "reason"),
+    [
+        (
+            "daily_rollup",
+            "2025-11-27",
+            "does not trade on 2025-11-27 (Thursday); the sessions around it are 2025-11-26",
+        ),
+        ("anomaly_report", "2025-11-29", "the sessions around it are 2025-11-28 and 2025-12-01"),
+        ("daily_rollup", "foo", "expected the date of a session such as"),
+        ("anomaly_report", "foo", "expected the date of a session such as"),
+        ("weekly_report", "foo", "expected the date of a session such as"),
+    ],
+)
+def test_a_key_that_names_no_session_is_refused_with_the_reason(
+    server: Server, dag_id: str, key: str, reason: str
+) -> None:
+    run = {"logical_date": None, "partition_key": key}
+    status, answer = server.ask(f"/api/v2/dags/{dag_id}/dagRuns", "admin", "POST", run)
     assert status == 400
-    assert "does not trade on 2025-11-27" in json.dumps(answer)
+    assert reason in json.dumps(answer)
 
 
 def test_a_backfill_over_thanksgiving_by_form_or_command_makes_seven_runs(server: Server) -> None:
@@ -184,29 +200,46 @@ def test_a_backfill_over_thanksgiving_by_form_or_command_makes_seven_runs(server
     assert sorted((run["partition_key"], run["run_after"]) for run in by_command) == THANKSGIVING
 
 
-def test_a_weekly_report_starts_with_the_last_session_of_its_week(server: Server) -> None:
-    """2024-11-28 is Thanksgiving: the week is whole after four sessions, in whatever order they come."""
-    from airflow.jobs.job import Job
-    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+def test_a_session_starts_its_report_and_a_week_is_started_as_often_as_it_is_told(server: Server) -> None:
+    """2024-11-28 is Thanksgiving. Nothing may be left waiting: Airflow would keep it so for ever."""
+    assets = {asset["name"]: asset["id"] for asset in server.ask("/api/v2/assets", "admin")[1]["assets"]}
+    started = []
+    for asset, key in (
+        ("daily_summary", "2024-11-29"),
+        ("daily_summary", "2024-11-25"),
+        ("daily_summary", "2024-11-25"),
+        ("trading_weeks", "2024-11-25"),
+        ("trading_weeks", "2024-11-29"),  # a day of the same week
+        ("daily_summary", "2024-11-28"),  # no session: starts nothing
+    ):
+        event = {"asset_id": assets[asset], "partition_key": key}
+        assert server.ask("/api/v2/assets/events", "admin", "POST", event)[0] == 200
+        assert scheduled() == []
+        runs = [
+            sorted(run["partition_key"] for run in server.runs(dag_id))
+            for dag_id in ("anomaly_report", "weekly_report")
+        ]
+        started.append(runs)
+    assert started == [
+        [["2024-11-29"], []],
+        [["2024-11-25", "2024-11-29"], []],
+        [["2024-11-25", "2024-11-25", "2024-11-29"], []],
+        [["2024-11-25", "2024-11-25", "2024-11-29"], ["2024-11-25"]],
+        [["2024-11-25", "2024-11-25", "2024-11-29"], ["2024-11-25", "2024-11-25"]],
+        [["2024-11-25", "2024-11-25", "2024-11-29"], ["2024-11-25", "2024-11-25"]],
+    ]
+
+
+def test_a_half_filled_week_of_an_installation_before_is_cleared_away(stored_dags: Any) -> None:
+    from airflow.models.asset import AssetPartitionDagRun
     from airflow.utils.session import create_session
 
-    _, assets = server.ask("/api/v2/assets?name_pattern=daily_summary", "admin")
-    (asset,) = assets["assets"]
-    started = []
-    for day in ("2024-11-29", "2024-11-25", "2024-11-27", "2024-11-26"):
-        event = {"asset_id": asset["id"], "partition_key": day}
-        assert server.ask("/api/v2/assets/events", "admin", "POST", event)[0] == 200
-        with create_session() as session:
-            SchedulerJobRunner(Job())._create_dagruns_for_partitioned_asset_dags(session)  # type: ignore[no-untyped-call]
-        weekly = [run["partition_key"] for run in server.runs("weekly_report")]
-        daily = [run["partition_key"] for run in server.runs("anomaly_report")]
-        started.append((weekly, sorted(daily)[-1:], len(daily)))
-    assert started == [
-        ([], ["2024-11-29"], 1),
-        ([], ["2024-11-29"], 2),
-        ([], ["2024-11-29"], 3),
-        (["2024-11-25"], ["2024-11-29"], 4),
-    ]
+    with create_session() as session:
+        waiting = {"mappers": "a window of sessions, as weekly_report had it"}
+        session.add(
+            AssetPartitionDagRun(target_dag_id="weekly_report", partition_key="2024-11-18", rollup_fingerprint=waiting)
+        )
+    assert scheduled() == []
 
 
 def test_the_market_desk_starts_dags_for_whom_airflow_lets_and_notes_who_it_was(server: Server) -> None:

@@ -73,6 +73,7 @@ def test_the_assets_link_the_dags(dag_bag: Any) -> None:
         (dag_id, asset.name) for dag_id, dag in dag_bag.dags.items() for task in dag.tasks for asset in task.outlets
     }
     assert told == {
+        ("anomaly_report", "trading_weeks"),
         ("crawl_raw_data", "raw_quotes"),
         ("daily_rollup", "minute_bars"),
         ("daily_rollup", "anomalies"),

@@ -10,10 +10,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
-from tapeline import orchestration
+from tapeline import orchestration, sessions
 from tapeline.partitions import rejected_key
-from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, wait_until
+from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.producer.market_data_server import ChartServer
 from tests.producer.test_yahoo_history import LISTING
@@ -48,6 +49,16 @@ def events(key: str) -> list[str]:
     with create_session() as session:
         found = select(AssetModel.name).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
         return list(session.scalars(found.where(AssetEvent.partition_key == key).order_by(AssetEvent.id)))
+
+
+def keys(dag_id: str) -> Counter[str | None]:
+    """How many runs a DAG has with each key."""
+    from airflow.models import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return Counter(session.scalars(select(DagRun.partition_key).where(DagRun.dag_id == dag_id)))
 
 
 def summaries(deployment: Deployment, day: str) -> list[dict[str, Any]]:
@@ -118,10 +129,19 @@ def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_o
     assert summaries(deployment, "2025-11-28") == before
 
 
-def test_a_run_that_is_for_no_session_says_how_to_start_it(run_dag: RunDag, deployment: Deployment) -> None:
-    found = states(run_dag("daily_rollup"))
-    assert found["pin_session"] == "failed"
-    assert "airflow backfill create" in deployment.mail(OPERATOR)[-1][1]
+def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: RunDag, deployment: Deployment) -> None:
+    run = run_dag("daily_rollup", session="2025-11-27")
+    assert states(run)["pin_session"] == "failed"
+    assert "the sessions around it are 2025-11-26 and 2025-11-28" in deployment.mail(OPERATOR)[-1][1]
+    assert orchestration.pin(None, "2025-11-26")["session"] == "2025-11-26"
+    for day, complaint in (("foo", "expected the date of a session"), ("2032-12-30", "still to come")):
+        with pytest.raises(AirflowFailException, match=complaint):  # the one error that Airflow never tries again
+            orchestration.pin(day)
+    for kind in ("anomaly_report", "weekly_report"):
+        with pytest.raises(AirflowFailException, match="expected the date of a session"):
+            orchestration.send_report(kind, "foo", again=False)
+    with pytest.raises(AirflowFailException, match="the sessions around it are 2025-11-28 and 2025-12-01"):
+        orchestration.send_report("anomaly_report", "2025-11-29", again=False)
 
 
 def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_not(deployment: Deployment) -> None:
@@ -137,7 +157,9 @@ def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_no
 
 def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag, deployment: Deployment) -> None:
     for _ in range(2):
-        assert run_dag("anomaly_report", "2025-11-26").state == "success"
+        run = run_dag("anomaly_report", "2025-11-26")
+        assert run.state == "success"
+        assert states(run)["hand_on_week"] == "skipped"  # the week lacks its Monday and its Tuesday
     mails = [(subject, text) for subject, text in deployment.mail(READER)[1:] if "2025" in text]
     assert len(mails) == 1
     (page,) = deployment.keys("reports/dt=2025-11-26/")
@@ -158,6 +180,40 @@ def test_a_week_is_reported_as_far_as_it_has_come(run_dag: RunDag, deployment: D
     assert len(deployment.mail(READER)) == before + 1
     (page,) = [key for key in deployment.keys("reports/dt=2025-11-28/") if "weekly" in key]
     assert all(symbol in deployment.text(page) for symbol in SYMBOLS)
+
+
+def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itself(
+    run_dag: RunDag, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a plain Trigger, which has no key; the quotes of a symbol have come after all that was reported."""
+    day, monday = "2025-11-28", "2025-11-24"
+    ended = sessions.session(date.fromisoformat(day))
+    monkeypatch.setattr("tapeline.orchestration.sessions.ended_session", lambda _: ended)
+    assert run_dag("anomaly_report", day).state == "success"
+    assert scheduled() == []
+    body = "".join(quote.to_json().replace("BOLT.SIM", "LATE.SIM") + "\n" for quote in quotes_of(day, "BOLT.SIM"))
+    place = {"Bucket": deployment.outputs.bucket_name, "Key": f"raw-data/dt={day}/late.json"}
+    deployment.session.client("s3").put_object(Body=body.encode(), **place)
+    told, reports, weeks = len(events(day)), keys("anomaly_report"), keys("weekly_report")
+    rolled_up = run_dag("daily_rollup")
+    assert set(states(rolled_up).values()) == {"success"}
+    assert day in returned(rolled_up, "pin_session")
+    assert events(day)[told:] == ["minute_bars", "anomalies", "daily_summary"]
+    assert scheduled() == []
+    assert keys("anomaly_report") - reports == Counter([day])
+    for corrections in ([True, True], []):  # the second time nothing has changed
+        mails = len(deployment.mail(READER))
+        assert states(run_dag("anomaly_report", day))["hand_on_week"] == "success"
+        assert scheduled() == []
+        assert keys("weekly_report") - weeks == Counter([monday])
+        assert run_dag("weekly_report", monday).state == "success"
+        weeks = keys("weekly_report")
+        assert ["Corrected: " in subject for subject, _ in deployment.mail(READER)[mails:]] == corrections
+
+
+def test_a_report_without_a_key_is_of_the_newest_session_and_week_that_is_rolled_up(run_dag: RunDag) -> None:
+    assert "2025-11-28" in returned(run_dag("anomaly_report"), "write_and_send")
+    assert "2025-11-24" in returned(run_dag("weekly_report"), "write_and_send")
 
 
 def test_a_partition_that_is_missing_is_listed_by_a_dry_run_and_then_added(
@@ -189,18 +245,18 @@ def test_a_rejected_quote_that_parses_now_is_listed_by_a_dry_run_and_then_sent_o
         "partition_key": "ACME.SIM",
         "shard_id": "shardId-000000000000",
         "sequence_number": "1",
-        "arrived_at": "2025-11-28T15:00:00.000Z",
+        "arrived_at": "2025-12-01T15:00:00.000Z",
     }
-    key = rejected_key(datetime(2025, 11, 28, 15, tzinfo=UTC), "shardId-000000000000", "1")
+    key = rejected_key(datetime(2025, 12, 1, 15, tzinfo=UTC), "shardId-000000000000", "1")
     body = gzip.compress((json.dumps(reject) + "\n").encode())
     deployment.session.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=body)
-    dates = {"first": "2025-11-28", "last": "2025-11-28", "dead_letters": False}
+    dates = {"first": "2025-12-01", "last": "2025-12-01", "dead_letters": False}
     listed = run_dag("redrive_rejected", **dates)
     assert "Rejected records: 1, of which 1 are quotes now and would go" in returned(listed, "redrive")
-    assert deployment.keys("rejected/dt=2025-11-28/") == [key]
+    assert deployment.keys("rejected/dt=2025-12-01/") == [key]
     sent = run_dag("redrive_rejected", dry_run=False, **dates)
     assert "of which 1 are quotes now and went" in returned(sent, "redrive")
-    assert deployment.keys("rejected/dt=2025-11-28/") == []
+    assert deployment.keys("rejected/dt=2025-12-01/") == []
     again = run_dag("redrive_rejected", dry_run=False, **dates)
     assert "Rejected records: 0" in returned(again, "redrive")
 

@@ -14,7 +14,14 @@ logging.getLogger("airflow").setLevel(logging.ERROR)
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError  # noqa: E402
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction  # noqa: E402
 
-from tapeline.timetables import TradingHoursTimetable, TradingSessionTimetable, TradingWeekWindow  # noqa: E402
+from tapeline.sessions import NotASessionError  # noqa: E402
+from tapeline.timetables import (  # noqa: E402
+    TradingHoursTimetable,
+    TradingSessionMapper,
+    TradingSessionTimetable,
+    TradingWeekMapper,
+    TradingWeekWindow,
+)
 
 START = pendulum.datetime(2025, 1, 1, tz="America/New_York")
 FROM_START = TimeRestriction(START, None, catchup=False)
@@ -123,11 +130,26 @@ def test_after_the_end_date_and_without_a_start_date_nothing_is_scheduled(at: Se
 
 @pytest.mark.parametrize(
     ("key", "complaint"),
-    [("2025-11-27", "does not trade on 2025-11-27"), ("yesterday", "such as 2026-03-12"), ("20251128", "such as")],
+    [
+        ("2025-11-27", "does not trade on 2025-11-27"),
+        ("yesterday", "such as 2026-03-13, the newest that has ended; found 'yesterday'"),
+        ("20251128", "such as"),
+    ],
 )
-def test_a_key_that_names_no_session_is_refused(key: str, complaint: str) -> None:
+def test_a_key_that_names_no_session_is_refused(key: str, complaint: str, at: SetClock) -> None:
+    at("2026-03-15T12:00:00Z")
     with pytest.raises(InvalidPartitionKeyError, match=complaint):
         TradingSessionTimetable().resolve_partition_date(key)
+    with pytest.raises(NotASessionError, match=complaint):
+        TradingSessionMapper().to_downstream(key)
+
+
+def test_the_week_of_a_day_is_named_by_its_monday_and_one_without_a_session_is_refused() -> None:
+    weeks = TradingWeekMapper.deserialize(TradingWeekMapper().serialize())
+    assert [weeks.to_downstream(f"2025-11-{day}") for day in (24, 27, 30)] == ["2025-11-24"] * 3
+    assert weeks.to_partition_date("2025-11-24").isoformat() == "2025-11-24T00:00:00-05:00"
+    with pytest.raises(NotASessionError, match="XTKS does not trade in the week of 2019-05-01"):  # Golden Week
+        TradingWeekMapper("XTKS").to_downstream("2019-05-01")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from tapeline.report_composition import Findings, compose
 from tapeline.report_page import page
 from tapeline.report_text import subject, text
 from tapeline.reports import Report
+from tapeline.sessions import NotASessionError
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
@@ -86,12 +87,45 @@ def anomaly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
 
 def weekly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
     """Compose the report of the trading week, Monday to Friday, that a date lies in."""
-    given = date.fromisoformat(day)
-    monday = given - timedelta(days=given.weekday())
-    week = sessions.sessions_between(monday, monday + timedelta(days=4))
+    week = sessions.week(date.fromisoformat(day))
     if not week:
-        raise ValueError(f"the exchange does not trade in the week of {monday}")
+        raise NotASessionError(f"the exchange does not trade in the week of {day}")
     return _report(session, outputs, "weekly_report", week)
+
+
+def published_sessions(session: Session, outputs: StackOutputs) -> list[date]:
+    """Return the sessions that `daily_summary` has, the newest first, of the last two years with any."""
+    return [row["session"] for row in _Lake(session, outputs).ask("desk/sessions", {"symbol": ""})]
+
+
+def newest_week(published: Iterable[date]) -> date | None:
+    """Return the Monday of the newest week of which all sessions are published; else of the newest with one, or None.
+
+    >>> newest_week(date(2025, 12, day) for day in (1, 2, 3, 4, 5, 8))
+    datetime.date(2025, 12, 1)
+    >>> newest_week([date(2025, 12, 9)])
+    datetime.date(2025, 12, 8)
+    """
+    found = set(published)
+    mondays = sorted({day - timedelta(days=day.weekday()) for day in found}, reverse=True)
+    whole = (monday for monday in mondays if all(one.day in found for one in sessions.week(monday)))
+    return next(whole, mondays[0] if mondays else None)
+
+
+def waits_for(session: Session, outputs: StackOutputs, day: str) -> list[str]:
+    """Return the sessions that the report of a date's week still waits for, as ``YYYY-MM-DD``.
+
+    A week waits for nothing once all its sessions are in `daily_summary`, or it was reported before: then whatever
+    changes is to be corrected.
+    """
+    week = sessions.week(date.fromisoformat(day))
+    memory_key: Any = {"key": {"S": f"{MEMORY_PREFIX}weekly_report#{week[-1].key}"}}
+    dynamodb: DynamoDBClient = session.client("dynamodb")
+    if dynamodb.get_item(TableName=outputs.state_table_name, Key=memory_key, ConsistentRead=True).get("Item"):
+        return []
+    span = {"first_session": week[0].day, "last_session": week[-1].day}
+    published = {row["session"] for row in _Lake(session, outputs).ask("reports/sessions", span)}
+    return [one.key for one in week if one.day not in published]
 
 
 def publish(
