@@ -7,11 +7,12 @@ Here only the installation's own key pair is root and its signature counts like 
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import sts
+from ministack.services import dynamodb, sts
 
 _AUTHORIZED_AS = {
     "sns:PublishBatch": "sns:Publish",
@@ -43,6 +44,37 @@ def authorize_batches() -> None:
         return _AUTHORIZED_AS.get(name, name) if name else None
 
     iam_actions.extract_iam_action = extract
+
+
+def know_leading_keys() -> None:
+    """Let conditions on `dynamodb:LeadingKeys` see the partition keys that a request names, as AWS does.
+
+    The base leaves that key out, and a condition `ForAllValues` holds for what is absent: every key would be allowed.
+    Not seen are the keys of a Query and of PartiQL and transactions; a policy of ours with such a condition must not
+    allow those.
+    """
+    context_of = iam_actions.dynamodb_service_context
+
+    def context(body: bytes) -> dict[str, Any]:
+        keys = _partition_keys(body)
+        return {**context_of(body), **({"dynamodb:LeadingKeys": keys} if keys else {})}
+
+    iam_actions.dynamodb_service_context = context
+
+
+def _partition_keys(body: bytes) -> list[str]:
+    """Return the partition keys that a request names; none of a malformed one, which the service refuses itself."""
+    try:
+        request = json.loads(body or b"{}")
+        named = [(request.get("TableName"), request.get(part)) for part in ("Item", "Key")]
+        for table, entries in request.get("RequestItems", {}).items():
+            for entry in entries["Keys"] if isinstance(entries, dict) else entries:
+                put, delete = entry.get("PutRequest"), entry.get("DeleteRequest")
+                named.append((table, put["Item"] if put else delete["Key"] if delete else entry))
+        tables = [(dynamodb._tables.get(str(table).rpartition("/")[2]), item) for table, item in named if item]
+        return [str(value) for table, item in tables if table for value in item[table["pk_name"]].values()]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
 
 
 def _is_root(access_key_id: str) -> bool:

@@ -53,6 +53,7 @@ class Layer:
         self._pages = pages
         access.enforce_root_signature()
         access.authorize_batches()
+        access.know_leading_keys()
         bounds.keep_bounds()
         paging.read_by_the_page()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.

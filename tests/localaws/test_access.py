@@ -89,3 +89,42 @@ def test_it_listens_on_the_loopback_interface_only(local_aws: LocalAws) -> None:
         if connection.status == "LISTEN"
     ]
     assert (listening.ip, listening.port) == ("127.0.0.1", local_aws.port)
+
+
+def test_a_condition_on_leading_keys_opens_those_keys_only(local_aws: LocalAws, aws: Session) -> None:
+    owner, iam = aws.client("dynamodb"), aws.client("iam")
+    owner.create_table(
+        TableName="notes",
+        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    iam.create_user(UserName="writer")
+    statement = {
+        "Effect": "Allow",
+        "Action": ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:BatchWriteItem", "dynamodb:BatchGetItem"],
+        "Resource": "*",
+        "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}},
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName="writer", PolicyName="own", PolicyDocument=document)
+    key = iam.create_access_key(UserName="writer")["AccessKey"]
+    dynamodb = local_aws.client("dynamodb", key["AccessKeyId"], key["SecretAccessKey"])
+
+    def calls(name: str) -> list[Any]:
+        item: Any = {"key": {"S": name}}
+        return [
+            lambda: dynamodb.put_item(TableName="notes", Item=item),
+            lambda: dynamodb.get_item(TableName="notes", Key=item),
+            lambda: dynamodb.batch_write_item(RequestItems={"notes": [{"PutRequest": {"Item": item}}]}),
+            lambda: dynamodb.batch_write_item(RequestItems={"notes": [{"DeleteRequest": {"Key": item}}]}),
+            lambda: (
+                dynamodb.batch_get_item(RequestItems={"notes": {"Keys": [{"key": {"S": "mine"}}, item]}})
+                if name != "mine"
+                else dynamodb.batch_get_item(RequestItems={"notes": {"Keys": [item]}})
+            ),
+        ]
+
+    for call in calls("mine"):
+        call()
+    assert [code_of(call) for call in calls("yours")] == ["AccessDeniedException"] * 5
