@@ -19,6 +19,8 @@ class CircuitBreaker:
     ----------
     state : {"closed", "open", "half-open"}
         See above.
+    reason : str
+        Why it is not closed; empty when it is.
     open_until : float
         When it is open: until when, by the clock.
 
@@ -43,6 +45,7 @@ class CircuitBreaker:
         longest_pause_seconds: float = 1800.0,
     ) -> None:
         self.state = "closed"
+        self.reason = ""
         self._name = name
         self._clock = clock
         self._random = randomness
@@ -63,13 +66,16 @@ class CircuitBreaker:
         if self.state != "closed":
             log.info("%s answers again", self._name)
         self.state = "closed"
+        self.reason = ""
         self._openings = 0
 
-    def failed(self, reason: str) -> None:
-        """Report trouble that more requests would make worse."""
-        pause = min(self._first_pause_seconds * 2**self._openings, self._longest_pause_seconds)
+    def failed(self, reason: str, longest_pause_seconds: float = float("inf")) -> None:
+        """Report trouble that more requests would make worse; a shorter limit is for trouble that they would not."""
+        longest = min(self._longest_pause_seconds, longest_pause_seconds)
+        pause = min(self._first_pause_seconds * 2**self._openings, longest)
         pause *= self._random.uniform(0.5, 1)
         self._openings = min(self._openings + 1, 30)
         self.state = "open"
+        self.reason = reason
         self.open_until = self._clock() + pause
         log.warning("%s: %s; asking nothing for %.0f s", self._name, reason, pause)

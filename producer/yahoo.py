@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 from producer.circuit_breaker import CircuitBreaker
 from producer.source import Counters, Stop
-from producer.yahoo_chart import Chart, Market, RateLimitedError, SymbolError, UnreachableError, YahooCharts
+from producer.yahoo_answer import Market
+from producer.yahoo_chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts
 from tapeline import sessions
 from tapeline.quotes import Quote
 
@@ -19,6 +20,14 @@ CLOSED_SECONDS = 900.0
 
 LONGEST_SYMBOL_PAUSE_SECONDS = 900.0
 UNREACHABLE_LIMIT = 3
+LASTING_FAILURES = 2
+"""In a row: one alone is no trouble worth telling."""
+
+UNREACHABLE_PAUSE_SECONDS = 120.0
+"""At most: who cannot be reached is not burdened by trying, and the feed should not be long in coming back."""
+
+ROUND_THE_CLOCK_SECONDS = 23 * 3600.0
+"""A regular session of at least so long has no night: Yahoo names the next one some time after it has begun."""
 
 log = logging.getLogger("producer.yahoo")
 
@@ -66,6 +75,7 @@ class YahooSource:
         self._failures: dict[str, int] = {}
         self._market_states: dict[str, str] = {}
         self._unanswered = 0
+        self._trouble = ""
 
     def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
         """Yield new quotes until `stop` is set."""
@@ -74,12 +84,25 @@ class YahooSource:
                 if stop.is_set() or not self._breaker.allows():
                     break
                 chart = self._ask(symbol, counters)
+                self._trouble = self._what_keeps_all_away()
                 if chart and self._is_new(chart.quote, counters):
                     yield chart.quote
             next_moment = min(self._due.values())
             if self._breaker.state == "open":
                 next_moment = max(next_moment, self._breaker.open_until)
             stop.wait(max(0.0, next_moment - self._clock()))
+
+    def trouble(self) -> str:
+        """Return what keeps all quotes away, in words; empty if nothing does. Any thread may ask."""
+        return self._trouble
+
+    def _what_keeps_all_away(self) -> str:
+        if self._breaker.reason:
+            return self._breaker.reason
+        if all(self._failures.get(symbol, 0) >= LASTING_FAILURES for symbol in self._due):
+            symbol, problem = next(iter(self._problems.items()))
+            return f"no symbol gives a quote; {symbol}: {problem}"
+        return ""
 
     def _ask(self, symbol: str, counters: Counters) -> Chart | None:
         try:
@@ -90,7 +113,7 @@ class YahooSource:
         except UnreachableError as error:
             self._unanswered += 1
             if self._unanswered >= UNREACHABLE_LIMIT or self._breaker.state == "half-open":
-                self._breaker.failed(str(error))
+                self._breaker.failed(str(error), UNREACHABLE_PAUSE_SECONDS)
             else:
                 self._note_problem(symbol, str(error))
             return None
@@ -113,7 +136,7 @@ class YahooSource:
     def _is_new(self, quote: Quote, counters: Counters) -> bool:
         newest = self._newest.get(quote.symbol)
         if newest is not None and quote.time <= newest:
-            counters.add(read=1, repeated=1)
+            counters.add(read=1, repeated=1)  # figures that Yahoo has revised since: it does not say which are final
             return False
         self._newest[quote.symbol] = quote.time
         counters.add(read=1)
@@ -134,12 +157,25 @@ class YahooSource:
         if market.opens_at is None or market.closes_at is None or market.opens_at <= now < market.closes_at:
             self._say(market, "is open")
             return self._every_seconds
+        if self._has_no_night(market, now):
+            return self._every_seconds
         opens_at = market.opens_at if now < market.opens_at else _next_opening(market)
+        self._say(market, f"is closed until {opens_at:%A %Y-%m-%d %H:%M %Z}" if opens_at else "is closed")
+        if not self._newest:
+            log.info(
+                "The last quote of each symbol is sent at every start. If an earlier one sent it too and Yahoo has "
+                "revised it since, the first stays (conflicting_quote): Yahoo does not say which figures are final"
+            )
         if opens_at is None:
-            self._say(market, "is closed")
             return CLOSED_SECONDS
-        self._say(market, f"is closed until {opens_at:%A %Y-%m-%d %H:%M %Z}")
         return min(CLOSED_SECONDS, max((opens_at - now).total_seconds(), self._every_seconds))
+
+    def _has_no_night(self, market: Market, now: datetime) -> bool:
+        """Tell whether a session that has just ended goes over into the next, as those of coins and currencies."""
+        if market.opens_at is None or market.closes_at is None:
+            return False
+        length, since = market.closes_at - market.opens_at, now - market.closes_at
+        return length.total_seconds() >= ROUND_THE_CLOCK_SECONDS and 0 <= since.total_seconds() < CLOSED_SECONDS
 
     def _say(self, market: Market, state: str) -> None:
         if self._market_states.get(market.name) != state:

@@ -12,7 +12,8 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from producer.yahoo_chart import RateLimitedError, UnreachableError, usd, yahoo_session
+from producer.yahoo_answer import usd
+from producer.yahoo_chart import RateLimitedError, UnreachableError, yahoo_session
 from tapeline.history import DailyBar
 
 

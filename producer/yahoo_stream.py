@@ -1,9 +1,10 @@
 """Source `yahoo-stream`: the quotes Yahoo's WebSocket pushes to its own pages.
 
-A message rarely carries all a quote needs. What it leaves out is the day's so far: seeded once per symbol and date from
-a chart, extended by every message since. Without a chart (Yahoo limits the rate, say) the day begins with the first
-message seen, and the chart is asked for again every few minutes. Previous close is, in this order, the message's own,
-the chart's, price minus change. Messages from before and after regular trading are left out: their change refers to
+A message rarely carries all a quote needs. Of what it leaves out counts what Yahoo said last of the day, in a message
+or in a chart, which is asked for once per symbol and date. Nothing is made up: what Yahoo never said is 0, and so are a
+high and a low that the price has left behind, until another chart comes, five minutes after the last at the earliest.
+Previous close is, in this order, the message's own, price minus change, the chart's; where message and chart disagree,
+the quote says so in `doubt`. Messages from before and after regular trading are left out: their change is from
 another close.
 """
 
@@ -14,6 +15,7 @@ import binascii
 import json
 import logging
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +32,9 @@ from yfinance.pricing_pb2 import PricingData
 
 from producer.circuit_breaker import CircuitBreaker
 from producer.source import Counters, Stop
+from producer.yahoo_answer import agree, tick_of
 from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts
+from tapeline import sessions
 from tapeline.partitions import trading_date
 from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 
@@ -42,6 +46,15 @@ LONGEST_PAUSE_SECONDS = 300.0
 LONGEST_PAUSE_AFTER_SILENCE_SECONDS = 20.0
 """Silence is usual at night, and the opening must not be slept through."""
 
+MUTE_SECONDS = 180.0
+"""Silence in New York's session, and inability to connect, that is told as trouble."""
+
+ZERO = Decimal(0)
+NO_CLOSE = "previous_close: neither message nor chart states one"
+
+_OF_NEW_YORK = re.compile(r"[A-Z]{1,5}(-[A-Z]{1,2})?")
+"""Yahoo spells what trades elsewhere, coins, currencies and futures with a suffix, and indices with a ^."""
+
 log = logging.getLogger("producer.yahoo")
 
 
@@ -51,15 +64,20 @@ class UnreadableMessageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """One symbol's trading date so far, USD and shares."""
+    """What Yahoo has said of one symbol's trading date so far, USD and shares; 0 for what it has not.
+
+    `previous_close` is what messages said, `chart_close` and `chart_doubt` what the chart did.
+    """
 
     trading_date: date
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    volume: int
-    previous_close: Decimal | None
-    from_chart: bool
+    open: Decimal = ZERO
+    high: Decimal = ZERO
+    low: Decimal = ZERO
+    volume: int = 0
+    previous_close: Decimal = ZERO
+    chart_close: Decimal = ZERO
+    chart_doubt: str = ""
+    from_chart: bool = False
 
 
 class YahooStreamSource:
@@ -107,6 +125,10 @@ class YahooStreamSource:
         self._days: dict[str, _Day] = {}
         self._ask_chart_at: dict[str, float] = {}
         self._said = ""
+        self._broken = ""
+        self._trouble = ""
+        self._quote_at = clock()
+        self._of_new_york = any(_OF_NEW_YORK.fullmatch(symbol) for symbol in self._symbols)
         self._problems: dict[str, str] = {}
 
     def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
@@ -116,18 +138,38 @@ class YahooStreamSource:
             longest = LONGEST_PAUSE_AFTER_SILENCE_SECONDS
             try:
                 with connect(self._url, open_timeout=10, close_timeout=1) as connection:
+                    self._broken = ""
                     for frame in self._frames(connection, stop):
                         fruitless = 0
                         quote = self._read(frame, counters)
                         if quote:
+                            self._quote_at, self._trouble = self._clock(), ""
                             self._say(f"Receiving quotes from {self._url}")
                             yield quote
             except (OSError, WebSocketException) as error:
                 self._say(f"The stream broke off ({_reason(error)}): connecting anew")
+                self._broken = f"Yahoo's stream cannot be reached ({_reason(error)})"
                 longest = LONGEST_PAUSE_SECONDS
             pause = min(self._first_pause_seconds * 2 ** min(fruitless, 30), longest)
             fruitless += 1
+            self._judge()
             stop.wait(pause * self._random.uniform(0.5, 1))
+
+    def trouble(self) -> str:
+        """Return what keeps all quotes away, in words; empty if nothing does. Any thread may ask."""
+        return self._trouble
+
+    def _judge(self) -> None:
+        """Look whether a silence is trouble: it is while New York trades, or when no connection comes about."""
+        now, silent = self._now(), self._clock() - self._quote_at
+        if silent < MUTE_SECONDS:
+            return
+        if self._broken:
+            self._trouble = self._broken
+        elif self._of_new_york and _seconds_open(now) >= MUTE_SECONDS:
+            self._trouble = "connected to Yahoo's stream, but no quote comes"
+        else:
+            self._trouble = ""
 
     def _frames(self, connection: ClientConnection, stop: Stop) -> Iterator[str | bytes]:
         subscription = json.dumps({"subscribe": sorted(self._symbols)})
@@ -143,6 +185,7 @@ class YahooStreamSource:
             else:
                 heard_at = self._clock()
                 yield frame
+            self._judge()
             if self._clock() - subscribed_at >= SUBSCRIBE_AGAIN_SECONDS:
                 connection.send(subscription)
                 subscribed_at = self._clock()
@@ -175,14 +218,19 @@ class YahooStreamSource:
         except (OverflowError, OSError, ValueError):
             raise UnreadableMessageError(f"a message of time {milliseconds}") from None
         price = _decimal(message["price"])
-        before = self._day(symbol, trading_date(moment), price)
+        before = self._day(symbol, trading_date(moment))
+        high, low = _decimal(message.get("day_high")) or before.high, _decimal(message.get("day_low")) or before.low
+        own_close = _decimal(message.get("previous_close"))
+        by_change = _minus_change(price, message)
         day = replace(
             before,
             open=_decimal(message.get("open_price")) or before.open,
-            high=max(before.high, price, _decimal(message.get("day_high"))),
-            low=min(before.low, price, _decimal(message.get("day_low")) or price),
+            high=high if high >= price or message.get("day_high") else ZERO,
+            low=low if low <= price or message.get("day_low") else ZERO,
             volume=int(message.get("day_volume", 0)) or before.volume,
+            previous_close=own_close or by_change or before.previous_close,
         )
+        previous_close, doubt = _previous_close(day, own_close, by_change, tick_of(price, message.get("price_hint")))
         quote = Quote(
             symbol=symbol,
             timestamp=write_timestamp(moment, milliseconds=milliseconds % 1000 != 0),
@@ -190,34 +238,42 @@ class YahooStreamSource:
             high=day.high,
             low=day.low,
             price=price,
-            previous_close=_decimal(message.get("previous_close"))
-            or day.previous_close
-            or _minus_change(price, message),
+            previous_close=previous_close,
             volume=day.volume,
             source="yahoo",
             ingested_at=write_timestamp(self._now(), milliseconds=True),
+            doubt=doubt,
         )
         quote = parse_quote(quote.to_json().encode(), self._now())
         self._days[symbol] = day  # only now: a bad message leaves no trace in the day
         return quote
 
-    def _day(self, symbol: str, today: date, price: Decimal) -> _Day:
-        """Return a symbol's day before this message."""
+    def _day(self, symbol: str, today: date) -> _Day:
+        """Return what was said of a symbol's day before this message."""
         day = self._days.get(symbol)
         if day and today < day.trading_date:
             raise UnreadableMessageError(f"a message of {today}, after the first of {day.trading_date}")
-        if day and today > day.trading_date:
-            day = None
-        if day and day.from_chart:
+        if not day or today > day.trading_date:
+            day = _Day(today)
+        if day.from_chart and day.high and day.low:
             return day
         if self._clock() >= self._ask_chart_at.get(symbol, 0.0):
             self._ask_chart_at[symbol] = self._clock() + CHART_AGAIN_SECONDS
-            chart = self._ask_chart(symbol, today)
-            if chart:
-                return replace(chart, high=max(chart.high, day.high), low=min(chart.low, day.low)) if day else chart
-        return day or _Day(today, price, price, price, 0, previous_close=None, from_chart=False)
+            quote = self._ask_chart(symbol, today)
+            if quote:
+                return replace(
+                    day,
+                    open=quote.open or day.open,
+                    high=quote.high,
+                    low=quote.low,
+                    volume=max(quote.volume, day.volume),
+                    chart_close=quote.previous_close,
+                    chart_doubt=quote.doubt,
+                    from_chart=True,
+                )
+        return day
 
-    def _ask_chart(self, symbol: str, today: date) -> _Day | None:
+    def _ask_chart(self, symbol: str, today: date) -> Quote | None:
         if not self._breaker.allows():
             return None
         try:
@@ -226,12 +282,10 @@ class YahooStreamSource:
             self._breaker.failed(str(error))
             return None
         except SymbolError as error:
-            log.warning("%s: %s; its day begins with the first message", symbol, error)
+            log.warning("%s: %s; only messages tell of its day", symbol, error)
             return None
         self._breaker.succeeded()
-        if trading_date(quote.time) != today:
-            return None  # The chart still shows the date before.
-        return _Day(today, quote.open, quote.high, quote.low, quote.volume, quote.previous_close, True)
+        return quote if trading_date(quote.time) == today else None  # else it still shows the date before
 
     def _say(self, state: str) -> None:
         if state != self._said:
@@ -242,6 +296,12 @@ class YahooStreamSource:
         if self._problems.get(symbol) != problem:
             self._problems[symbol] = problem
             log.warning("%s: %s", symbol or "A message", problem)
+
+
+def _seconds_open(now: datetime) -> float:
+    """Return for how long New York's session has been open, 0 if it is not."""
+    session = sessions.latest_session(now)
+    return (now - session.opens_at).total_seconds() if now < session.closes_at else 0.0
 
 
 def _decode(frame: str | bytes) -> dict[str, Any]:
@@ -255,13 +315,41 @@ def _decode(frame: str | bytes) -> dict[str, Any]:
 
 
 def _minus_change(price: Decimal, message: Mapping[str, Any]) -> Decimal:
-    """Return price minus change, to the digits prices of this symbol have; a change left out is 0."""
-    hint = int(message.get("price_hint", 0))
-    digits = hint if 0 < hint <= 8 else 2 if price >= 1 else 4
+    """Return price minus change, to the digits prices of this symbol have; 0 if the message states no change.
+
+    A change of exactly 0 looks like none stated, as the format leaves out what is 0.
+    """
+    change = _decimal(message.get("change"))
     try:
-        return round(price - _decimal(message.get("change")), digits)
+        return (
+            max(ZERO, round(price - change, -tick_of(price, message.get("price_hint")).adjusted())) if change else ZERO
+        )
     except InvalidOperation:
         raise UnreadableMessageError(f"a price of {price}") from None
+
+
+def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) -> tuple[Decimal, str]:
+    """Return the best previous close there is, 0 if there is none, and what is doubtful about it.
+
+    Parameters
+    ----------
+    day : _Day
+        With this message in it.
+    own, by_change : Decimal
+        What this message states, and what its change means; 0 if it does not say.
+    tick : Decimal
+        The smallest step of the price.
+    """
+    said = own or by_change or day.previous_close
+    if own and by_change and not agree(own, by_change, tick):
+        return own, f"previous_close: the message states {own:f}, its change means {by_change:f}"
+    if not said:
+        return day.chart_close, day.chart_doubt or ("" if day.chart_close else NO_CLOSE)
+    if not day.chart_close or day.chart_doubt:
+        return said, ""
+    if not agree(said, day.chart_close, tick):
+        return said, f"previous_close: the messages mean {said:f}, the chart {day.chart_close:f}"
+    return own or day.chart_close, ""
 
 
 def _decimal(number: object) -> Decimal:

@@ -12,11 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-import yfinance
 
 from producer.source import Counters
 from producer.yahoo import YahooSource
-from producer.yahoo_chart import YahooCharts, yahoo_session
+from producer.yahoo_chart import UnreachableError, YahooCharts, yahoo_session
 from tapeline.quotes import Quote
 from tests.producer.builders import FakeTime
 from tests.producer.market_data_server import ChartServer, Listing, new_york
@@ -88,21 +87,11 @@ def test_a_chart_gives_a_whole_quote_at_the_markets_time_not_the_fetchs(feed: Fe
     )
 
 
-def test_without_a_day_before_the_close_before_the_chart_counts(feed: Feed) -> None:
-    newcomer = replace(AAPL, closes={})
-    answer = newcomer.chart()
-    answer["chart"]["result"][0]["meta"]["chartPreviousClose"] = 250.5
-    feed.server.answers["AAPL"] = type("Answer", (Listing,), {"chart": lambda self: answer})(**vars(newcomer))
-    assert feed.quotes("AAPL", minutes=0.1)[0].previous_close == Decimal("250.5")
-
-
 def test_a_quote_is_new_only_when_its_own_time_moved(feed: Feed) -> None:
     seconds = itertools.chain([0, 0, 0, 20, 20, 5, 25], itertools.repeat(25))  # the fifth second: a server behind
-    asked = itertools.count()
 
     def answer() -> Listing:
-        moment = next(seconds) if next(asked) else 0  # the first request only asks for the time zone
-        return replace(AAPL, symbol="MOVES", time=new_york(f"2026-03-12 11:31:{moment:02d}"))
+        return replace(AAPL, symbol="MOVES", time=new_york(f"2026-03-12 11:31:{next(seconds):02d}"))
 
     feed.server.answers["MOVES"] = answer
     feed.time.now = new_york("2026-03-12 11:32").timestamp()
@@ -125,13 +114,13 @@ def test_each_symbol_is_asked_every_thirty_seconds_while_the_market_is_open(
 
 # What is wrong with a symbol, and what the log says of it.
 TROUBLES = {
-    "500": "Yahoo's answer holds no quote",
-    "malformed": "Yahoo's answer holds no quote",
-    "html": "Yahoo's answer holds no quote",
-    "down": "Yahoo's answer holds no quote",
+    "500": "Yahoo answered 500",
+    "malformed": "Yahoo's answer holds no quote: it says no JSON",
+    "html": "Yahoo's answer holds no quote: it says no JSON",
+    "down": "Yahoo's answer holds no quote: it says that it is down",
     "empty": "Yahoo's answer holds no quote",
     "no result": "Yahoo's answer holds no quote",
-    "delisted": "Yahoo has no prices",
+    "delisted": "Yahoo has no prices: No data found, symbol may be delisted",
     "hang up": "Yahoo cannot be reached",
     "silence": "Yahoo cannot be reached",
 }
@@ -142,24 +131,20 @@ def test_one_symbols_trouble_is_named_once_and_stops_no_other(
     feed: Feed, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     bad = f"BAD{list(TROUBLES).index(trouble)}"
-    if trouble == "silence":  # with the time-zone lookup, whose ten seconds of patience are yfinance's own, behind it
-        yfinance.cache.get_tz_cache().store(bad, "America/New_York")
     feed.server.answers[bad] = trouble
     start = feed.time.now
     quotes = feed.quotes(bad, "AAPL", "KO", minutes=3)
     assert [quote.symbol for quote in quotes] == ["AAPL", "KO"]
     assert [at - start for at in feed.asked("AAPL")] == [0, 30, 60, 90, 120, 150]
     said = [record.getMessage() for record in caplog.records if record.getMessage().startswith(f"{bad}:")]
-    assert len(said) <= 2  # the time-zone lookup and the chart may fail differently
-    assert TROUBLES[trouble] in said[-1]
+    assert len(said) == 1
+    assert said[0].startswith(f"{bad}: {TROUBLES[trouble]}")
     pauses = [later - earlier for earlier, later in itertools.pairwise(feed.asked(bad))]
     assert pauses == sorted(pauses)
     assert pauses[-1] > 30
 
 
-def test_a_symbol_that_recovers_gives_quotes_again_though_yfinance_cached_its_failure(
-    feed: Feed, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_symbol_that_recovers_gives_quotes_again(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:
     back_at = feed.time.now + 60
     feed.server.answers["LATE"] = lambda: "empty" if feed.time.now < back_at else replace(AAPL, symbol="LATE")
     quotes = feed.quotes("LATE", minutes=10)
@@ -171,8 +156,9 @@ def test_a_symbol_that_recovers_gives_quotes_again_though_yfinance_cached_its_fa
 @pytest.mark.parametrize(
     ("listing", "complaint"),
     [
-        (replace(AAPL, open=None), "Yahoo's answer holds no quote"),
-        (replace(AAPL, closes={date(2026, 3, 11): 0.0}), "Yahoo's figures are no quote: zero_previous_close"),
+        (replace(AAPL, price=-37.63), "Yahoo's price is -37.63: negative prices are not supported"),
+        (replace(AAPL, low=-40.32), "Yahoo's low is -40.32: negative prices are not supported"),
+        (replace(AAPL, volume=-1), "Yahoo's figures are no quote: negative_volume"),
         (replace(AAPL, time=new_york("2026-03-12 12:30")), "Yahoo's figures are no quote: future_timestamp"),
     ],
 )
@@ -183,6 +169,29 @@ def test_figures_that_make_no_quote_are_rejected_with_the_reason(
     assert feed.quotes("AAPL", minutes=0.1) == []
     assert complaint in caplog.text
     assert feed.counters.now().rejected == 1
+
+
+@pytest.mark.parametrize(("symbol", "hint"), [("BRK.B", "Yahoo writes BRK-B"), ("GONE", ""), ("GONE.HK", "")])
+def test_a_class_of_shares_spelt_with_a_dot_is_told_yahoos_spelling(
+    feed: Feed, caplog: pytest.LogCaptureFixture, symbol: str, hint: str
+) -> None:
+    assert feed.quotes(symbol, minutes=0.1) == []
+    assert f"{symbol}: Yahoo has no prices: No data found, symbol may be delisted" in caplog.text
+    assert ("Yahoo writes" in caplog.text) == bool(hint)
+    assert hint in caplog.text
+
+
+def test_a_symbol_is_asked_for_by_one_request(feed: Feed) -> None:
+    feed.quotes("AAPL", minutes=1.1)
+    assert [symbol for _, symbol in feed.server.asked] == ["AAPL"] * 3
+
+
+def test_what_the_answer_says_is_sent_with_its_doubt(feed: Feed) -> None:
+    feed.server.answers["AAPL"] = replace(AAPL, closes={date(2026, 3, 10): 260.83}, price=0.0, high=253.0)
+    [quote] = feed.quotes("AAPL", minutes=0.1)
+    assert (quote.price, quote.high, quote.low) == (Decimal(0), Decimal(253), Decimal("254.13"))
+    assert quote.previous_close == Decimal("260.83")
+    assert quote.doubt == "previous_close: the daily bar of 2026-03-11 is missing, 260.83 is of 2026-03-10"
 
 
 def test_a_429_stops_all_requests_and_one_probe_decides_when_to_go_on(
@@ -250,19 +259,85 @@ def test_a_closed_market_is_said_and_waited_through(
     assert [at - start for at in feed.asked("AAPL")] == looked_at
     messages = [record.getMessage() for record in caplog.records]
     assert messages[0] == f"XNYS is closed until {said}"
+    assert "The last quote of each symbol is sent at every start" in messages[1]
     assert len(messages) == len(set(messages))
 
 
 def test_an_exchange_elsewhere_has_its_own_name_and_hours(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:
-    feed.server.answers["BTC-USD"] = replace(
+    feed.server.answers["0700.HK"] = replace(
         AAPL,
-        symbol="BTC-USD",
+        symbol="0700.HK",
         kind="CRYPTOCURRENCY",
         opens_at=new_york("2026-03-12 00:00"),
         closes_at=new_york("2026-03-12 11:00"),
     )
-    feed.quotes("BTC-USD", minutes=0.1)
-    assert caplog.messages == ["NasdaqGS is closed"]
+    start = feed.time.now
+    feed.quotes("0700.HK", minutes=20)
+    assert caplog.messages[0] == "NasdaqGS is closed"
+    assert [at - start for at in feed.asked("0700.HK")] == [0, 900]
+
+
+def test_what_trades_round_the_clock_is_asked_on_through_its_midnight(feed: Feed) -> None:
+    """Yahoo states sessions of coins and currencies up to 23:59, and names the next some time after it has begun."""
+    feed.time.now = new_york("2026-03-12 23:58").timestamp()
+    turn = new_york("2026-03-13 00:03").timestamp()
+
+    def answer() -> Listing:
+        day = "2026-03-12" if feed.time.now < turn else "2026-03-13"
+        return replace(
+            AAPL,
+            symbol="BTC-USD",
+            kind="CRYPTOCURRENCY",
+            time=datetime.fromtimestamp(feed.time.now, UTC),
+            opens_at=new_york(f"{day} 00:00"),
+            closes_at=new_york(f"{day} 23:59"),
+        )
+
+    feed.server.answers["BTC-USD"] = answer
+    quotes = feed.quotes("BTC-USD", minutes=10)
+    assert len(quotes) == 20
+
+
+def test_trouble_that_keeps_all_quotes_away_is_told_until_it_is_over(feed: Feed) -> None:
+    source = feed.source("AAPL", every=60)
+
+    def run(trouble: str, minutes: float) -> str:
+        feed.server.answers["AAPL"] = trouble or AAPL
+        feed.time.ends_at = feed.time.now + minutes * 60
+        list(source.quotes(feed.counters, feed.time))
+        return source.trouble()
+
+    heard = [(trouble, run(trouble, 6)) for trouble in ("", "hang up", "", "html", "", "429", "")]
+    assert heard == [
+        ("", ""),
+        ("hang up", "Yahoo cannot be reached (ConnectionError)"),
+        ("", ""),
+        ("html", "no symbol gives a quote; AAPL: Yahoo's answer holds no quote: it says no JSON"),
+        ("", ""),
+        ("429", "Yahoo limits our rate (429)"),
+        ("", ""),
+    ]
+
+
+def test_the_trouble_of_one_symbol_is_none_of_the_feed(feed: Feed) -> None:
+    source = feed.source("AAPL", "GONE")
+    feed.time.ends_at = feed.time.now + 600
+    assert list(source.quotes(feed.counters, feed.time))
+    assert source.trouble() == ""
+
+
+def test_while_yahoo_cannot_be_reached_it_is_tried_every_other_minute(feed: Feed) -> None:
+    feed.server.answers["AAPL"] = "hang up"
+    feed.quotes("AAPL", minutes=60)
+    asked = feed.asked("AAPL")
+    assert max(later - earlier for earlier, later in itertools.pairwise(asked)) <= 120
+
+
+def test_no_request_takes_longer_than_the_session_allows(feed: Feed) -> None:
+    feed.server.answers["AAPL"] = "silence"
+    charts = YahooCharts(yahoo_session(feed.server.url, longest_seconds=0.2), timeout_seconds=3600)
+    with pytest.raises(UnreachableError, match="Timeout"):
+        charts.fetch("AAPL")
 
 
 def test_a_stop_ends_the_wait(feed: Feed) -> None:

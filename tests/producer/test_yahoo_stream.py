@@ -18,7 +18,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection
 from yfinance.pricing_pb2 import PricingData
@@ -103,7 +103,7 @@ def test_a_message_and_the_charts_day_make_a_whole_quote(charts_server: ChartSer
             timestamp="2026-03-12T15:29:58.250Z",
             open=Decimal("258.64"),
             high=Decimal("258.95"),
-            low=Decimal("189.235"),
+            low=Decimal(0),  # 254.13, says the chart, and the price shows that it no longer is
             price=Decimal("189.235"),
             previous_close=Decimal("260.81"),
             volume=21_600_000,
@@ -125,7 +125,7 @@ def test_what_a_message_says_itself_goes_before_the_chart(charts_server: ChartSe
     assert [str(figure) for figure in figures] == ["258.7", "259.05", "254.01", "260.85", "22"]
 
 
-def test_without_a_chart_the_day_is_built_from_messages_until_the_chart_comes(
+def test_without_a_chart_what_messages_leave_out_is_zero_until_the_chart_comes(
     charts_server: ChartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     charts_server.answers["AAPL"] = AAPL
@@ -144,11 +144,145 @@ def test_without_a_chart_the_day_is_built_from_messages_until_the_chart_comes(
     assert [
         (str(q.open), str(q.high), str(q.low), str(q.previous_close), q.volume) for q in (first, second, third)
     ] == [
-        ("255.5", "255.5", "255.5", "260.81", 100),
-        ("255.5", "255.5", "254.0", "260.81", 150),
-        ("258.64", "258.95", "254.0", "260.81", 21_540_000),
+        ("0", "0", "0", "260.81", 100),
+        ("0", "0", "0", "260.81", 150),
+        ("258.64", "258.95", "254.13", "260.81", 21_540_000),
     ]
     assert "Yahoo's charts: Yahoo limits our rate (429)" in caplog.text
+
+
+def test_a_high_that_the_price_has_left_behind_is_not_sent_on_nor_stretched(charts_server: ChartServer) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    frames = [
+        pricing("AAPL", 255.5, at(1), change=-5.31),
+        pricing("AAPL", 259.5, at(2), change=-1.31),
+        pricing("AAPL", 255.5, at(3), change=-5.31),
+        pricing("AAPL", 255.5, at(4), change=-5.31, day_high=260.0),
+        pricing("AAPL", 255.6, at(5), change=-5.21),
+    ]
+    with listening(charts_server, send(*frames), clock=lambda: 0.0) as (quotes, _, _):
+        highs = [str(quote.high) for quote in itertools.islice(quotes, 5)]
+    assert highs == ["258.95", "0", "0", "260.0", "260.0"]
+
+
+def test_after_the_price_left_the_high_behind_another_chart_is_asked_for(charts_server: ChartServer) -> None:
+    charts = iter([AAPL, replace(AAPL, high=259.75)])
+    charts_server.answers["AAPL"] = lambda: next(charts)
+    now = [0.0]
+    frames = [pricing("AAPL", 259.5, at(1), change=-1.31), pricing("AAPL", 259.25, at(2), change=-1.56)]
+    with listening(charts_server, send(*frames), clock=lambda: now[0]) as (quotes, _, _):
+        first = next(quotes)
+        now[0] = 300.0
+        second = next(quotes)
+    assert (str(first.high), str(second.high)) == ("0", "259.75")
+
+
+STALE = replace(AAPL, closes={date(2026, 3, 9): 240.0, date(2026, 3, 10): 250.0})
+MISSING = "previous_close: the daily bar of 2026-03-11 is missing, 250.0 is of 2026-03-10"
+
+# What the chart knows, what the messages say of the previous close, what comes of it and the doubt.
+PREVIOUS_CLOSES: dict[str, tuple[Listing | str, list[dict[str, float]], str, str]] = {
+    "the chart's": (AAPL, [{}], "260.81", ""),
+    "both agree": (AAPL, [{"change": -5.81}], "260.81", ""),
+    "the chart has a hole, the change is the message's own": (STALE, [{"change": -5.81}], "260.81", ""),
+    "the chart has a hole, and nothing else": (STALE, [{}], "250.0", MISSING),
+    "they disagree": (
+        replace(AAPL, closes={date(2026, 3, 11): 250.0}),
+        [{"change": -5.81}],
+        "260.81",
+        "previous_close: the messages mean 260.81, the chart 250.0",
+    ),
+    "the message states it": (STALE, [{"previous_close": 260.85}], "260.85", ""),
+    "the message contradicts itself": (
+        AAPL,
+        [{"previous_close": 260.81, "change": 5.0}],
+        "260.81",
+        "previous_close: the message states 260.81, its change means 250.00",
+    ),
+    "an earlier message stated it": (STALE, [{"change": -5.81}, {}], "260.81", ""),
+    "nobody does": ("delisted", [{}], "0", "previous_close: neither message nor chart states one"),
+}
+
+
+@pytest.mark.parametrize("case", PREVIOUS_CLOSES)
+def test_the_messages_own_change_goes_before_the_charts_previous_close(charts_server: ChartServer, case: str) -> None:
+    chart, messages, previous_close, doubt = PREVIOUS_CLOSES[case]
+    charts_server.answers["AAPL"] = chart
+    frames = [pricing("AAPL", 255.0, at(number), **fields) for number, fields in enumerate(messages)]
+    with listening(charts_server, send(*frames)) as (quotes, _, _):
+        *_, quote = itertools.islice(quotes, len(messages))
+    assert (f"{quote.previous_close:f}", quote.doubt) == (previous_close, doubt)
+
+
+# Silent for how long since the start, when, what is followed, whether a connection comes about; and what is told.
+SILENCES: dict[str, tuple[float, str, str, bool, str]] = {
+    "in session": (200, "2026-03-12 11:30", "AAPL", True, "connected to Yahoo's stream, but no quote comes"),
+    "not for long": (100, "2026-03-12 11:30", "AAPL", True, ""),
+    "just after the open": (9000, "2026-03-12 09:32", "AAPL", True, ""),
+    "some minutes after the open": (
+        9000,
+        "2026-03-12 09:34",
+        "AAPL",
+        True,
+        "connected to Yahoo's stream, but no quote",
+    ),
+    "at night": (9000, "2026-03-12 20:00", "AAPL", True, ""),
+    "on Thanksgiving": (9000, "2026-11-26 11:30", "AAPL", True, ""),
+    "of coins": (9000, "2026-03-12 11:30", "BTC-USD", True, ""),
+    "no connection": (
+        200,
+        "2026-03-12 20:00",
+        "BTC-USD",
+        False,
+        "Yahoo's stream cannot be reached (ConnectionRefusedE",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SILENCES)
+def test_an_open_socket_that_says_nothing_in_session_is_trouble(case: str) -> None:
+    seconds, when, symbol, connects, trouble = SILENCES[case]
+    now = [0.0]
+    server = PriceServer(fall_silent)
+    stop = threading.Event()
+    url = server.url if connects else "ws://127.0.0.1:1"
+    source = YahooStreamSource(
+        [symbol],
+        NoCharts(),  # type: ignore[arg-type]
+        url,
+        idle_seconds=0.01,
+        first_pause_seconds=0.001,
+        clock=lambda: now[0],
+        now=lambda: new_york(when),
+    )
+    now[0] = seconds
+    looks = itertools.count()
+
+    class AfterAFewLooks:
+        def is_set(self) -> bool:
+            return next(looks) > 4 or stop.is_set()
+
+        wait = staticmethod(stop.wait)
+
+    assert list(source.quotes(Counters(), AfterAFewLooks())) == []
+    server.close()
+    assert source.trouble().startswith(trouble) if trouble else source.trouble() == ""
+
+
+def test_trouble_is_over_with_the_first_quote(charts_server: ChartServer) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    now = [0.0]
+    server = PriceServer(send(pricing("AAPL", 255.0, at(1))))
+    charts = YahooCharts(yahoo_session(charts_server.url), now=lambda: NOW)
+    source = YahooStreamSource(["AAPL"], charts, server.url, clock=lambda: now[0], now=lambda: NOW)
+    now[0] = 1000.0
+    source._judge()
+    assert source.trouble()
+    quotes = source.quotes(Counters(), threading.Event())
+    next(quotes)
+    assert source.trouble() == ""
+    quotes.close()  # type: ignore[attr-defined]
+    server.close()
 
 
 def drop_after(frame_of: Callable[[int], str], how: Callable[[ServerConnection], None]) -> Script:
@@ -288,8 +422,7 @@ def test_a_price_of_up_to_seven_digits_survives_the_32_bit_float(cents: int) -> 
 @given(cents=st.integers(100, 9_999_999), change_cents=st.integers(-5_000, 5_000))
 def test_price_minus_change_is_the_previous_close_to_the_cent(cents: int, change_cents: int) -> None:
     previous_close = cents - change_cents
-    if previous_close <= 0:
-        return
+    assume(previous_close > 0 and change_cents != 0)
     frame = pricing("AAPL", cents / 100, at(1), change=change_cents / 100)
     quote = reader()._read(frame, Counters())
     assert quote is not None
