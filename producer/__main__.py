@@ -9,16 +9,21 @@ import logging
 import os
 import sys
 import threading
+import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, NoRegionError
 
+from producer.deployment import Deployment
+from producer.followed import Followed, WatchedStop, announcing
 from producer.kinesis_writer import KinesisWriter, StreamRefusedError
 from producer.run import run, stop_on_signals
 from producer.simulated import SIMULATED_SYMBOLS
 from producer.source import DEFAULT_SYMBOLS, Counters, Source
+from tapeline.aws import stack
 from tapeline.aws.session import session
 from tapeline.printable import log_to_terminal
 
@@ -50,6 +55,14 @@ TargetOption = Annotated[
         "Default: `aws` if AWS_ACCESS_KEY_ID is set, else `local`.",
     ),
 ]
+StackOption = Annotated[
+    str,
+    typer.Option(
+        "--stack",
+        envvar="TAPELINE_STACK",
+        help="Name of the CloudFormation stack: it says what the deployment takes, and is told what is followed.",
+    ),
+]
 SymbolsOption = Annotated[str, typer.Option("--symbols", help="Tickers as Yahoo spells them, with commas between.")]
 STREAM_NAME = "stock-market-stream"
 DEFAULT = ",".join(DEFAULT_SYMBOLS)
@@ -63,11 +76,14 @@ def simulated(
     seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
+    stack_name: StackOption = stack.DEFAULT_NAME,
 ) -> None:
     """Invent trading, day and night, with a jump of over 5 % now and then."""
     from producer.simulated import SimulatedMarket, SimulatedSource
 
-    _produce(SimulatedSource(SimulatedMarket(_symbols(symbols), seed), every), stream, target)
+    wanted = _symbols(symbols)
+    source = SimulatedSource(SimulatedMarket(wanted, seed), every)
+    _produce(source, stream, target, Followed("simulated", wanted, every), stack_name)
 
 
 @app.command()
@@ -77,12 +93,15 @@ def yahoo(
     url: Annotated[str, typer.Option(help="Ask here instead of Yahoo: a mirror, or a test.")] = "",
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
+    stack_name: StackOption = stack.DEFAULT_NAME,
 ) -> None:
     """Ask Yahoo for quotes again and again; waits while the market is closed. For personal use only, says Yahoo."""
     from producer.yahoo import YahooSource
     from producer.yahoo_chart import YahooCharts, yahoo_session
 
-    _produce(YahooSource(_symbols(symbols), YahooCharts(yahoo_session(url)), every), stream, target)
+    wanted = _symbols(symbols)
+    source = YahooSource(wanted, YahooCharts(yahoo_session(url)), every)
+    _produce(source, stream, target, Followed("yahoo", wanted, every, source.trouble), stack_name)
 
 
 @app.command()
@@ -92,13 +111,15 @@ def yahoo_stream(
     stream_url: Annotated[str, typer.Option(help="Listen here instead, such as ws://127.0.0.1:8081.")] = "",
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
+    stack_name: StackOption = stack.DEFAULT_NAME,
 ) -> None:
     """Listen to the quotes Yahoo pushes, in regular trading hours. For personal use only, says Yahoo."""
     from producer.yahoo_chart import YahooCharts, yahoo_session
     from producer.yahoo_stream import YahooStreamSource
 
-    charts = YahooCharts(yahoo_session(url))
-    _produce(YahooStreamSource(_symbols(symbols), charts, stream_url), stream, target)
+    wanted = _symbols(symbols)
+    source = YahooStreamSource(wanted, YahooCharts(yahoo_session(url)), stream_url)
+    _produce(source, stream, target, Followed("yahoo-stream", wanted, 0.0, source.trouble), stack_name)
 
 
 @app.command()
@@ -118,7 +139,7 @@ def replay(
         source = ReplaySource(file, read_speed(speed))
     except (BarFileError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    _produce(source, stream, target)
+    _produce(source, stream, target, None, "")
 
 
 def read_speed(text: str) -> float | None:
@@ -138,25 +159,34 @@ def read_speed(text: str) -> float | None:
 
 
 def _symbols(text: str) -> tuple[str, ...]:
-    symbols = tuple(symbol.strip().upper() for symbol in text.split(",") if symbol.strip())
+    symbols = tuple(dict.fromkeys(text.upper().replace(",", " ").split()))
     if not symbols:
         raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")
     return symbols
 
 
-def _produce(source: Source, stream_name: str, target: str) -> None:
+def _produce(source: Source, stream_name: str, target: str, followed: Followed | None, stack_name: str) -> None:
+    """Run a source; a live one says what it follows, and sends what its deployment takes."""
     target = target or ("aws" if os.environ.get("AWS_ACCESS_KEY_ID") else "local")
     stop = threading.Event()
+    counters = Counters()
     try:
-        client = session(target).client("kinesis")
-        writer = KinesisWriter(client, stream_name, Counters())
+        aws = session(target)
+        deployment = Deployment(aws, stack_name, stream_name)
+        writer = KinesisWriter(
+            aws.client("kinesis"), stream_name, counters, optional_fields=lambda: deployment.quote_fields
+        )
     except NoRegionError as error:
         raise typer.BadParameter("no AWS region: set AWS_DEFAULT_REGION, or a region in the profile") from error
     except (BotoCoreError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
+
+    def beside(watched: WatchedStop) -> AbstractContextManager[None]:
+        return announcing(followed, deployment, counters, watched, time.time) if followed else nullcontext()
+
     with stop_on_signals(stop):
         try:
-            counts = run(source, writer, stop=stop)
+            counts = run(source, writer, stop=stop, beside=beside)
         except StreamRefusedError as error:
             log.critical("%s", error)
             sys.exit(1)

@@ -15,8 +15,9 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
@@ -182,6 +183,8 @@ class KinesisWriter:
         Quotes held at most; beyond, `put` waits.
     linger_seconds : float
         How long a quote may wait for others to share its call.
+    optional_fields : callable
+        Which optional fields of a quote the deployment takes at present; the others are left out.
     patience_seconds : float
         Once something has been accepted: how long a missing stream or a missing right is borne before giving up. The
         laptop's AWS needs a moment after a crash to put the stack back.
@@ -193,6 +196,7 @@ class KinesisWriter:
         stream_name: str,
         counters: Counters,
         *,
+        optional_fields: Callable[[], Collection[str]] = tuple,
         capacity: int = 10_000,
         linger_seconds: float = 0.2,
         first_pause_seconds: float = 0.1,
@@ -206,6 +210,7 @@ class KinesisWriter:
         self.counters = counters
         self.stream_name = stream_name
         self._client = client
+        self._optional_fields = optional_fields
         self._capacity = capacity
         self._patience_seconds = patience_seconds
         self._clock = clock
@@ -229,7 +234,7 @@ class KinesisWriter:
         StreamRefusedError
             If the writer has given up.
         """
-        data = quote.to_json().encode()
+        data = _as_taken(quote, self._optional_fields()).to_json().encode()
         problem = _problem(quote.symbol, data)
         if problem:
             self._reject(quote.symbol, data, problem)
@@ -393,6 +398,20 @@ class KinesisWriter:
         if now - self._said_at.get(code, float("-inf")) >= 30:
             self._said_at[code] = now
             log.warning("%s. Trying again.", message)
+
+
+def _as_taken(quote: Quote, optional_fields: Collection[str]) -> Quote:
+    """Return a quote as a deployment takes it.
+
+    One that takes no optional field is of a version that rejects a high below the low, as one of them left out looks.
+    """
+    if quote.doubt and "doubt" not in optional_fields:
+        quote = replace(quote, doubt="")
+    if quote.revision and "revision" not in optional_fields:
+        quote = replace(quote, revision=0)
+    if quote.high < quote.low and not optional_fields:
+        quote = replace(quote, high=Decimal(0), low=Decimal(0))
+    return quote
 
 
 def _problem(symbol: str, data: bytes) -> str:

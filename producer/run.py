@@ -7,9 +7,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
+from producer.followed import WatchedStop
 from producer.kinesis_writer import KinesisWriter
 from producer.source import Counts, Source, Stop
 from tapeline.heartbeat import beat
@@ -48,6 +49,7 @@ def run(
     stop: Stop,
     on_progress: Progress | None = None,
     flush_seconds: float = 20.0,
+    beside: Callable[[WatchedStop], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Counts:
     """Send a source's quotes until it ends or `stop` is set, then send what is still held.
 
@@ -63,6 +65,8 @@ def run(
         Called with the counts ten times a second (from another thread) and once at the end.
     flush_seconds : float
         After a stop, how long what is held may take to be sent. A source that ends by itself is waited for.
+    beside : callable
+        Given the stop that the source looks at, returns what is to go on beside the source: `announcing`.
 
     Returns
     -------
@@ -76,16 +80,17 @@ def run(
     """
     counters = writer.counters
     seen = Seen()
-    with _reports(writer, on_progress):
+    watched = WatchedStop(stop)
+    with _reports(writer, watched, on_progress), beside(watched):
         try:
-            for quote in source.quotes(counters, stop):
+            for quote in source.quotes(counters, watched):
                 if seen.again(quote):
                     counters.add(repeated=1)
                 else:
-                    writer.put(quote, stop)
-                if stop.is_set():
+                    writer.put(quote, watched)
+                if watched.is_set():
                     break
-            while not stop.is_set() and not writer.flush(timeout_seconds=0.2):
+            while not watched.is_set() and not writer.flush(timeout_seconds=0.2):
                 pass
         finally:
             writer.close(flush_seconds)
@@ -118,16 +123,16 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def _reports(writer: KinesisWriter, on_progress: Progress | None) -> Iterator[None]:
-    """Log the counts every half minute when they changed, and tell the progress."""
+def _reports(writer: KinesisWriter, stop: WatchedStop, on_progress: Progress | None) -> Iterator[None]:
+    """Log the counts every half minute when they changed, tell the progress, and beat while source and stream work."""
     done = threading.Event()
 
     def report() -> None:
-        said, sent, next_log = Counts(), 0, time.monotonic() + REPORT_SECONDS
+        said, sent, looked_at, next_log = Counts(), 0, 0.0, time.monotonic() + REPORT_SECONDS
         while not done.wait(PROGRESS_SECONDS if on_progress else 1.0):
             counts = writer.counters.now()
-            if not counts.waiting or counts.sent != sent:
-                sent = counts.sent
+            if stop.looked_at != looked_at and (not counts.waiting or counts.sent != sent):
+                sent, looked_at = counts.sent, stop.looked_at
                 beat()
             if on_progress:
                 on_progress(counts)

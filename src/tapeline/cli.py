@@ -105,7 +105,10 @@ def start(
     if source not in up.SOURCES:
         raise typer.BadParameter(f"expected one of {', '.join(up.SOURCES)}, found {source!r}", param_hint="--source")
     if every is not None and source == "yahoo-stream":
-        raise typer.BadParameter("yahoo-stream sends when Yahoo does; drop it", param_hint="--every")
+        console.print("[yellow]![/] --every is left out: yahoo-stream sends when Yahoo does.", highlight=False)
+        every = None
+    if every is not None and source == "yahoo" and every < 1:
+        raise typer.BadParameter(f"Yahoo is asked every second at most, found {every:g}", param_hint="--every")
     up.choose_ports(port, airflow_port)
     options = up.Options(source, symbols, every, subscribe, airflow, producer_options or (), _parameters(settings))
     up.Laptop(console).up(options, detach=detach)

@@ -551,7 +551,12 @@ def _environment() -> dict[str, str]:
 
 
 def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) -> Program:
-    environment = {**local.environment(signer), "TAPELINE_TARGET": "aws", "TAPELINE_STREAM": outputs.stream_name}
+    environment = {
+        **local.environment(signer),
+        "TAPELINE_TARGET": "aws",
+        "TAPELINE_STREAM": outputs.stream_name,
+        "TAPELINE_STACK": stack.DEFAULT_NAME,  # whatever the user's own shell says
+    }
     return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
 
 

@@ -165,7 +165,7 @@ def test_the_crawler_reads_the_raw_zone_and_keeps_its_table_only(
     assert refused(lambda: glue.create_database(DatabaseInput={"Name": "another"}))
 
 
-def test_the_producer_puts_quotes_and_can_do_nothing_else(
+def test_the_producer_puts_quotes_says_what_it_follows_and_can_do_nothing_else(
     made: StackOutputs, local_aws: LocalAws, aws: Session
 ) -> None:
     clients = of_policy(local_aws, aws, made.producer_policy_arn)
@@ -173,7 +173,14 @@ def test_the_producer_puts_quotes_and_can_do_nothing_else(
     kinesis.put_records(StreamName=made.stream_name, Records=[{"Data": b"x", "PartitionKey": "AAPL"}])
     kinesis.describe_stream_summary(StreamName=made.stream_name)
     clients("cloudformation").describe_stacks(StackName=stack.DEFAULT_NAME)
+    dynamodb = clients("dynamodb")
+    dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": "followed"}})
 
+    for key in ("symbol#AAPL", "alert#AAPL", "follow", "followed#"):
+        assert refused(lambda key=key: dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": key}}))
+    assert refused(lambda: dynamodb.get_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}}))
+    assert refused(lambda: dynamodb.delete_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}}))
+    assert refused(lambda: dynamodb.put_item(TableName=made.table_name, Item=QUOTE))
     assert refused(lambda: kinesis.list_shards(StreamName=made.stream_name))
     assert refused(lambda: kinesis.delete_stream(StreamName=made.stream_name))
     assert refused(lambda: clients("s3").list_objects_v2(Bucket=made.bucket_name))

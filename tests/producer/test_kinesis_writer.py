@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import random
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import boto3
@@ -17,7 +19,8 @@ from moto import mock_aws
 from producer.kinesis_writer import MAX_CALL_BYTES, KinesisWriter, Outbox, StreamRefusedError
 from producer.run import run
 from producer.source import Counters
-from tests.producer.builders import FakeKinesis, FakeTime, FixedSource, quote
+from tapeline.quotes import FIELD_NAMES
+from tests.producer.builders import QUOTE, FakeKinesis, FakeTime, FixedSource, quote
 
 THROTTLED = "ProvisionedThroughputExceededException"
 
@@ -35,6 +38,37 @@ def numbers_by_symbol(records: list[dict[str, Any]]) -> dict[str, list[int]]:
     for record in records:
         found.setdefault(record["PartitionKey"], []).append(json.loads(record["Data"])["volume"])
     return found
+
+
+# What a deployment takes, and what is sent of a quote with doubt, a revision, no high and a low.
+TAKEN: dict[tuple[str, ...], dict[str, object]] = {
+    (): {"high": 0, "low": 0},
+    ("doubt",): {"high": 0, "low": 257.45, "doubt": "price: odd"},
+    ("revision",): {"high": 0, "low": 257.45, "revision": 2},
+    ("revision", "doubt"): {"high": 0, "low": 257.45, "revision": 2, "doubt": "price: odd"},
+}
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_a_quote_is_sent_as_the_deployment_takes_it(taken: tuple[str, ...]) -> None:
+    kinesis = FakeKinesis()
+    writer = writer_to(kinesis, optional_fields=lambda: taken)
+    writer.put(dataclasses.replace(QUOTE, doubt="price: odd", revision=2, high=Decimal(0)), FakeTime())
+    writer.close()
+    sent = json.loads(kinesis.accepted[0]["Data"])
+    base = {name: json.loads(QUOTE.to_json())[name] for name in FIELD_NAMES}
+    assert sent == {**base, **TAKEN[taken]}
+
+
+def test_what_a_deployment_takes_may_change_between_two_quotes() -> None:
+    taken: set[str] = set()
+    kinesis = FakeKinesis()
+    writer = writer_to(kinesis, optional_fields=lambda: taken)
+    writer.put(dataclasses.replace(QUOTE, doubt="price: odd"), FakeTime())
+    taken.add("doubt")
+    writer.put(dataclasses.replace(QUOTE, doubt="price: odd"), FakeTime())
+    writer.close()
+    assert ["doubt" in json.loads(record["Data"]) for record in kinesis.accepted] == [False, True]
 
 
 # A failure per attempt of a record, then success: what the records of a call meet, whatever the batches.

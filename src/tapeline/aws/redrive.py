@@ -281,6 +281,7 @@ class _Run:
 
     def send(self) -> None:
         """Put every quote on the stream, in order per symbol, and wait until Kinesis has taken all."""
+        from producer.deployment import taken_fields
         from producer.kinesis_writer import KinesisWriter
         from producer.source import Counters
 
@@ -292,7 +293,8 @@ class _Run:
         )
         if not quotes:
             return
-        writer = KinesisWriter(self._kinesis, self._outputs.stream_name, Counters())
+        fields = taken_fields(self._outputs.quote_fields)
+        writer = KinesisWriter(self._kinesis, self._outputs.stream_name, Counters(), optional_fields=lambda: fields)
         stop = threading.Event()
         try:
             for quote in quotes:

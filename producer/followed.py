@@ -1,0 +1,192 @@
+"""Saying what is followed, so that somebody misses it when it falls silent.
+
+One item of the state table, key `followed`, holds source, symbols and pace, when the producer started, when its loop
+was last seen at work, and trouble in words while there is any. It is written at the start, each minute, and when the
+trouble changes; it stays when the producer stops. A loop that hangs is no longer seen, and the item grows old.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from producer.deployment import Deployment
+from producer.source import Counters, Stop
+from tapeline.quotes import write_timestamp
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+KEY = "followed"
+SAY_SECONDS = 60.0
+LOOK_SECONDS = 300.0
+FIRST_LOOK_SECONDS = 10.0
+MAX_TROUBLE_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What a live source was told to follow.
+
+    Attributes
+    ----------
+    source : str
+        `yahoo`, `yahoo-stream` or `simulated`.
+    symbols : sequence of str
+        Tickers.
+    every_seconds : float
+        Between two quotes of a symbol; 0 if they come when they come.
+    trouble : callable
+        What keeps all quotes away, in words; empty if nothing does.
+    """
+
+    source: str
+    symbols: Sequence[str]
+    every_seconds: float
+    trouble: Callable[[], str] = lambda: ""
+
+    def item(self, started_at: str, said_at: str, trouble: str) -> dict[str, AttributeValueTypeDef]:
+        """Return the item of the state table."""
+        item: dict[str, AttributeValueTypeDef] = {
+            "key": {"S": KEY},
+            "source": {"S": self.source},
+            "symbols": {"L": [{"S": symbol} for symbol in dict.fromkeys(self.symbols)]},
+            "every_seconds": {"N": f"{self.every_seconds:g}"},
+            "started_at": {"S": started_at},
+            "said_at": {"S": said_at},
+        }
+        if trouble:
+            item["trouble"] = {"S": trouble[:MAX_TROUBLE_CHARACTERS]}
+        return item
+
+
+class WatchedStop:
+    """A stop that notes each look at it: whoever looks is at work, whoever hangs does not look.
+
+    Parameters
+    ----------
+    stop : Stop
+        The wish to end.
+    clock : callable
+        Seconds since 1970.
+
+    Attributes
+    ----------
+    looked_at : float
+        When the loop last looked.
+    """
+
+    LONGEST_WAIT_SECONDS = 10.0
+
+    def __init__(self, stop: Stop, clock: Callable[[], float] = time.time) -> None:
+        self._stop = stop
+        self._clock = clock
+        self.looked_at = 0.0
+
+    def is_set(self) -> bool:
+        """Tell whether to end."""
+        self.looked_at = self._clock()
+        return self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep for some seconds, or until it is time to end; a long sleep is not a hang."""
+        left = float("inf") if timeout is None else timeout
+        while not self.is_set() and left > self.LONGEST_WAIT_SECONDS:
+            self._stop.wait(self.LONGEST_WAIT_SECONDS)
+            left -= self.LONGEST_WAIT_SECONDS
+        if not self._stop.is_set():
+            self._stop.wait(left)
+        return self.is_set()
+
+
+class Announcer:
+    """Decides when to say what is followed; see the module.
+
+    Parameters
+    ----------
+    followed : Followed
+        What to say.
+    deployment : Deployment
+        Where to.
+    counters : Counters
+        The producer's, to notice that Kinesis takes nothing.
+    started_at : float
+        Seconds since 1970.
+    """
+
+    def __init__(self, followed: Followed, deployment: Deployment, counters: Counters, started_at: float) -> None:
+        self._followed = followed
+        self._deployment = deployment
+        self._counters = counters
+        self._started_at = _timestamp(started_at)
+        self._said: tuple[float, str] = (0.0, "")
+        self._not_before = 0.0
+        self._sent = (started_at, -1)
+
+    def turn(self, looked_at: float, now: float) -> None:
+        """Say it if it is time and the loop has been seen since the last time.
+
+        Parameters
+        ----------
+        looked_at, now : float
+            When the loop was last seen at work, and the present; seconds since 1970.
+        """
+        trouble = self._followed.trouble() or self._stuck(now)
+        said_at, said = self._said
+        if looked_at <= said_at or now < self._not_before or (trouble == said and now - said_at < SAY_SECONDS):
+            return
+        item = self._followed.item(self._started_at, _timestamp(looked_at), trouble)
+        if self._deployment.put_followed(item):
+            self._said = looked_at, trouble
+        else:
+            self._not_before = now + SAY_SECONDS
+
+    def _stuck(self, now: float) -> str:
+        counts = self._counters.now()
+        since, sent = self._sent
+        if counts.sent != sent or not counts.waiting:
+            self._sent = now, counts.sent
+            return ""
+        return f"Kinesis takes nothing, {counts.waiting:,} quotes wait" if now - since >= SAY_SECONDS else ""
+
+
+@contextmanager
+def announcing(
+    followed: Followed, deployment: Deployment, counters: Counters, stop: WatchedStop, clock: Callable[[], float]
+) -> Iterator[None]:
+    """Read the deployment's outputs now and then and say what is followed, from a thread of its own.
+
+    Its calls to AWS may take long, and quotes do not wait for them; only for the first look at the outputs, and that
+    for ten seconds at most.
+    """
+    done, looked = threading.Event(), threading.Event()
+    announcer = Announcer(followed, deployment, counters, clock())
+
+    def work() -> None:
+        next_look = 0.0
+        while True:
+            if clock() >= next_look:
+                deployment.look()
+                next_look = clock() + LOOK_SECONDS
+                looked.set()
+            announcer.turn(stop.looked_at, clock())
+            if done.wait(1.0):
+                return
+
+    thread = threading.Thread(target=work, name="producer-followed", daemon=True)
+    thread.start()
+    looked.wait(FIRST_LOOK_SECONDS)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(1.0)  # it may be within a call, and nothing is lost with it
+
+
+def _timestamp(moment: float) -> str:
+    return write_timestamp(datetime.fromtimestamp(moment, UTC))
