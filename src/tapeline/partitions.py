@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -57,6 +58,21 @@ def trading_date(moment: datetime) -> date:
     datetime.date(2026, 3, 12)
     """
     return moment.astimezone(NEW_YORK).date()
+
+
+def partition_of(timestamp: str) -> str:
+    """Return the partition `dt` of a quote by its contract timestamp.
+
+    >>> partition_of("2026-03-13T03:59:59.999Z")
+    '2026-03-12'
+    """
+    return _partition_of_hour(timestamp[:13])
+
+
+@lru_cache(maxsize=1024)
+def _partition_of_hour(hour: str) -> str:
+    """Return the partition of an hour of UTC; in New York a date begins on a full one."""
+    return trading_date(datetime.fromisoformat(f"{hour}:00:00+00:00")).isoformat()
 
 
 def raw_key(first_time: datetime, shard_id: str, sequence_number: str) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 MAX_QUOTE_BYTES = 8 * 1024
 """A quote is some 300 bytes; DynamoDB would take 400 kB, and no honest quote comes near."""
@@ -136,6 +137,7 @@ FIELD_NAMES = tuple(field.name for field in fields(Quote) if field.name not in O
 _KNOWN_FIELDS = frozenset((*FIELD_NAMES, *OPTIONAL_FIELDS))
 
 
+@lru_cache(maxsize=4096)  # a quote's time is asked for at each step of its way
 def read_timestamp(text: str) -> datetime:
     """Read a contract timestamp, ``YYYY-MM-DDTHH:MM:SS[.mmm]Z``.
 

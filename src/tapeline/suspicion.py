@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from tapeline.partitions import trading_date
+from tapeline.partitions import partition_of
 from tapeline.quotes import FIGURES, Quote, read_timestamp
 
 CONFIRMING_QUOTES = 3
@@ -167,7 +167,7 @@ def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limit
     """
     if quote.revision and not quote.price:
         return Verdict(("price:withdrawn", "previous_close:withdrawn"), "", new_scale=False, memory=memory)
-    memory = memory.on(trading_date(quote.time).isoformat())
+    memory = memory.on(partition_of(quote.timestamp))
     reasons = dict.fromkeys(quote.doubted_figures, "doubted")
     reason, confirms, run, new_scale = _judge_price(quote, prices, memory, limits, "previous_close" in reasons)
     if reason:

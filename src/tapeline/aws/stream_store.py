@@ -14,13 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.tables import Patience, UnfinishedWriteError
 from tapeline.batch import Entry, Key, Plan, Reject, Stored
-from tapeline.partitions import raw_key, rejected_key, trading_date
+from tapeline.partitions import partition_of, raw_key, rejected_key, trading_date
 from tapeline.quotes import write_timestamp
 from tapeline.symbol_state import SymbolState
 
@@ -89,9 +88,10 @@ class StreamStore:
         return failed
 
     def _put_raw(self, entries: Sequence[Entry]) -> None:
-        dated = sorted(((trading_date(entry.observation.quote.time), entry) for entry in entries), key=itemgetter(0))
-        for _, group in groupby(dated, key=itemgetter(0)):
-            of_date = [entry for _, entry in group]
+        dated: dict[str, list[Entry]] = {}
+        for entry in entries:
+            dated.setdefault(partition_of(entry.observation.quote.timestamp), []).append(entry)
+        for of_date in dated.values():
             record = of_date[0].record
             key = raw_key(of_date[0].observation.quote.time, record.shard_id, str(record.sequence_number))
             raw_zone.put_lines(self.s3, self.bucket_name, key, [entry_to_json(entry) for entry in of_date])
