@@ -40,6 +40,7 @@ from tapeline.timetables import TradingSessionMapper
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=PartitionedAssetTimetable(assets=DAILY_SUMMARY, default_partition_mapper=TradingSessionMapper()),
     start_date=START_DATE,
     catchup=False,

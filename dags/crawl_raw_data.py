@@ -34,6 +34,7 @@ from tapeline.timetables import TradingHoursTimetable
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(hours=1), after_close=timedelta(minutes=15)),
     start_date=START_DATE,
     catchup=False,  # the newest crawl finds everything

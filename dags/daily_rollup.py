@@ -44,6 +44,7 @@ VALUES = "params, **ti.xcom_pull('pin_session')"
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
     start_date=START_DATE,
     catchup=False,

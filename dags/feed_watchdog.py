@@ -37,6 +37,7 @@ from tapeline.timetables import TradingHoursTimetable
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(minutes=5)),
     start_date=START_DATE,
     catchup=False,  # how the feed was is of no use, how it is matters

@@ -14,7 +14,8 @@ after the other.
 in US dollars, volume in shares, divided by splits known today. Rows that cannot be (high below low, no session that
 day) are refused and named in the log.
 
-**Start by hand.** *Trigger* with symbols and dates. With *dry run* only the first task says what is missing.
+**Start by hand.** *Trigger* with symbols and dates; without dates it is the year up to the newest session that has
+ended. With *dry run* only the first task says what is missing.
 
 **Rerun safety.** Any number of times: a chunk is put into the table by one MERGE, what is there is not asked for again,
 and a run that was stopped goes on where it was. To fetch rows anew, delete them from `daily_history` first.
@@ -34,6 +35,7 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -50,18 +52,18 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
             description="Tickers as Yahoo spells them, one to a line.",
         ),
         "first": Param(
-            "2025-01-02",
-            type="string",
+            None,
+            type=["null", "string"],
             format="date",
             title="First date",
-            description="Included; in New York.",
+            description="Included; in New York. Empty for a year before the last date.",
         ),
         "last": Param(
-            "2025-12-31",
-            type="string",
+            None,
+            type=["null", "string"],
             format="date",
             title="Last date",
-            description="Included; sessions that are not over are left out.",
+            description="Included; sessions that are not over are left out. Empty for the newest that is.",
         ),
         "dry_run": Param(
             False,

@@ -15,8 +15,8 @@ the stream keeps for 24 hours.
 `rejected/dt=…/`; messages that are done are deleted from the queue. The log and the task's return value count them by
 reason. Afterwards run `daily_rollup` again for the sessions they belong to.
 
-**Start by hand.** *Trigger* with the dates. It is a dry run, which counts and shows examples, unless *dry run* is
-switched off. `tapeline redrive` does the same from a terminal.
+**Start by hand.** *Trigger* with the dates, or without for today. It is a dry run, which counts and shows examples,
+unless *dry run* is switched off. `tapeline redrive` does the same from a terminal.
 
 **Rerun safety.** Any number of times, and killed at any point: a quote that was sent twice is stored once, and nothing
 is taken away before the stream has it.
@@ -32,6 +32,7 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -39,18 +40,18 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
     default_args=DAG_DEFAULT_ARGS,
     params={
         "first": Param(
-            "2026-03-12",
-            type="string",
+            None,
+            type=["null", "string"],
             format="date",
             title="First date of arrival",
-            description="In New York, as in the names of the folders under rejected/.",
+            description="In New York, as in the names of the folders under rejected/. Empty for the last date.",
         ),
         "last": Param(
-            "2026-03-12",
-            type="string",
+            None,
+            type=["null", "string"],
             format="date",
             title="Last date of arrival",
-            description="Included.",
+            description="Included. Empty for today.",
         ),
         "dead_letters": Param(
             True,

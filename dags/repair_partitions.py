@@ -33,6 +33,7 @@ from tapeline.orchestration import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=[RAW_QUOTES],
     start_date=START_DATE,
     catchup=False,

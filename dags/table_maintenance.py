@@ -32,6 +32,7 @@ from tapeline.orchestration import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=CronTriggerTimetable("0 6 * * SAT", timezone="America/New_York"),
     start_date=START_DATE,
     catchup=False,

@@ -34,6 +34,7 @@ from tapeline.timetables import TradingWeekMapper
 
 
 @dag(
+    description=orchestration.headline(__doc__),
     schedule=PartitionedAssetTimetable(assets=TRADING_WEEKS, default_partition_mapper=TradingWeekMapper()),
     start_date=START_DATE,
     catchup=False,

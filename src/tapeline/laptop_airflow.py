@@ -113,6 +113,7 @@ def settings(home: Path, signer: local.Credentials, outputs: StackOutputs) -> di
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "2",  # a task is a process of its own, and a laptop has few cores
+        "AIRFLOW__CORE__MAX_TEMPLATED_FIELD_LENGTH": "65536",  # the statements are longer than 4,096, the default
         "AIRFLOW__CORE__FERNET_KEY": str(known["fernet_key"]),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address()}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{name}" for name in USERS),

@@ -20,7 +20,9 @@ import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
 from tapeline import sessions
+from tapeline.partitions import trading_date
 from tapeline.printable import mail_subject, mail_text
+from tapeline.retries import RetryUnlessFinal, is_final
 
 if TYPE_CHECKING:
     from tapeline.aws.session import Session
@@ -77,6 +79,16 @@ def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -
 
 
 MACROS = {"names": names, "sql": sql}
+
+
+def headline(documentation: str) -> str:
+    r"""Return what a DAG is in a few words: the heading of its documentation, without its name.
+
+    >>> headline("# daily_rollup: a session's bars\n\n**What.** Computes")
+    "A session's bars"
+    """
+    title = documentation.strip().partition("\n")[0].partition(": ")[2]
+    return title[:1].upper() + title[1:]
 
 
 # Runs
@@ -226,18 +238,32 @@ def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:
     return summary
 
 
-def redrive(first: str, last: str, *, dead_letters: bool, dry_run: bool) -> str:
-    """Put what is a quote now on the stream again, or say what that is; return what was or would be done."""
+def redrive(first: str | None, last: str | None, *, dead_letters: bool, dry_run: bool) -> str:
+    """Put what is a quote now on the stream again, or say what that is; return what was or would be done.
+
+    Without a last date it is today in New York, without a first one the last.
+    """
     from tapeline.aws import redrive as redriving
+
+    last = last or trading_date(datetime.now(UTC)).isoformat()
+    first = first or last
+    log.info("this run looks at what arrived from %s to %s", first, last)
 
     done = redriving.redrive(connect(), names(), first, last, dead_letters=dead_letters, dry_run=dry_run)
     log.info("%s", done.summary)
     return done.summary
 
 
-def plan_history(symbols: list[str], first: str, last: str, *, dry_run: bool) -> list[dict[str, Any]]:
-    """Return what daily history is missing, a symbol and year a piece; nothing to do in a dry run, which only tells."""
+def plan_history(symbols: list[str], first: str | None, last: str | None, *, dry_run: bool) -> list[dict[str, Any]]:
+    """Return what daily history is missing, a symbol and year a piece; nothing to do in a dry run, which only tells.
+
+    Without a last date it is that of the newest session that has ended, without a first one a year before the last.
+    """
     from tapeline.aws.history import plan_backfill
+
+    last = last or sessions.ended_session(datetime.now(UTC)).key
+    first = first or (date.fromisoformat(last) - timedelta(days=365)).isoformat()
+    log.info("this run looks at the sessions from %s to %s", first, last)
 
     chunks = plan_backfill(connect(), names(), symbols, first, last)
     for chunk in chunks:
@@ -294,14 +320,16 @@ def tell_failure(context: Mapping[str, Any]) -> None:
     what = f"{task.dag_id}.{task.task_id}"
     of_session = f" for session {run.partition_key}" if run.partition_key else ""
     reason = context.get("exception") or context.get("reason") or "no reason was given: the worker may have died"
+    tries = f"try {task.try_number} of {task.max_tries + 1}"
+    if isinstance(reason, BaseException) and is_final(reason):
+        tries = "and is not tried again, for it would find the same"
     text = (
-        f"Task {task.task_id} of {task.dag_id} has failed{of_session}, "
-        f"try {task.try_number} of {task.max_tries + 1}.\n\n"
+        f"Task {task.task_id} of {task.dag_id} has failed{of_session}, {tries}.\n\n"
         f"{reason}\n\n"
         f"Run:  {run.run_id}\n"
         f"Log:  {getattr(task, 'log_url', 'in the UI')}\n\n"
-        "What to do is told in the DAG's documentation, in the UI under Details or in DAGs.md. Then clear the failed\n"
-        "task, or the whole run: every task may run twice.\n"
+        "What to do is told in the DAG's documentation, behind the book icon of its page in the UI or in DAGs.md.\n"
+        "Then clear the failed task, or the whole run: every task may run twice.\n"
     )
     _publish_to_operations(f"{what} failed{of_session}", text, "task_failed")
 
@@ -352,6 +380,7 @@ DAG_DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=20),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=10),
+    "retry_policy": RetryUnlessFinal(),
     "execution_timeout": timedelta(minutes=30),
     "on_failure_callback": tell_failure,
     "aws_conn_id": AWS_CONNECTION,

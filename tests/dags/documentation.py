@@ -11,7 +11,7 @@ INTRODUCTION = """\
 # DAGs
 
 Written from the docstrings of the files in [dags](dags) by `python -m tests.dags.documentation`; a test compares. In
-the UI the same text is under each DAG's Details.
+the UI the same text is behind the book icon of each DAG's page.
 
 | DAG | when | does |
 |---|---|---|

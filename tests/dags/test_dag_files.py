@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+from botocore.exceptions import ClientError, EndpointConnectionError
 
+from tapeline import orchestration
+from tapeline.aws.athena import StatementFailedError
+from tapeline.retries import RetryUnlessFinal, is_final
+from tapeline.sessions import NotASessionError
 from tests.dags.conftest import ROOT
 from tests.dags.documentation import DOCUMENT, render
 
@@ -40,9 +47,14 @@ def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
     assert dag.doc_md.strip().startswith(f"# {dag_id}: ")
     assert [section for section in SECTIONS if section not in dag.doc_md] == []
     assert dag.tags
+    assert dag.description == orchestration.headline(dag.doc_md)
+    assert len(dag.description) > 20
     assert dag.catchup is False
     assert dag.max_active_runs <= 2
-    assert all(dag.params.get_param(name).description for name in dag.params)
+    for name in dag.params:
+        param = dag.params.get_param(name)
+        assert param.description
+        assert param.value is None or param.schema.get("format") != "date"  # a fixed date is soon an old one
 
 
 @pytest.mark.parametrize("dag_id", sorted(DAGS))
@@ -52,6 +64,7 @@ def test_a_task_has_an_owner_a_limit_and_tells_of_its_failure(dag_bag: Any, dag_
         assert task.execution_timeout is not None or getattr(task, "timeout", None)
         assert task.on_failure_callback
         assert task.retries >= 1  # whatever kills a worker must not end a run
+        assert isinstance(task.retry_policy, RetryUnlessFinal)
 
 
 def test_of_a_backfill_no_two_sessions_write_a_table_at_once(dag_bag: Any) -> None:
@@ -101,3 +114,26 @@ assert not heavy, heavy
 
 def test_dags_md_is_what_the_docstrings_say(dag_bag: Any) -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == render(dag_bag), "write it anew: python -m tests.dags.documentation"
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        (NotASessionError("XNYS does not trade on 2025-11-27"), True),
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "StartQueryExecution"), True),
+        (ClientError({"Error": {"Code": "ValidationError"}}, "DescribeStacks"), True),  # no such stack
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "GetPartitions"), False),
+        (ClientError({"Error": {"Code": "InternalServerException"}}, "GetPartitions"), False),
+        (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), False),
+        (StatementFailedError("FAILED", "HIVE_BAD_DATA: Error parsing field value", "1"), True),
+        (StatementFailedError("FAILED", "ICEBERG_VACUUM_MORE_RUNS_NEEDED: run it again", "1"), False),
+        (RuntimeError("Final state of Athena job is FAILED. Error: INVALID_CAST_ARGUMENT: Could not cast"), True),
+        (RuntimeError("Final state of Athena job is FAILED. Error: ICEBERG_COMMIT_ERROR: Failed to commit"), False),
+        (json.JSONDecodeError("Expecting value", "<html>", 0), False),  # an answer cut off
+        (TimeoutError("after 1800 s"), False),
+    ],
+)
+def test_what_another_try_would_find_unchanged_is_not_tried_again(error: Exception, final: bool) -> None:
+    assert is_final(error) is final
+    decision = RetryUnlessFinal().evaluate(error, 1, 2)
+    assert decision.action == (RetryAction.FAIL if final else RetryAction.DEFAULT)

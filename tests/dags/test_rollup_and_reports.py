@@ -132,7 +132,10 @@ def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_o
 def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: RunDag, deployment: Deployment) -> None:
     run = run_dag("daily_rollup", session="2025-11-27")
     assert states(run)["pin_session"] == "failed"
-    assert "the sessions around it are 2025-11-26 and 2025-11-28" in deployment.mail(OPERATOR)[-1][1]
+    text = deployment.mail(OPERATOR)[-1][1]
+    assert "the sessions around it are 2025-11-26 and 2025-11-28" in text
+    assert "is not tried again" in text
+    assert "book icon" in text
     assert orchestration.pin(None, "2025-11-26")["session"] == "2025-11-26"
     for day, complaint in (("foo", "expected the date of a session"), ("2032-12-30", "still to come")):
         with pytest.raises(AirflowFailException, match=complaint):  # the one error that Airflow never tries again
