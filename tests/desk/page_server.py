@@ -235,7 +235,9 @@ def usual_lights() -> list[dict[str, Any]]:
         light("alerts", "Alerts sent", "ok", "5 today", "The last 4 minutes ago, of ACME.SIM."),
         light("partitions", "Partitions", "ok", "none missing", "S3 and the catalog agree.", None, "repair_partitions"),
         light("rollup", "Last rollup", "ok", "Fri 20 Nov", "Published 20 min after the close.", None, "daily_rollup"),
-        light("report", "Last report", "unknown", "unknown", "The bucket does not answer.", "Look again in a minute."),
+        light("report", "Last report", "unknown", "–", "Could not be judged: the bucket does not answer.",
+              "It may be well or not. Mend what keeps it from being read."),
+        light("alarms", "Alarms", "idle", "none", "There is nothing to judge."),
     ]  # fmt: skip
 
 

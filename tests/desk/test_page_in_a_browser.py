@@ -33,7 +33,7 @@ def open_view(desk: Desk, view: str) -> Page:
 
 def test_each_light_says_its_state_in_words_and_what_to_do(desk: Desk) -> None:
     page = open_view(desk, "health")
-    expect(page.locator(".light")).to_have_count(9)
+    expect(page.locator(".light")).to_have_count(10)
     bad = page.locator(".light", has_text="Dead letters")
     expect(bad.locator(".state")).to_have_text("Problem")
     expect(bad.locator(".todo")).to_have_text(
@@ -41,8 +41,10 @@ def test_each_light_says_its_state_in_words_and_what_to_do(desk: Desk) -> None:
     )
     link = bad.get_by_role("link", name="Open redrive_rejected")
     assert link.evaluate("one => [new URL(one.href).pathname, one.target]") == ["/dags/redrive_rejected", "_top"]
-    expect(page.get_by_role("status").filter(has_text="1 problem, 1 warning, 1 not known")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="1 problem, 1 warning, 1 could not be judged")).to_be_visible()
     expect(page.locator("#health-count")).to_have_text("1, 1 problem")
+    expect(page.locator(".light", has_text="Last report").locator(".state")).to_have_text("Could not be judged")
+    expect(page.locator(".light", has_text="Alarms").locator(".state")).to_have_text("Nothing to judge")
 
 
 def test_a_light_changes_as_it_is_told(desk: Desk) -> None:

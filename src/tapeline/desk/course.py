@@ -51,13 +51,22 @@ def suspicion(verdicts: Sequence[str], doubt: str = "") -> str:
     >>> suspicion(["price:far", "previous_close:doubted"], "previous_close: the bar of 2026-08-28 is missing")
     'Looks wrong: price out of all proportion, previous close doubted by the source (the bar of 2026-08-28 is missing)'
     """
+    return f"Looks wrong: {verdict_words(verdicts, doubt)}"
+
+
+def verdict_words(verdicts: Sequence[str], doubt: str = "") -> str:
+    """Return verdicts in words, with those of the source where it has some.
+
+    >>> verdict_words(["high:far", "volume:zero"])
+    "day's high out of all proportion, volume zero"
+    """
     said = dict(part.split(": ", 1) for part in doubt.split("; ") if ": " in part)
     told = []
     for verdict in verdicts:
         figure, _, reason = verdict.partition(":")
         why = f" ({said[figure]})" if reason == "doubted" and figure in said else ""
         told.append(f"{FIGURES.get(figure, figure)} {REASONS.get(reason, reason.replace('_', ' '))}{why}")
-    return f"Looks wrong: {', '.join(told)}"
+    return ", ".join(told)
 
 
 @dataclass(frozen=True, slots=True)

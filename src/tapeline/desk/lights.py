@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline import sessions
 from tapeline.aws import status
 from tapeline.desk import lake
 from tapeline.desk.access import Run
+from tapeline.desk.course import verdict_words
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
-from tapeline.feed import words
-from tapeline.health import Colour, Light, Readings, judge
+from tapeline.feed import NewestQuote, words
+from tapeline.health import Colour, Light, Readings, judge, unjudged
 from tapeline.partitions import RAW_PREFIX, trading_date
 from tapeline.quotes import write_timestamp
 
@@ -39,11 +43,13 @@ LIGHTS_SECONDS, LAKE_SECONDS = 5.0, 60.0
 
 _STATES = {
     Colour.GREEN: "ok",
-    Colour.GREY: "unknown",
+    Colour.GREY: "idle",
     Colour.UNJUDGED: "unknown",
     Colour.YELLOW: "warn",
     Colour.RED: "bad",
 }
+"""What the page calls them: idle is nothing to judge, unknown what could not be judged."""
+
 _ORDER = (Colour.GREEN, Colour.GREY, Colour.UNJUDGED, Colour.YELLOW, Colour.RED)
 _LABELS = {
     "parts": "Stream and functions",
@@ -54,6 +60,7 @@ _LABELS = {
     "dead_letters": "Dead letters",
     "alerts": "Alerts",
     "alarms": "Alarms",
+    "calendar": "Trading days",
     "partitions": "Partitions",
     "rollup": "Last rollup",
     "report": "Last report",
@@ -70,6 +77,9 @@ _DAG_THAT_HELPS = {
     "rollup": "daily_rollup",
     "report": "anomaly_report",
 }
+MOST_NAMED = 5
+"""Symbols with suspect figures that the light names."""
+
 DocumentOfHealth = dict[str, Any]
 
 
@@ -112,7 +122,7 @@ class Lights:
         lights = [
             {"name": name, "label": label, "state": "unknown", "value": "–", "detail": reason, "todo": None}
             for name, label in _LABELS.items()
-            if name != "alarms"
+            if name not in ("alarms", "calendar")
         ]
         return {
             "at": write_timestamp(self._now()),
@@ -136,14 +146,11 @@ class Lights:
     def _look(self) -> DocumentOfHealth:
         found, now = self._deployment(), self._now()
         readings = status.read(found.session, found.outputs, parts=[], now=now)
-        present, registered = self._days.get(None, lambda: _days(found))
-        reports = self._reports.get(None, lambda: lake.reports(found))
-        runs = self._last_runs("daily_rollup")
         lights = [
             *_of_feed(readings),
-            ("partitions", *_partitions(present, registered, trading_date(now))),
-            ("rollup", *_rollup(runs, self.due_session(), present)),
-            ("report", *_report(reports, runs)),
+            _of_lake("partitions", lambda: _partitions(*self._days.get(None, lambda: _days(found)), trading_date(now))),
+            _of_lake("rollup", lambda: self._rollup(found)),
+            _of_lake("report", lambda: self._report(found)),
         ]
         return {
             "at": write_timestamp(now),
@@ -155,6 +162,22 @@ class Lights:
             "dags": DAGS,
             "triggers": self._triggers,
         }
+
+    def _rollup(self, found: Deployment) -> tuple[str, Light]:
+        present, _ = self._days.get(None, lambda: _days(found))
+        return _rollup(self._last_runs("daily_rollup"), self.due_session(), present)
+
+    def _report(self, found: Deployment) -> tuple[str, Light]:
+        reports = self._reports.get(None, lambda: lake.reports(found))
+        return _report(reports, self._last_runs("daily_rollup"))
+
+
+def _of_lake(name: str, look: Callable[[], tuple[str, Light]]) -> tuple[str, str, Light]:
+    """Return a light with its value; one that cannot be judged takes none of the others with it."""
+    try:
+        return name, *look()
+    except (BotoCoreError, ClientError) as error:
+        return name, "", unjudged(name, str(error))
 
 
 def _days(found: Deployment) -> tuple[list[date], set[date]]:
@@ -170,17 +193,21 @@ def _days(found: Deployment) -> tuple[list[date], set[date]]:
 def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:
     """Return what `tapeline status` shows, the many parts and the functions' ages as one light each."""
     judged = judge(readings)
-    parts = judged[: len(readings.parts)]
-    by_name = {light.name: light for light in judged[len(readings.parts) :]}
-    ages = [light for name, light in by_name.items() if name.startswith("iterator age")]
-    alarms = [light for light in judged[len(readings.parts) :] if light.name == "alarm"]
+    parts, others = judged[: len(readings.parts)], judged[len(readings.parts) :]
+    by_name = {light.name: light for light in others}
+    if "parts" in readings.unread:
+        parts = [by_name["stream and functions"]]
+    ages = [light for light in others if light.name.startswith("iterator age")]
+    alarms = [light for light in others if light.name == "alarm"]
     age = max((seconds for seconds in readings.iterator_age_seconds.values() if seconds is not None), default=None)
     rate, latency = readings.quotes_per_second, readings.latency_seconds
     hour = sum(readings.rejected_last_hour.values())
     up = sum(part.up for part in readings.parts)
+    suspects = [quote for quote in readings.newest if quote.suspect]
+    flow = f"{rate:,.1f} quotes/s" if rate else "–" if "metrics" in readings.unread else "none"
     lights = [
         ("parts", f"{up} of {len(parts)} up", _worst("parts", parts, "all are up")),
-        ("quotes", "none" if not rate else f"{rate:,.1f} quotes/s", by_name["quotes"]),
+        ("quotes", f"{flow}, {len(suspects)} suspect" if suspects else flow, _doubted(by_name["quotes"], suspects)),
         ("latency", "–" if latency is None else words(latency), by_name["latency"]),
         ("iterator_age", "–" if age is None else words(age), _worst("iterator age", ages, "")),
         ("rejects", f"{hour:,} in the last hour", by_name["rejects"]),
@@ -188,8 +215,19 @@ def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:
         ("alerts", f"{readings.alerts_last_day:,} in 24 h", by_name["alerts"]),
     ]
     if alarms:
-        lights.append(("alarms", f"{len(alarms)} ringing", _worst("alarms", alarms, "")))
+        lights.append(("alarms", f"{len(readings.alarms)} ringing", _worst("alarms", alarms, "")))
+    if "calendar" in by_name:
+        lights.append(("calendar", "they end soon", by_name["calendar"]))
     return lights
+
+
+def _doubted(light: Light, suspects: Sequence[NewestQuote]) -> Light:
+    """Return the light of the quotes with the symbols of which figures are not believed now."""
+    if not suspects:
+        return light
+    named = "; ".join(f"{quote.symbol} {verdict_words(quote.suspect)}" for quote in suspects[:MOST_NAMED])
+    more = f" and {len(suspects) - MOST_NAMED} more symbols" if len(suspects) > MOST_NAMED else ""
+    return replace(light, reading=f"{light.reading}; suspect: {named}{more}")
 
 
 def _worst(name: str, lights: Sequence[Light], well: str) -> Light:
@@ -254,13 +292,14 @@ def _report(reports: Sequence[dict[str, str]], runs: Sequence[Run]) -> tuple[str
 
 def _document(name: str, value: str, light: Light) -> dict[str, Any]:
     troubled = light.colour in (Colour.YELLOW, Colour.RED)
+    judged = light.colour is not Colour.UNJUDGED
     detail = light.reading[:1].upper() + light.reading[1:]
     return {
         "name": name,
         "label": _LABELS[name],
         "state": _STATES[light.colour],
-        "value": value,
+        "value": value if judged or name == "quotes" else "–",  # the rate is known whoever should be heard
         "detail": f"{detail.rstrip('.')}.",
-        "todo": light.next_step or None if troubled else None,
+        "todo": light.next_step or None if troubled or not judged else None,
         "dag_id": _DAG_THAT_HELPS.get(name) if troubled else None,
     }

@@ -126,14 +126,14 @@ function showBadges() {
 function showHealth() {
   const count = byId("health-count");
   const lights = feed.health?.lights ?? [];
-  const bad = lights.filter((one) => one.state === "bad").length;
-  const warn = lights.filter((one) => one.state === "warn").length;
-  count.hidden = bad + warn === 0;
-  setAttribute(count, "data-state", bad ? "bad" : "warn");
+  const of = (state) => lights.filter((one) => one.state === state).length;
+  const worst = ["bad", "warn", "unknown"].find(of);
+  count.hidden = worst === undefined;
+  if (!worst) return;
+  const names = { bad: words.plural(of("bad"), "problem"), warn: words.plural(of("warn"), "warning"), unknown: `${of("unknown")} could not be judged` };
+  setAttribute(count, "data-state", worst);
   count.replaceChildren(
-    el("span", { "aria-hidden": "true" }, String(bad || warn)),
-    el("span", { class: "unseen" }, bad ? `, ${words.plural(bad, "problem")}` : `, ${words.plural(warn, "warning")}`),
-  );
+    el("span", { "aria-hidden": "true" }, String(of(worst))), el("span", { class: "unseen" }, `, ${names[worst]}`));
 }
 
 function announce({ symbol, kind, quote }) {

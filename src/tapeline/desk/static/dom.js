@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 // Characters without a look of their own: they could hide text, or turn the order of what stands beside them.
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const written = (character) => ("\n\t".includes(character) ? character : `\\u{${character.codePointAt(0).toString(16)}}`);
 
 /** A text as it can be shown: control characters, and those that turn its direction, written out. */
@@ -55,7 +55,8 @@ const LIGHTS = {
   ok: "M6 0a6 6 0 1 1 0 12A6 6 0 0 1 6 0M5.1 8.8 9.4 4.5 8.4 3.5 5.1 6.8 3.6 5.3 2.6 6.3z",
   warn: "M6 .5 12 11.5H0zM5.3 4.2v3.9h1.4V4.2zm0 4.9v1.4h1.4V9.1z",
   bad: "M3.5 0h5L12 3.5v5L8.5 12h-5L0 8.5v-5zM5.3 2.5v4.8h1.4V2.5zm0 5.8v1.6h1.4V8.3z",
-  unknown: "M6 0a6 6 0 1 1 0 12A6 6 0 0 1 6 0M2.8 5.2v1.6h6.4V5.2z",
+  unknown: "M6 0 12 6 6 12 0 6zM5.3 2.8v3.6h1.4V2.8zm0 4.6v1.6h1.4V7.4z",
+  idle: "M6 0a6 6 0 1 1 0 12A6 6 0 0 1 6 0M2.8 5.2v1.6h6.4V5.2z",
 };
 
 const icon = (path, name) =>

@@ -4,7 +4,7 @@ import { el, light, note, setAttribute, setText } from "./dom.js";
 import { ServerError, dagPage, get, trigger } from "./server.js";
 import * as words from "./words.js";
 
-const STATES = { ok: "Well", warn: "Warning", bad: "Problem", unknown: "Not known" };
+const STATES = { ok: "Well", warn: "Warning", bad: "Problem", idle: "Nothing to judge", unknown: "Could not be judged" };
 const REJECTS_MILLISECONDS = 15000;
 const REJECTS_SHOWN = 50;
 
@@ -65,7 +65,7 @@ export class HealthView {
     if (!this.#cards.size) this.lights.replaceChildren();
     const count = (name) => health.lights.filter((one) => one.state === name).length;
     const parts = [count("bad") && words.plural(count("bad"), "problem"), count("warn") && words.plural(count("warn"), "warning"),
-      count("unknown") && `${count("unknown")} not known`].filter(Boolean);
+      count("unknown") && `${count("unknown")} could not be judged`].filter(Boolean);
     setText(this.summary, `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`);
     for (const [name, card] of this.#cards) {
       if (health.lights.some((one) => one.name === name)) continue;

@@ -2,9 +2,9 @@
 
 const NAME = "Market desk lights"; // as plugins/market_desk.py registers it
 const EVERY_MILLISECONDS = 15000;
-const STATES = { ok: "well", warn: "warning", bad: "problem", unknown: "not known" };
-const COLOURS = { ok: "green", warn: "orange", bad: "red", unknown: "gray" };
-const SHAPES = { ok: "50%", warn: "50% 50% 0 0", bad: "1px", unknown: "50%" };
+const STATES = { ok: "well", warn: "warning", bad: "problem", idle: "nothing to judge", unknown: "could not be judged" };
+const COLOURS = { ok: "green", warn: "orange", bad: "red", idle: "gray", unknown: "purple" };
+const SHAPES = { ok: "50%", warn: "50% 50% 0 0", bad: "1px", idle: "50%", unknown: "50% 0" };
 
 const address = (path) => new URL(path, document.baseURI).href;
 const token = (name) => `var(--chakra-colors-${name})`;
@@ -21,7 +21,7 @@ function Light({ label, state, value, detail, todo }) {
   return h("li", { title: [detail, todo].filter(Boolean).join(" "), style: { display: "flex", alignItems: "center", gap: 6, whiteSpace: "nowrap" } },
     h("span", { "aria-hidden": true, style: { width: 9, height: 9, borderRadius: SHAPES[known], background: token(`${COLOURS[known]}-solid`), flex: "none" } }),
     h("span", {}, label),
-    h("span", { style: { color: token("fg-muted") } }, known === "ok" ? value : `${STATES[known]}: ${value ?? "–"}`));
+    h("span", { style: { color: token("fg-muted") } }, known === "ok" ? value : [STATES[known], value].filter((one) => one && one !== "–").join(": ")));
 }
 
 /** The strip; Airflow gives the DAG's id on a DAG's page, and shows the strip on those of all DAGs, not only ours. */
