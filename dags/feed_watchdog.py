@@ -1,19 +1,21 @@
 """
 # feed_watchdog: tell someone when the feed is not well
 
-**What.** Reads freshness per symbol, the age of what the functions take from their streams, dead letters, rejects and
-alarms, judges them as `tapeline status` does, and sends a message when a light turns red.
+**What.** Reads what the producer follows and the newest quotes of that, latency, stream and functions, dead letters
+and subscribers, judges them as `tapeline status` does, and tells what has changed. The function `tapeline-feed-watch`
+of the stack does the same each minute of day and night with less to look at; they share one memory, so that each
+change is told once, whoever sees it first. What the stack's own alarms tell is left to them.
 
-**When, and why then.** Every five minutes while the New York Stock Exchange is open: a symbol may be silent for five
-minutes before it counts as missing, and nobody wants to learn of a dead feed after the close.
+**When, and why then.** Every five minutes while the New York Stock Exchange is open, from the open on: a feed that does
+not come back after a weekend or a holiday is missed after five minutes.
 
 **Input.** DynamoDB's table of states, CloudWatch, the dead-letter queue, `rejected/` of the last day.
 
-**Output.** One message to the operations topic when the set of red lights changes, and one when none is red any more.
-All lights are in the task's log.
+**Output.** A message to the operations topic when a light turns red or a symbol falls silent, and one when what was red
+is well again. All lights are in the task's log.
 
 **What a message means.** A symbol is missing after five minutes of silence in session: one symbol is a halt or the
-vendor, all of them the producer. An iterator age that grows is a function that fails or is too slow. A dead letter is
+vendor, all of them the producer. An outage is over when quotes come, not when the market closes. A dead letter is
 a batch that was given up after all its retries: `redrive_rejected` sends it again once the cause is mended.
 
 **Start by hand.** *Trigger*; there is nothing to choose. Outside of trading hours a silent feed is no fault.
@@ -23,8 +25,8 @@ once.
 
 **When it fails.** `look` fails only when AWS does not answer or refuses: its log names the call. Then look by
 `tapeline status`. The message itself says what to do about each light; docs/runbook.md has more.
-A run that is late means that workers are busy or gone. With the scheduler gone nothing is told at all: let something
-outside ask Airflow's `/api/v2/monitor/health`.
+A run that is late means that workers are busy or gone. With the scheduler gone the function goes on telling of the
+feed, but nobody of the DAGs: let something outside ask Airflow's `/api/v2/monitor/health`.
 """
 
 from datetime import timedelta
@@ -41,7 +43,7 @@ from tapeline.timetables import TradingHoursTimetable
     schedule=TradingHoursTimetable(every=timedelta(minutes=5)),
     start_date=START_DATE,
     catchup=False,  # how the feed was is of no use, how it is matters
-    max_active_runs=1,  # two at once would both tell
+    max_active_runs=1,  # one look at a time is enough
     # The next look comes in five minutes: one retry, and none that goes on into it.
     default_args={**DAG_DEFAULT_ARGS, "retries": 1, "execution_timeout": timedelta(minutes=4)},
     deadline=orchestration.deadline(timedelta(minutes=10)),

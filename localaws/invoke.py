@@ -1,4 +1,4 @@
-"""Lambda's Invoke, with the function in a process of its own as the delivery runs it.
+"""Lambda's Invoke, with the function in a process of its own as the delivery runs it, also when a schedule invokes it.
 
 The base runs functions in workers that see this whole virtual environment and the server's own variables.
 """
@@ -9,12 +9,15 @@ import asyncio
 import json
 import re
 import threading
+import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
+from ministack.services import eventbridge
 
 from localaws.extensions import Request, Response, ServiceError
 from localaws.functions import Functions
@@ -25,6 +28,9 @@ from tapeline.aws.session import session
 _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _IDLE = 2
 """Processes of a function that are kept for the next invocation."""
+
+SETTLE_SECONDS = 180.0
+"""A machine that was just switched on or has just woken has this long before schedules look at what runs on it."""
 
 
 class LambdaInvoke:
@@ -43,6 +49,8 @@ class LambdaInvoke:
         self._lock = threading.Lock()
         self._idle: dict[str, list[LambdaProcess]] = defaultdict(list)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._settled = Settled(time.time)
+        eventbridge._dispatch_to_lambda = self._invoke_by_rule
 
     async def start(self) -> None:
         """Prepare where code is unpacked; functions call this server back as any client does."""
@@ -80,6 +88,13 @@ class LambdaInvoke:
             return Response(200, json.dumps(outcome.error).encode(), {**headers, "X-Amz-Function-Error": "Unhandled"})
         return Response(200, json.dumps(outcome.result).encode(), headers)
 
+    def _invoke_by_rule(self, arn: str, payload: str) -> None:
+        """Invoke a rule's target, as the base's scheduler asks for it, and return before it is done."""
+        name = arn.split(":function:")[-1].split(":")[0]
+        if self._settled.is_now():
+            event = json.dumps(json.loads(payload or "{}"))
+            threading.Thread(target=self._invoke, args=(name, event), name=f"rule:{name}", daemon=True).start()
+
     def _invoke(self, name: str, event: str) -> Outcome | None:
         try:
             function = self._functions.current(name)
@@ -102,3 +117,25 @@ class LambdaInvoke:
                 return outcome
         process.close()
         return outcome
+
+
+class Settled:
+    """Whether this machine has been awake for a while; asked at least every minute or two.
+
+    Parameters
+    ----------
+    clock : callable
+        The time of day in seconds, which goes on while a machine sleeps.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._awake_since = self._asked_at = clock()
+
+    def is_now(self) -> bool:
+        """Tell whether it is so now."""
+        now = self._clock()
+        if now - self._asked_at > SETTLE_SECONDS:
+            self._awake_since = now
+        self._asked_at = now
+        return now - self._awake_since >= SETTLE_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
@@ -81,6 +81,27 @@ class TrendAlertsSettings:
             If one is missing.
         """
         return cls(_text(environment, "ALERT_TOPIC_ARN"), _text(environment, "STATE_TABLE_NAME"))
+
+
+@dataclass(frozen=True, slots=True)
+class FeedWatchSettings:
+    """Settings of the function that watches the feed: what it looks at, and whom it tells."""
+
+    state_table_name: str
+    dead_letter_queue_url: str
+    alert_topic_arn: str
+    operations_topic_arn: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> FeedWatchSettings:
+        """Read the settings.
+
+        Raises
+        ------
+        SettingError
+            If one is missing.
+        """
+        return cls(*(_text(environment, field.name.upper()) for field in fields(cls)))
 
 
 def _text(environment: Mapping[str, str], name: str) -> str:

@@ -14,14 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tapeline.feed import Feed, Verdict, named, words
-from tapeline.health import INTERNAL_ERROR, Colour, Light, Readings
+from tapeline.health import Colour, Light, Readings
 from tapeline.quotes import read_timestamp, write_timestamp
 
-TOLD_BY_ALARMS = ("alarm", "iterator age")
+TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""
-
-TELLS_NO_END = ("rejects",)
-"""Lights that turn green by time alone, which is no news."""
 
 THIN_FOR = timedelta(days=7)
 """How long a symbol that was missed and came back by itself has more time before it is missed again."""
@@ -35,8 +32,6 @@ SYMBOLS_AFTER_OUTAGE = timedelta(minutes=5)
 
 LONGEST_START = timedelta(minutes=6)
 """A feed that has been waiting for its first quote so long is lost, however often it was started anew."""
-
-INTERNAL_ERROR_LASTS = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +60,6 @@ class Memory:
         Since when the feed is in session without a sign of life but not yet missed.
     had_subscribers : bool
         Whether somebody has got alerts.
-    internal_error_at : datetime or None
-        When a record was last rejected because our own code failed.
     """
 
     red: Mapping[str, str] = field(default_factory=dict)
@@ -75,7 +68,6 @@ class Memory:
     symbols_from: datetime | None = None
     waiting_since: datetime | None = None
     had_subscribers: bool = False
-    internal_error_at: datetime | None = None
 
     def thin(self, now: datetime) -> tuple[str, ...]:
         """Return the symbols that are known to trade seldom."""
@@ -110,7 +102,7 @@ class Memory:
         )
 
 
-_MOMENTS = ("symbols_from", "waiting_since", "internal_error_at")
+_MOMENTS = ("symbols_from", "waiting_since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +146,6 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     silent: tuple[str, ...] = ()
     if "quotes" in seen and "states" not in readings.unread:
         memory, silent = _symbols(memory, readings, feed)
-    over = [name for name in over if name not in TELLS_NO_END]
     return memory, _message(memory, feed, new, over, silent)
 
 
@@ -170,10 +161,7 @@ def _with_signs(memory: Memory, readings: Readings) -> Memory:
     now, feed = readings.at, readings.feed
     waiting_since = (memory.waiting_since or now) if feed.verdict is Verdict.WAITING else None
     had = memory.had_subscribers or readings.subscribers > 0
-    failed_at = memory.internal_error_at
-    if readings.rejected_last_hour.get(INTERNAL_ERROR) and (failed_at is None or now - failed_at > timedelta(hours=1)):
-        failed_at = now
-    return replace(memory, waiting_since=waiting_since, had_subscribers=had, internal_error_at=failed_at)
+    return replace(memory, waiting_since=waiting_since, had_subscribers=had)
 
 
 def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tuple[str, ...]]:

@@ -41,7 +41,6 @@ class Case:
     started: Sequence[str] = ()
     subscribers: Sequence[tuple[str, int]] = ()
     dead_letters: Sequence[Span] = ()
-    internal_error: str = ""
     unread: Sequence[Span] = ()
 
 
@@ -180,13 +179,6 @@ CASES = {
         dead=[("Mon 10:10", "Mon 12:00")],
         dead_letters=[("Mon 11:00", "Mon 13:00")],
     ),
-    "our own code fails on a record": Case(
-        [
-            "Sat 11:00 Feed: rejects red - our own code failed on 1 in the last 24 h (internal_error); "
-            "1 in the last hour, 1 in the last 24 h"
-        ],
-        internal_error="Sat 11:00",
-    ),
     "nothing can be read for an hour": Case([], unread=[("Mon 11:00", "Mon 12:00")]),
     "nothing can be read while an outage goes on": Case(
         [f"Mon 10:14 {RED}nothing new for 5 min, 4 symbols followed", "Mon 14:00 Feed: well again"],
@@ -272,7 +264,7 @@ class World:
         case = self.case
         spans = [*case.dead, *case.hung, *case.troubled, *case.dead_letters, *case.unread]
         texts = [*(text for span in spans for text in span), *case.started, *(text for text, _ in case.lists)]
-        texts += [*(text for text, _ in case.subscribers), *([case.internal_error] if case.internal_error else [])]
+        texts += [*(text for text, _ in case.subscribers)]
         night = not any(is_session(now + minutes * MINUTE) for minutes in (-15, 0, 15))
         return night and not any(timedelta(0) <= now - self.moment(text) < 15 * MINUTE for text in texts)
 
@@ -289,7 +281,6 @@ class World:
             self.read_to += MINUTE
         starts = [self.moment("Fri 09:00"), *(self.moment(text) for text in case.started)]
         starts += [self.moment(text) for text, _ in case.lists]
-        failed = [self.moment(case.internal_error)] if case.internal_error else []
         subscribers = self.latest(now, case.subscribers) or [1]
         followed = Followed(
             case.source,
@@ -307,12 +298,6 @@ class World:
             newest=list(self.heard.values()),
             thin=memory.thin(now),
             dead_letters=int(self.within(now, case.dead_letters)),
-            rejected_last_hour=dict.fromkeys(
-                ["internal_error"] * any(at <= now < at + 60 * MINUTE for at in failed), 1
-            ),
-            rejected_last_day=dict.fromkeys(
-                ["internal_error"] * any(at <= now < at + 1440 * MINUTE for at in failed), 1
-            ),
             subscribers=int(str(subscribers[-1])),
             had_subscribers=memory.had_subscribers,
         )

@@ -20,6 +20,8 @@ ENVIRONMENT = {
     "STATE_TABLE_NAME": "state",
     "BUCKET_NAME": "bucket",
     "ALERT_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:topic",
+    "OPERATIONS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:operations",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters",
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "Tapeline",
 }

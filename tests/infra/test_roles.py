@@ -124,11 +124,69 @@ def test_the_trend_alerts_do_their_work_and_no_other(made: StackOutputs, local_a
     assert refused(lambda: clients("kinesis").list_shards(StreamName=made.stream_name))
 
 
+def test_the_feed_watch_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Session) -> None:
+    clients = of_role(local_aws, aws, "FeedWatchRole")
+    dynamodb, sqs, sns = map(clients, ("dynamodb", "sqs", "sns"))
+    memory = {"key": {"S": "watch#feed"}}
+
+    dynamodb.batch_get_item(RequestItems={made.state_table_name: {"Keys": [STATE]}})
+    dynamodb.get_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}})
+    dynamodb.put_item(TableName=made.state_table_name, Item=memory)
+    aws.client("dynamodb").delete_item(TableName=made.state_table_name, Key=memory)
+    sqs.get_queue_attributes(QueueUrl=made.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"])
+    sns.list_subscriptions_by_topic(TopicArn=made.alert_topic_arn)
+    sns.publish(TopicArn=made.operations_topic_arn, Message="silence")
+
+    assert refused(lambda: dynamodb.delete_item(TableName=made.state_table_name, Key=memory))
+    assert refused(lambda: dynamodb.scan(TableName=made.state_table_name))
+    assert refused(lambda: dynamodb.get_item(TableName=made.table_name, Key=QUOTE))
+    assert refused(lambda: sqs.receive_message(QueueUrl=made.dead_letter_queue_url))
+    assert refused(lambda: sns.publish(TopicArn=made.alert_topic_arn, Message="x"))
+    assert refused(lambda: sns.list_subscriptions_by_topic(TopicArn=made.operations_topic_arn))
+    assert refused(lambda: clients("s3").list_objects_v2(Bucket=made.bucket_name))
+
+
+def test_the_deployed_feed_watch_hears_a_hung_producer_under_its_own_role(made: StackOutputs, aws: Session) -> None:
+    dynamodb = aws.client("dynamodb")
+    said_at = "2026-03-12T14:30:00Z"
+    followed: Any = {
+        "key": {"S": "followed"},
+        "source": {"S": "yahoo"},
+        "symbols": {"L": [{"S": "AAPL"}]},
+        "every_seconds": {"N": "30"},
+        "started_at": {"S": said_at},
+        "said_at": {"S": said_at},
+    }
+    dynamodb.put_item(TableName=made.state_table_name, Item=followed)
+    function = aws.client("lambda")
+    for _ in range(2):
+        answer = function.invoke(FunctionName=made.feed_watch_name, Payload=b"{}")
+        assert "FunctionError" not in answer
+        assert json.loads(answer["Payload"].read())["quotes"].startswith("red: the producer (yahoo) has said nothing")
+    told = dynamodb.get_item(TableName=made.state_table_name, Key={"key": {"S": "watch#feed"}})["Item"]
+    assert "quotes" in json.loads(told["state"]["S"])["red"]
+    assert "untold" not in told
+
+    dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": "followed"}})
+    answer = function.invoke(FunctionName=made.feed_watch_name, Payload=b"{}")
+    assert "not as agreed" in json.loads(answer["Payload"].read())["errorMessage"]
+    dynamodb.delete_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}})
+
+
+def test_the_feed_watch_is_started_each_minute(made: StackOutputs, aws: Session) -> None:
+    events = aws.client("events")
+    (rule,) = events.list_rules(NamePrefix="tapeline-feed-watch")["Rules"]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert target["Arn"].endswith(f":function:{made.feed_watch_name}")
+
+
 @pytest.mark.parametrize(
     ("role", "own", "others"),
     [
         ("StreamProcessorRole", "stock-market-stream-processor", "stock-market-trend-alerts"),
         ("TrendAlertsRole", "stock-market-trend-alerts", "stock-market-stream-processor"),
+        ("FeedWatchRole", "tapeline-feed-watch", "stock-market-stream-processor"),
     ],
 )
 def test_a_function_logs_to_its_own_group_only_and_makes_none(

@@ -13,7 +13,7 @@ import yaml
 from tapeline import quotes
 from tapeline.aws import stack
 from tapeline.aws.watch import AGREED_COLUMNS
-from tapeline.settings import StreamProcessorSettings, TrendAlertsSettings
+from tapeline.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 51_200
 """Longest template that a request may carry itself (CloudFormation User Guide, quotas)."""
@@ -88,7 +88,7 @@ def test_only_actions_that_know_no_resource_are_allowed_on_all(template: dict[st
 def test_roles_use_no_managed_policies_and_no_functions_share_one(template: dict[str, Any]) -> None:
     assert not [name for name, role in resources(template, "AWS::IAM::Role").items() if "ManagedPolicyArns" in role]
     roles = [function["Role"]["Fn::GetAtt"][0] for function in resources(template, "AWS::Lambda::Function").values()]
-    assert len(set(roles)) == len(roles) == 2
+    assert len(set(roles)) == len(roles) == 3
 
 
 def test_every_function_logs_to_a_group_of_its_own_that_forgets(template: dict[str, Any]) -> None:
@@ -185,6 +185,9 @@ def test_the_functions_settings_can_be_read_from_their_environments(template: di
     assert processor.rules.alert_cooldown.total_seconds() == 900
     alerts = TrendAlertsSettings.from_environment(environment(template, "TrendAlerts"))
     assert (alerts.alert_topic_arn, alerts.state_table_name) == ("AlertTopic", "StateTable")
+    assert FeedWatchSettings.from_environment(environment(template, "FeedWatch")) == FeedWatchSettings(
+        "StateTable", "DeadLetterQueue", "AlertTopic", "OperationsTopic"
+    )
 
 
 def test_the_raw_table_has_the_fields_of_a_quote_in_their_types(template: dict[str, Any]) -> None:
@@ -206,5 +209,7 @@ def test_the_raw_table_has_the_fields_of_a_quote_in_their_types(template: dict[s
     assert [key["Name"] for key in table["PartitionKeys"]] == ["dt"]
 
 
-def test_the_template_fits_into_a_request() -> None:
-    assert len(stack.TEMPLATE.read_bytes()) <= MAX_TEMPLATE_BYTES
+def test_the_template_fits_into_a_request_and_says_the_same_without_its_comments(template: dict[str, Any]) -> None:
+    sent = stack._without_comments(stack.TEMPLATE.read_text())
+    assert len(sent.encode()) <= MAX_TEMPLATE_BYTES
+    assert yaml.load(sent, _Loader) == template  # noqa: S506 (our own file, a safe loader)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from conftest import deploy_function, wait_until
 
+from localaws.invoke import SETTLE_SECONDS, LambdaInvoke, Settled
 from localaws.testing import LocalAws
 from tapeline.aws.session import Session
 
@@ -60,3 +63,27 @@ def test_an_event_is_taken_at_once_and_handled_later(invoke: Any, local_aws: Loc
 def test_what_does_not_exist_is_not_found(aws: Session) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         aws.client("lambda").invoke(FunctionName="nothing")
+
+
+def test_a_schedule_invokes_a_function_as_anybody_does(
+    local_aws: LocalAws, aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy_function(
+        aws, "hourly", "def handler(e, c):\n    print(e['source'], flush=True)\n", actions=["sqs:ListQueues"]
+    )
+    arn = aws.client("lambda").get_function(FunctionName="hourly")["Configuration"]["FunctionArn"]
+    part = LambdaInvoke(tmp_path)
+    asyncio.run(part.start())
+    log = tmp_path / "logs" / "hourly.log"
+    monkeypatch.setattr("localaws.invoke.SETTLE_SECONDS", 0.0)
+    part._invoke_by_rule(arn, json.dumps({"source": "aws.events"}))
+    wait_until(lambda: log.exists() and "aws.events" in log.read_text(), "the handler")
+    asyncio.run(part.stop())
+
+
+def test_a_schedule_waits_until_the_machine_has_been_awake_for_a_while() -> None:
+    awake = [60.0, SETTLE_SECONDS - 1, SETTLE_SECONDS, SETTLE_SECONDS + 70]
+    woken = awake[-1] + 8 * 3600
+    moments = iter([0.0, *awake, woken, woken + SETTLE_SECONDS / 2, woken + SETTLE_SECONDS])
+    settled = Settled(lambda: next(moments))
+    assert [settled.is_now() for _ in range(7)] == [False, False, True, True, False, False, True]

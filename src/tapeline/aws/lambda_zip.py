@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from tapeline import local
 
-FUNCTIONS = ("stream_processor", "trend_alerts")
+FUNCTIONS = ("stream_processor", "trend_alerts", "feed_watch")
 LIBRARIES = ("aws-lambda-powertools", "typing-extensions")
 TIME_ZONES = "tzdata"  # read by name through zoneinfo, so taken whole; Lambda's Python has none of its own
 

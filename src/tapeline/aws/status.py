@@ -134,7 +134,20 @@ class _Reader:
         return [
             Part("stream", state in ("ACTIVE", "UPDATING"), f"{self._outputs.stream_name} {state.lower()}"),
             *map(self._function, self._functions),
+            self._watch(),
         ]
+
+    def _watch(self) -> Part:
+        """Return the function that a schedule starts, not a stream."""
+        name = self._outputs.feed_watch_name
+        state = self._session.client("lambda").get_function_configuration(FunctionName=name).get("State", "Active")
+        return Part(
+            f"function {name}",
+            state in ("Active", "Inactive"),
+            f"{state.lower()}, started each minute",
+            f"`tapeline deploy --target {self._session.target}` puts it back.",
+            passing=state == "Pending",
+        )
 
     def _function(self, name: str) -> Part:
         client = self._session.client("lambda")

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tapeline.printable import mail_subject, mail_text
 from tapeline.quotes import read_timestamp, write_timestamp
 from tapeline.watch_memory import Message
 
@@ -27,9 +28,6 @@ CLAIM = timedelta(seconds=90)
 """How long one who noted a message may take to send it."""
 
 ATTEMPTS = 5
-MAX_SUBJECT_CHARACTERS = 99
-"""SNS takes subjects of less than 100 (API Reference, Publish)."""
-
 Decide = Callable[[str], tuple[str, Message | None]]
 """From the state as it is known, empty at first, to what it is now and what is to be told of the change."""
 
@@ -106,11 +104,10 @@ def _put(
 
 
 def _publish(sns: SNSClient, topic: str, about: str, message: Message) -> None:
-    subject = "".join(c if c.isprintable() else "?" for c in message.subject.encode("ascii", "replace").decode())
     sns.publish(
         TopicArn=topic,
-        Subject=subject[:MAX_SUBJECT_CHARACTERS],
-        Message=message.text,
+        Subject=mail_subject(message.subject),
+        Message=mail_text(message.text),
         MessageAttributes={
             "kind": {"DataType": "String", "StringValue": about},
             "severity": {"DataType": "String", "StringValue": message.severity},

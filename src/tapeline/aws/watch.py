@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tapeline.aws import status
 from tapeline.aws.feed_state import WATCH
+from tapeline.aws.feed_watch import UnreadError
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import Decide, tell_once
@@ -45,6 +46,11 @@ def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequen
     -------
     sequence of Light
         All lights, for the log.
+
+    Raises
+    ------
+    UnreadError
+        If something could not be read; what could be was judged and told.
     """
     readings = status.read(session, outputs, parts=[], now=now)
     lights = judge(readings)
@@ -54,6 +60,8 @@ def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequen
         return memory.to_json(), message
 
     _tell(session, outputs, WATCH, decide, now)
+    if readings.unread:
+        raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in readings.unread.items()))
     return lights
 
 
