@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from localaws.athena import results
+from localaws.athena import lookups, results
 from localaws.athena.casts import identifier
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, ScanLimitError, unsupported
@@ -57,12 +57,30 @@ class Work:
         node = parse_statement(tree) if isinstance(tree, str) else tree
         if not isinstance(node, exp.Query | exp.Values):
             raise QueryError("SYNTAX_ERROR", f"expected a query, found {node.key.upper()}")
+        if known is None:
+            lookups.put_values(node, self._look_up)
         translation = Translator(self.catalog, self.database, self.now, known).translate(node)
         conditions = conditions_by_scan(translation.qualified)
         for reference in translation.references:
             self.scanned += self._create(reference, conditions.get(reference.scan, []))
         self.check_limit()
         return translation
+
+    def _look_up(self, query: exp.Query) -> exp.Expr | None:
+        """Give a query's one value as a constant, and count what it reads; None where there is no such value."""
+        own = Work(self.statement, self.catalog, self.lake, self.athena, self.scratch)
+        own.now = self.now
+        try:
+            translation = own.select(query.copy())
+            rows = own.connection.execute(translation.sql).fetchmany(2)
+        finally:
+            own.close()
+        if len(rows) > 1 or len(translation.columns) != 1:
+            return None
+        found = lookups.constant(rows[0][0] if rows else None, str(translation.columns[0][1]))
+        if found is not None:
+            self.scanned += own.scanned
+        return found
 
     def _create(self, reference: Reference, conditions: list[exp.Expr]) -> int:
         scans = Scans(self.connection, self.catalog, self.lake, self.now)

@@ -135,11 +135,15 @@ def register_quotes(session: str) -> None:
 
 
 def create_tables() -> None:
-    """Create the curated tables, their staging twins and the calendar view where they are missing."""
+    """Create the curated tables, their staging twins and the views over them where they are missing."""
     from tapeline.aws import athena
 
     client, found = connect().client("athena"), names()
     files = ["trading_sessions/view", *(f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl"))]
+    files += [
+        "daily_history/ddl",
+        "daily_history/view",
+    ]  # the queries of analysts read daily_bars from the first day on
     for file in files:
         athena.run(client, sql(file), database=found.database_name, work_group=found.work_group_name)
 

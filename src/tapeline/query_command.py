@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,9 +15,11 @@ from rich.syntax import Syntax
 
 from tapeline import local, sessions, sql
 from tapeline.aws import athena, stack
-from tapeline.aws.athena import Finished, StatementFailedError
+from tapeline.aws.athena import Column, Finished, StatementFailedError
 from tapeline.aws.session import session as aws_session
-from tapeline.query_output import Format, QueryError, draw, print_table, write
+from tapeline.plots import PlotError
+from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
+from tapeline.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -47,7 +49,12 @@ def query(
     plot: Annotated[bool, typer.Option("--plot", help="Draw the result as a page and print where it is.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the statement and do not run it.")] = False,
 ) -> None:
-    """Run one SQL file of include/sql and show its rows, the bytes it scanned, its time and its price."""
+    """Run one SQL file of include/sql and show its rows, the bytes it scanned, its time and its price.
+
+    Without a value a query takes the newest session there is, or the last ones.
+
+    Example: `tapeline query intraday_vwap --set session=2026-03-12 --set symbol=AAPL --plot`
+    """
     console = Terminal(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
     notes = Terminal(stderr=True, highlight=False)
     if not file:
@@ -55,37 +62,64 @@ def query(
         return
     statement = sql.load(file)
     given = _read_settings(values or [])
+    if plot:
+        check_picture(statement)
     if dry_run and LATEST not in given.values():
         _print_statement(console, statement.render(given))
         return
 
     session = aws_session(target)
     outputs = stack.outputs(session, stack_name)
-    given = _with_latest(given, statement, lambda: _latest_session(session, outputs))
-    text = statement.render(given, bucket=outputs.bucket_name)
+    athena_run = _Runs(session, outputs, statement.name)
+    with _Patience(notes, f"running {statement.name}"):
+        taken = _look_up(statement, given, athena_run, lambda: _latest_session(session, outputs))
+        text = statement.render(taken, bucket=outputs.bucket_name)
+        if not dry_run:
+            columns, found = athena_run(text)
     if dry_run:
         _print_statement(console, text)
         return
-    try:
-        with _Patience(notes, f"running {statement.name}"):
-            finished = athena.run(
-                session.client("athena"), text, database=outputs.database_name, work_group=outputs.work_group_name
-            )
-            columns, rows = athena.results(session.client("athena"), finished, session.client("s3"))
-            found = list(rows)
-    except StatementFailedError as error:
-        raise QueryError(explain(statement.name, error)) from error
 
     if output_format is Format.TABLE and output is None:
-        print_table(console, columns, found)
+        print_table(console, columns, found, statement.header.get("Total"))
     else:
         write(output_format, output, columns, found)
-    notes.print(f"[dim]{escape(summary(finished, len(found), target))}[/]")
+    notes.print(f"[dim]{escape(summary(athena_run.finished, len(found), target))}[/]")
+    shown: Values = {one.name: taken.get(one.name, one.default) for one in statement.parameters}
+    shown |= {
+        one.name: one.read(str(told)) for one in statement.parameters if (told := taken.get(one.name)) is not None
+    }
     if not found and columns:
-        notes.print(_hint_for_no_rows(statement, given))
-    if plot:
-        with local.private():
-            notes.print(f"Picture: {draw(statement, columns, found, local.home() / 'pictures')}")
+        notes.print(escape(f"No rows: {why_empty(statement, shown, athena_run)}"))
+    elif plot:
+        try:
+            with local.private():
+                path = draw(statement, shown, columns, found, local.home() / "pictures")
+            notes.print(f"Picture: {escape(str(path))}", soft_wrap=True)
+        except PlotError as error:
+            notes.print(escape(f"No picture: {error}."))
+
+
+class _Runs:
+    """Runs statements one after the other and remembers what each of them took."""
+
+    def __init__(self, session: Session, outputs: stack.StackOutputs, name: str) -> None:
+        self._athena, self._s3 = session.client("athena"), session.client("s3")
+        self._outputs = outputs
+        self._name = name
+        self.finished: list[Finished] = []
+
+    def __call__(self, text: str) -> tuple[Sequence[Column], list[tuple[Any, ...]]]:
+        try:
+            finished = athena.run(
+                self._athena, text, database=self._outputs.database_name, work_group=self._outputs.work_group_name
+            )
+            columns, rows = athena.results(self._athena, finished, self._s3)
+            found = list(rows)
+        except StatementFailedError as error:
+            raise QueryError(explain(self._name, error)) from error
+        self.finished.append(finished)
+        return columns, found
 
 
 def _read_settings(settings: Iterable[str]) -> dict[str, str]:
@@ -100,9 +134,20 @@ def _read_settings(settings: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def _with_latest(given: Mapping[str, str], statement: sql.SqlFile, latest: Callable[[], str]) -> dict[str, str]:
-    dates = {parameter.name for parameter in statement.parameters if parameter.kind == "date"}
-    return {name: latest() if value == LATEST and name in dates else value for name, value in given.items()}
+def _look_up(statement: sql.SqlFile, given: Mapping[str, str], run: Run, latest: Callable[[], str]) -> Values:
+    """Return the values of a statement's parameters that are not its constants: those given and those looked up.
+
+    Athena lists partitions before it knows what a query in `params` will give. With constants it reads no other.
+    """
+    dates = {one.name: isinstance(one.default, sql.Lookup) for one in statement.parameters if one.kind == "date"}
+    asked = {name for name, value in given.items() if value == LATEST and name in dates}
+    values: Values = {name: value for name, value in given.items() if name not in asked}
+    lookup = statement.render_lookup(values)
+    if lookup is not None:
+        columns, [row] = run(lookup)
+        values |= {column.name: value for column, value in zip(columns, row, strict=True)}
+    newest = max((found for name in dates if isinstance(found := values.get(name), date)), default=None)
+    return values | {name: newest if dates[name] else latest() for name in asked}
 
 
 def _latest_session(session: Session, outputs: stack.StackOutputs) -> str:
@@ -138,10 +183,11 @@ def explain(name: str, error: StatementFailedError) -> str:
         hint = "the crawler has not seen the raw zone yet: start the DAG crawl_raw_data, or the Glue crawler itself"
     elif missing and "trading_sessions" in lowered:
         hint = "make the view first: tapeline query trading_sessions/view"
+    elif missing and ("daily_bars" in lowered or "daily_history" in lowered):
+        hint = "make them first: tapeline query daily_history/ddl, then tapeline query daily_history/view"
     elif missing and (table := next((one for one in _CURATED if one in lowered), "")):
         staging = f"{table}_staging" in lowered
-        hint = f"make the table first: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
-        hint += ", then let the DAG daily_rollup fill it"
+        hint = f"{NOT_YET}; to have the table before that: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
     elif "bytes scanned limit" in lowered:
         hint = "the work group's scan limit stopped it: ask for fewer sessions, or ask a curated table instead"
     elif error.state == "CANCELLED":
@@ -154,16 +200,16 @@ def explain(name: str, error: StatementFailedError) -> str:
 _CURATED = ("minute_bars", "daily_summary", "anomalies")
 
 
-def summary(finished: Finished, rows: int, target: str) -> str:
-    """Return the line below a result: rows, bytes scanned, time and price.
+def summary(finished: Sequence[Finished], rows: int, target: str) -> str:
+    """Return the line below a result: rows, bytes scanned, time and price of all that was run for it.
 
-    >>> summary(Finished("q", "DML", 1_234_567, 0.42), 7, "local")
+    >>> summary([Finished("q", "DML", 1_234_567, 0.42)], 7, "local")
     '7 rows, 1.2 MB scanned, 0.42 s, $0.000050 on AWS'
     """
     where = " on AWS" if target == "local" else ""
     return (
-        f"{rows:,} row{'' if rows == 1 else 's'}, {_size(finished.scanned_bytes)} scanned, {finished.seconds:.2f} s, "
-        + (f"${finished.price_usd:.6f}{where}")
+        f"{rows:,} row{'' if rows == 1 else 's'}, {_size(sum(one.scanned_bytes for one in finished))} scanned, "
+        f"{sum(one.seconds for one in finished):.2f} s, ${sum(one.price_usd for one in finished):.6f}{where}"
     )
 
 
@@ -175,21 +221,16 @@ def _size(size: float) -> str:
     return f"{size:.1f} TB"
 
 
-def _hint_for_no_rows(statement: sql.SqlFile, given: Mapping[str, str]) -> str:
-    days = [parameter for parameter in statement.parameters if parameter.kind == "date"]
-    if not days:
-        return "No rows."
-    asked = ", ".join(f"{day.name} {given.get(day.name, day.default)}" for day in days)
-    name = days[0].name
-    return f"No rows for {asked}. Choose another day with --set {name}=YYYY-MM-DD, or --set {name}={LATEST}."
-
-
 def _list_files(console: Terminal) -> None:
     for file in sorted(sql.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
-            parameters = " ".join(f"{parameter.name}={parameter.default}" for parameter in file.parameters)
+            defaults = {one.name: one.default for one in file.parameters}
+            parameters = " ".join(
+                f"{name}={'…' if isinstance(at, sql.Lookup) else at}" for name, at in defaults.items()
+            )
             console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
             console.print(f"    {escape(file.purpose)}")
+    console.print("… is looked up: the newest session there is, or the last ones. --set NAME=VALUE gives another.")
 
 
 def _print_statement(console: Terminal, text: str) -> None:

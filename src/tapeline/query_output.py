@@ -6,7 +6,7 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tapeline import plots, sql
 from tapeline.aws.athena import Column
+from tapeline.partitions import NEW_YORK
 from tapeline.printable import json_text, printable
 from tapeline.sql import SqlFile
 
@@ -39,25 +41,108 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-def print_table(console: Console, columns: Sequence[Column], rows: Rows) -> None:
-    """Print the first rows, numbers to the right, and say how many more there are."""
+def print_table(console: Console, columns: Sequence[Column], rows: Rows, total: str | None = None) -> None:
+    """Print the first rows as wide as the console, and say what was left out.
+
+    Parameters
+    ----------
+    console : Console
+        Whose width counts. Names of columns are broken; columns at the end that still do not fit are left out.
+    columns, rows : sequence
+        The result.
+    total : str, optional
+        The column that is NULL in the row of all of them.
+    """
     if not columns or not rows:
         return
+    shown = list(islice(rows, SHOWN_ROWS))
+    cells = [
+        _cells(column, [row[place] for row in shown], "all" if column.name == total else "")
+        for place, column in enumerate(columns)
+    ]
+    names = [column.name.split("_") for column in columns]
+    fitting = _fitting([len(column.name) for column in columns], cells, console.width)
+    heads = [column.name for column in columns]
+    if fitting < len(columns):
+        heads = [_broken(parts, max(map(len, column))) for parts, column in zip(names, cells, strict=True)]
+        fitting = _fitting([max(map(len, head.splitlines())) for head in heads], cells, console.width)
     table = Table(box=None, padding=(0, 1), header_style="bold")
-    for column in columns:
-        table.add_column(escape(column.name), justify="right" if _is_number(column) else "left", overflow="fold")
-    for row in islice(rows, SHOWN_ROWS):
-        table.add_row(*(escape(cell(column.name, value)) for column, value in zip(columns, row, strict=True)))
+    for column, head in list(zip(columns, heads, strict=True))[:fitting]:
+        table.add_column(
+            escape(head), justify="right" if _is_number(column) else "left", overflow="fold", vertical="bottom"
+        )
+    for row in zip(*cells[:fitting], strict=True):
+        table.add_row(*map(escape, row))
     console.print(table)
     if len(rows) > SHOWN_ROWS:
         console.print(f"[dim]… and {len(rows) - SHOWN_ROWS:,} more; --format csv gives them all[/]")
+    if fitting < len(columns):
+        left_out = ", ".join(column.name for column in columns[fitting:])
+        console.print(
+            f"[dim]Too wide for {console.width} columns, left out: {left_out}; --format csv gives them all[/]"
+        )
+    moments = [value for row in shown for value in row[:fitting] if isinstance(value, datetime)]
+    if moments:
+        newest = max(moments)
+        console.print(f"[dim]Times are UTC (Z); at {newest:%Y-%m-%d %H:%M}Z it was {_new_york(newest)} in New York[/]")
 
 
-def cell(name: str, value: Any) -> str:
-    """Return a value as a person reads it: dollars and per cents with two decimals, thousands apart, nothing for NULL.
+def _fitting(heads: Sequence[int], cells: Sequence[Sequence[str]], width: int) -> int:
+    """Return how many columns fit, of two spaces each besides their letters; one at the least."""
+    needed = 0
+    for place, (head, column) in enumerate(zip(heads, cells, strict=True)):
+        needed += max(head, *map(len, column)) + 2
+        if needed > width:
+            return max(1, place)
+    return len(heads)
 
-    >>> cell("close_usd", 1234.5), cell("volume_shares", 1200000), cell("correlation", 0.98765)
-    ('1,234.50', '1,200,000', '0.9877')
+
+def _broken(parts: Sequence[str], width: int) -> str:
+    """Break a column's name behind underscores into lines not much longer than its values."""
+    longest = max(width, *(len(part) + 1 for part in parts))
+    lines = [""]
+    for place, part in enumerate(parts):
+        piece = part + ("_" if place < len(parts) - 1 else "")
+        if lines[-1] and len(lines[-1]) + len(piece) > longest:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
+
+
+def _cells(column: Column, values: Sequence[Any], null: str) -> list[str]:
+    digits = _digits(column.name, values)
+    whole = all(value.second == value.microsecond == 0 for value in values if isinstance(value, datetime))
+    return [
+        null
+        if value is None
+        else _to_the_minute(value)
+        if whole and isinstance(value, datetime)
+        else cell(value, digits)
+        for value in values
+    ]
+
+
+def _to_the_minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}Z"
+
+
+def _digits(name: str, values: Sequence[Any]) -> int:
+    """Return how many decimals a column has: as many in each of its rows."""
+    if name.endswith(("_usd", "_pct")):
+        return 2
+    largest = max((abs(float(value)) for value in values if isinstance(value, float | Decimal)), default=0.0)
+    return 0 if name.endswith("_shares") or largest >= 10_000 else 2 if largest > 1 else 4
+
+
+def _new_york(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=UTC).astimezone(NEW_YORK):%H:%M}"
+
+
+def cell(value: Any, digits: int = 2) -> str:
+    """Return a value as a person reads it: thousands apart, nothing for NULL, times with their zone.
+
+    >>> cell(1234.5), cell(1200000), cell(0.98765, 4), cell(datetime(2026, 3, 12, 14, 30))
+    ('1,234.50', '1,200,000', '0.9877', '2026-03-12 14:30:00Z')
     """
     match value:
         case None:
@@ -67,11 +152,11 @@ def cell(name: str, value: Any) -> str:
         case int():
             return f"{value:,}"
         case float() | Decimal():
-            return f"{value:,.2f}" if name.endswith(("_usd", "_pct")) else f"{value:,.4f}".rstrip("0").rstrip(".")
+            return f"{value:,.{digits}f}"
         case datetime():
-            return value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds")
+            return value.isoformat(sep=" ", timespec="milliseconds" if value.microsecond else "seconds") + "Z"
         case _:
-            return str(value)
+            return printable(str(value))
 
 
 def _is_number(column: Column) -> bool:
@@ -133,54 +218,44 @@ def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -
     pyarrow.parquet.write_table(table, output or sys.stdout.buffer)
 
 
-def draw(statement: SqlFile, columns: Sequence[Column], rows: Rows, folder: Path) -> Path:
-    """Draw a result as its file's header says, on a page that needs no network, and return where it is.
-
-    The header's line is ``-- Plot: <bar|line|heatmap> x=<column> y=<column>[,<column>…] [by=<column>] [z=<column>]``.
+def check_picture(statement: SqlFile) -> None:
+    """Refuse a picture of a file that has none, before anything is run for it.
 
     Raises
     ------
     QueryError
-        If the file says nothing of a picture, or there are no rows.
+        With the names of the queries that have one.
     """
     if "Plot" not in statement.header:
-        raise QueryError(f"{statement.name} has no picture that makes sense: its header has no line Plot")
-    if not rows:
-        raise QueryError(f"{statement.name} has no rows to draw")
-    import plotly.graph_objects
+        others = [file.name.rpartition("/")[2] for file in sql.catalogue("queries/") if "Plot" in file.header]
+        raise QueryError(f"{statement.name} has no picture that makes sense; these have one: {', '.join(others)}")
 
-    kind, *words = statement.header["Plot"].split()
-    roles = dict(word.split("=", 1) for word in words)
+
+def draw(
+    statement: SqlFile, parameters: Mapping[str, object], columns: Sequence[Column], rows: Rows, folder: Path
+) -> Path:
+    """Draw a result as its file's header says, on a page that needs no network and no script, and return where it is.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        What it ran with, for the title.
+
+    Raises
+    ------
+    QueryError
+        If the file says nothing of a picture.
+    PlotError
+        If there is nothing to draw.
+    """
+    check_picture(statement)
+    if not rows:
+        raise plots.PlotError("there are no rows to draw")
+    plot = plots.Plot.read(statement.header["Plot"])
     by_name = {column.name: [row[position] for row in rows] for position, column in enumerate(columns)}
-    figure = plotly.graph_objects.Figure()
-    for trace in _traces(kind, roles, by_name):
-        figure.add_trace(trace)
-    figure.update_layout(
-        title=statement.purpose, xaxis_title=roles["x"], yaxis_title=roles["y"], template="plotly_white"
-    )
+    title, told = statement.purpose.removesuffix("."), plots.subtitle(parameters, plot)
+    page = plots.page(title, told, plot, by_name, statement.header["Source"].removesuffix("."))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{statement.name.rpartition('/')[2]}.html"
-    figure.write_html(path, include_plotlyjs=True)
+    path.write_text(page, encoding="utf-8")
     return path
-
-
-def _traces(kind: str, roles: Mapping[str, str], by_name: Mapping[str, list[Any]]) -> list[Any]:
-    from plotly.graph_objects import Bar, Heatmap, Scatter
-
-    x = by_name[roles["x"]]
-    if kind == "heatmap":
-        return [Heatmap(x=x, y=by_name[roles["y"]], z=by_name[roles["z"]], colorscale="RdBu", zmid=0)]
-    if kind == "bar":
-        return [Bar(x=x, y=by_name[name], name=name) for name in roles["y"].split(",")]
-    if "by" not in roles:
-        return [Scatter(x=x, y=by_name[name], name=name, mode="lines") for name in roles["y"].split(",")]
-    groups = by_name[roles["by"]]
-    return [
-        Scatter(
-            x=[value for value, group in zip(x, groups, strict=True) if group == wanted],
-            y=[value for value, group in zip(by_name[roles["y"]], groups, strict=True) if group == wanted],
-            name=str(wanted),
-            mode="lines+markers",
-        )
-        for wanted in dict.fromkeys(groups)
-    ]

@@ -10,7 +10,12 @@ of a one-row CTE named ``params``, one to a line with its meaning behind it::
             5 AS movers  -- how many to show at either end
     )
 
-Rendering replaces those constants, and the laptop's bucket by another, and nothing else.
+A query of an analyst takes the newest session there is: its constant may be a query of one value, in brackets, such as
+``(SELECT MAX(session) FROM daily_summary) AS session``. Where such a query stands inside that of another parameter it
+means that parameter, and takes its value: a range that is told to end earlier begins earlier.
+
+Rendering replaces those constants and queries, and the laptop's bucket by another, and nothing else. Why so:
+docs/decisions/0010-sql-parameters.md.
 """
 
 from __future__ import annotations
@@ -27,12 +32,25 @@ ROOT = Path(__file__).resolve().parents[2] / "include" / "sql"
 LAPTOP_BUCKET = "tapeline-000000000000-us-east-1"
 """The bucket as the files name it, in the LOCATION of a CREATE TABLE: what the stack is given on the laptop."""
 
+ANALYSTS_FOLDER = "queries/"
+"""Its files are found by their bare name, whatever other folders have of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A default that is looked up when the statement runs: a query of one value, in brackets."""
+
+    sql: str
+
+
 Value = date | int | Decimal | str
 
 _HEADER_LINE = re.compile(r"-- (?P<name>[A-Z][a-z]+): (?P<text>.+)")
-_PARAMETERS = re.compile(r"\bparams AS \(\n *SELECT\b(?P<body>.*?)^ *\)", re.MULTILINE | re.DOTALL)
+_PARAMETERS = re.compile(
+    r"^(?P<indent> *)(?:WITH )?params AS \(\n *SELECT\b(?P<body>.*?)^(?P=indent)\)", re.MULTILINE | re.DOTALL
+)
 _PARAMETER = re.compile(
-    r"(?P<literal>DATE '\d{4}-\d\d-\d\d'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?) "
+    r"(?P<literal>DATE '\d{4}-\d\d-\d\d'|'(?:[^']|'')*'|-?\d+(?:\.\d+)?|\(\s*SELECT\b(?:[^-]|-(?!-))*?\)) "
     r"AS (?P<name>[a-z][a-z0-9_]*),?  -- (?P<meaning>.+)"
 )
 
@@ -49,20 +67,27 @@ class Parameter:
     ----------
     name : str
         Column of the CTE.
-    default : date, int, Decimal or str
-        The value in the file; its type is the parameter's type.
+    default : date, int, Decimal, str or Lookup
+        The value in the file; its type is the parameter's type. What is looked up is a date for ``session`` and
+        ``…_session``, else text.
     meaning : str
         The comment behind it.
     """
 
     name: str
-    default: Value
+    default: Value | Lookup
     meaning: str
 
     @property
     def kind(self) -> str:
         """The type as a person calls it: ``date``, ``integer``, ``decimal`` or ``text``."""
-        return {date: "date", int: "integer", Decimal: "decimal", str: "text"}[type(self.default)]
+        return {date: "date", int: "integer", Decimal: "decimal", str: "text"}[type(self._example)]
+
+    @property
+    def _example(self) -> Value:
+        if isinstance(self.default, Lookup):
+            return date(2026, 3, 12) if self.name.endswith("session") else "AAPL"
+        return self.default
 
     def read(self, text: str) -> Value:
         """Read a value of the parameter's type.
@@ -73,7 +98,7 @@ class Parameter:
             If the text is no such value.
         """
         try:
-            match self.default:
+            match self._example:
                 case date():
                     return date.fromisoformat(text)
                 case int():
@@ -84,7 +109,7 @@ class Parameter:
                     return text
         except (ValueError, InvalidOperation):
             raise SqlFileError(
-                f"{self.name} takes a value such as {self.default} ({self.kind}: {self.meaning}), found {text!r}"
+                f"{self.name} takes a value such as {self._example} ({self.kind}: {self.meaning}), found {text!r}"
             ) from None
 
 
@@ -99,7 +124,8 @@ class SqlFile:
     purpose : str
         The first sentence of the header.
     header : mapping of str to str
-        The named lines: ``Grain``, ``Source``, ``Cost``, ``Note``, ``Plot``, ``Rerun``, ``Severity``.
+        The named lines: ``Grain``, ``Source``, ``Cost``, ``Note``, ``Empty``, ``Total``, ``Plot``, ``Rerun``,
+        ``Severity``.
     parameters : tuple of Parameter
         In the order of the file.
     text : str
@@ -118,7 +144,7 @@ class SqlFile:
         Parameters
         ----------
         values : mapping of str to object, optional
-            By parameter; text is read as the parameter's type, and so are values through their `str`.
+            By parameter; text is read as the parameter's type, and so are values through their `str`. None is NULL.
         bucket : str, optional
             The stack's bucket, for the LOCATION of a table.
 
@@ -127,27 +153,57 @@ class SqlFile:
         SqlFileError
             If a value is of no parameter of the file, or of the wrong type.
         """
+        text = self.text
+        block = _PARAMETERS.search(text)
+        given = self._literals(values or {})
+        if block is not None:
+            text = text[: block.start("body")] + self._filled(block["body"], given) + text[block.end("body") :]
+        return text.replace(f"s3://{LAPTOP_BUCKET}/", f"s3://{bucket}/")
+
+    def render_lookup(self, values: Mapping[str, object] | None = None) -> str | None:
+        """Return a SELECT of one row with the value of each parameter, or None if there is nothing to look up.
+
+        Parameters
+        ----------
+        values : mapping of str to object, optional
+            As `render` takes them.
+        """
+        given = self._literals(values or {})
+        block = _PARAMETERS.search(self.text)
+        if block is None or all(one.name in given or not isinstance(one.default, Lookup) for one in self.parameters):
+            return None
+        return f"SELECT{self._filled(block['body'], given)}"
+
+    def _literals(self, values: Mapping[str, object]) -> dict[str, str]:
         known = {parameter.name: parameter for parameter in self.parameters}
-        given: dict[str, str] = {}
-        for name, value in (values or {}).items():
+        for name in values:
             if name not in known:
                 takes = ", ".join(known) or "none"
                 raise SqlFileError(f"{self.name} has no parameter {name!r}; it takes {takes}")
-            given[name] = _literal(known[name].read(str(value)))
+        return {
+            name: _UNKNOWN[known[name].kind] if value is None else _literal(known[name].read(str(value)))
+            for name, value in values.items()
+        }
+
+    def _filled(self, body: str, given: Mapping[str, str]) -> str:
+        looked_up = {one.default.sql: given.get(one.name) for one in self.parameters if isinstance(one.default, Lookup)}
 
         def replace(match: re.Match[str]) -> str:
-            literal = given.get(match["name"], match["literal"])
+            literal = given.get(match["name"])
+            if literal is None:
+                literal = match["literal"]
+                for query, value in looked_up.items():
+                    if value is not None and query != literal:
+                        literal = literal.replace(query, value)
             return literal + match[0][len(match["literal"]) :]
 
-        block = _PARAMETERS.search(self.text)
-        text = self.text
-        if block is not None:
-            text = text[: block.start()] + _PARAMETER.sub(replace, block[0]) + text[block.end() :]
-        return text.replace(f"s3://{LAPTOP_BUCKET}/", f"s3://{bucket}/")
+        return _PARAMETER.sub(replace, body)
 
 
 def load(name: str, root: Path = ROOT) -> SqlFile:
-    """Find a file by its path, its path under include/sql, or its bare name if that is unique, and read it.
+    """Find a file by its path, its path under include/sql, or its bare name, and read it.
+
+    A bare name is that of a file in `queries` if there is one, else it must be unique.
 
     Raises
     ------
@@ -161,7 +217,8 @@ def load(name: str, root: Path = ROOT) -> SqlFile:
         return parse(path.relative_to(root.resolve()).with_suffix("").as_posix() if inside else path.stem, _read(path))
     wanted = as_path.with_suffix("").as_posix() if as_path.suffix == ".sql" else name
     names = _names(root)
-    matches = [wanted] if wanted in names else [known for known in names if known.endswith("/" + wanted)]
+    best = next((name for name in (wanted, ANALYSTS_FOLDER + wanted) if name in names), None)
+    matches = [best] if best else [known for known in names if known.endswith("/" + wanted)]
     if len(matches) > 1:
         raise SqlFileError(f"{name!r} is the name of several files; choose among {', '.join(matches)}")
     if not matches:
@@ -208,16 +265,20 @@ def _parameters(name: str, text: str) -> tuple[Parameter, ...]:
                 f"{name}: expected params AS ( with SELECT on the next line and its end on a line of its own"
             )
         return ()
-    found = []
-    for line in filter(None, map(str.strip, block["body"].splitlines())):
-        match = _PARAMETER.fullmatch(line)
+    found, body = [], block["body"]
+    while body := body.lstrip():
+        match = _PARAMETER.match(body)
         if match is None:
+            line = body.partition("\n")[0]
             raise SqlFileError(f'{name}: expected a line like "5 AS movers,  -- its meaning" in params, found {line!r}')
         found.append(Parameter(match["name"], _value(match["literal"]), match["meaning"]))
+        body = body[match.end() :]
     return tuple(found)
 
 
-def _value(literal: str) -> Value:
+def _value(literal: str) -> Value | Lookup:
+    if literal.startswith("("):
+        return Lookup(literal)
     if literal.startswith("DATE"):
         return date.fromisoformat(literal[6:-1])
     if literal.startswith("'"):
@@ -242,6 +303,9 @@ def _literal(value: Value) -> str:
             return f"{value:f}" if "." in f"{value:f}" else f"{value:f}.0"
         case str():
             return "'" + value.replace("'", "''") + "'"
+
+
+_UNKNOWN = {"date": "CAST(NULL AS date)", "text": "CAST(NULL AS varchar)"}
 
 
 def _names(root: Path) -> list[str]:

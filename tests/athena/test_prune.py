@@ -11,6 +11,7 @@ PER_DAY = "(SELECT dt, sum(price) FROM quotes GROUP BY dt)"
 RANKED = "(SELECT dt, rank() OVER (PARTITION BY dt ORDER BY price) FROM quotes)"
 BOTH = "(SELECT dt FROM quotes UNION ALL SELECT symbol FROM quotes WHERE dt = '2026-03-12')"
 DAY = "WITH p AS (SELECT DATE '2026-03-13' AS day)"
+LOOKED_UP = 'WITH p AS (SELECT (SELECT DATE(max(d.dt)) FROM "quotes$partitions" AS d) AS day, 1 AS n)'
 OUTER = "names n LEFT JOIN quotes q ON q.symbol = n.symbol"
 ALL = "WITH q AS (SELECT * FROM quotes)"
 SCANNED = {
@@ -22,11 +23,17 @@ SCANNED = {
     f"SELECT * FROM {RANKED} WHERE dt < '2026-03-13'": [DAYS[0]],
     f"SELECT * FROM {BOTH} WHERE dt = '2026-03-13'": [DAYS[1], DAYS[0]],
     f"{DAY} SELECT count(*) FROM quotes CROSS JOIN p WHERE dt = CAST(p.day AS varchar)": [DAYS[1]],
+    f"{LOOKED_UP} SELECT count(*) FROM quotes CROSS JOIN p WHERE dt = CAST(p.day AS varchar)": [DAYS[1]],
+    "WITH p AS (SELECT (SELECT min(dt) FROM quotes WHERE symbol = 'X') AS day) "
+    "SELECT count(*) FROM quotes CROSS JOIN p WHERE dt = p.day": DAYS,
+    "WITH p AS (SELECT (SELECT min(dt) FROM quotes WHERE dt > '2026-03-12') AS day) "
+    "SELECT count(*) FROM quotes CROSS JOIN p WHERE dt < p.day": [DAYS[1], DAYS[0]],
     "SELECT count(*) FROM quotes a JOIN quotes b ON a.dt = b.dt WHERE a.dt = '2026-03-12'": [DAYS[0], DAYS[0]],
     # Not pruned, for a row of the other partition may change the answer:
     "SELECT count(*) FROM quotes WHERE dt = '2026-03-13' OR price > 10": DAYS,
     "SELECT * FROM (SELECT dt, sum(price) OVER (ORDER BY dt) FROM quotes) WHERE dt = '2026-03-13'": DAYS,
     "SELECT * FROM (SELECT dt, price FROM quotes ORDER BY price LIMIT 3) WHERE dt = '2026-03-13'": DAYS,
+    f"{ALL}, p AS (SELECT (SELECT max(dt) FROM q) AS day) SELECT * FROM q CROSS JOIN p WHERE dt = p.day": DAYS,
     "SELECT * FROM (SELECT max(dt) AS dt FROM quotes) WHERE dt = '2026-03-13'": DAYS,
     f"SELECT count(*) FROM {OUTER} WHERE q.dt IS NULL OR q.dt = '2026-03-13'": DAYS,
     f"{ALL} SELECT (SELECT count(*) FROM q WHERE dt = '2026-03-12'), (SELECT count(*) FROM q)": DAYS,
@@ -49,6 +56,7 @@ def test_query_scans_the_partitions_it_can_need(runner: Runner, sql: str) -> Non
 def test_pruning_changes_no_answer(runner: Runner, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _, pruned = runner.run(sql)
     monkeypatch.setattr("localaws.athena.query.conditions_by_scan", lambda _: {})
+    monkeypatch.setattr("localaws.athena.lookups.put_values", lambda *_: None)
 
     _, whole = runner.run(sql)
 

@@ -16,7 +16,7 @@ from localaws.testing import running
 from tapeline.aws import stack
 from tapeline.aws.session import session
 from tapeline.quotes import write_timestamp
-from tests.sql.answers.compute import history, raw_quotes
+from tests.sql.answers.compute import history, raw_quotes, vendor_history
 from tests.sql.lakes import AthenaLake, Dated, DuckLake, JudgedQuote, Lake, Row, roll_up
 
 ANSWERS = Path(__file__).parent / "answers"
@@ -78,6 +78,7 @@ def lake(request: pytest.FixtureRequest) -> Lake:
 def filled(lake: L) -> L:
     lake.add(hand_made_quotes())
     lake.insert("daily_summary", history())
+    lake.insert("daily_history", vendor_history())
     roll_up(lake, *SESSIONS)
     return lake
 

@@ -114,6 +114,12 @@ class DuckLake:
             for ddl in ("ddl", "staging_ddl"):
                 statement = re.sub(r"PARTITIONED BY.*", "", render(f"{table}/{ddl}"), flags=re.DOTALL)
                 self._connection.execute(statement.replace(" string", " varchar"))
+        history = re.sub(r"PARTITIONED BY.*", "", render("daily_history/ddl"), flags=re.DOTALL)
+        self._connection.execute(history.replace(" string", " varchar"))
+        self.run(render("daily_history/view"))
+        self._connection.execute(
+            'CREATE VIEW "stock_data_table$partitions" AS SELECT DISTINCT dt FROM stock_data_table'
+        )
 
     def add(self, quotes: Iterable[Dated]) -> None:
         names = [*RAW_COLUMNS, "dt"]
@@ -152,6 +158,8 @@ class AthenaLake:
         for table in CURATED:
             for ddl in ("ddl", "staging_ddl"):
                 self.run(sql.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
+        self.run(sql.load("daily_history/ddl").render(bucket=outputs.bucket_name))
+        self.run(render("daily_history/view"))
         self.run(render("trading_sessions/view"))
 
     def add(self, quotes: Iterable[Dated]) -> None:

@@ -44,6 +44,12 @@ def test_the_newest_quote_is_the_newest_that_is_not_suspect(judged_lake: DuckLak
     assert differences(found, answer("judged_latest_quotes")) == []
 
 
+def test_corrections_are_neither_repeated_nor_late(judged_lake: DuckLake) -> None:
+    rows = judged_lake.run(render("queries/duplicates_and_late_quotes", session=JUDGED))
+    [corrected] = [row for row in rows if row["symbol"] == "CORR"]
+    assert list(corrected.values()) == ["CORR", 10, 6, 3, 1, 0, None]
+
+
 def test_quotes_that_are_set_aside_fail_no_check(judged_lake: DuckLake) -> None:
     assert failed_checks(judged_lake, JUDGED) == {"daily_summary/checks/completeness"}
 

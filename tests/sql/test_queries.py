@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tapeline import sql
-from tests.sql.answers.compute import CASES
-from tests.sql.conftest import answer, differences
-from tests.sql.lakes import Lake
+from tapeline.sql import Lookup
+from tests.sql.answers.compute import CASES, history, vendor_history
+from tests.sql.conftest import SESSIONS, answer, differences
+from tests.sql.lakes import AthenaLake, DuckLake, Lake
 
 UNORDERED = {"average_volume", "moves_over_five_percent"}
 """The originals have no ORDER BY."""
@@ -21,3 +22,50 @@ def test_a_query_gives_the_answer_computed_by_other_means(lake: Lake, name: str)
         found.sort(key=lambda row: (row["symbol"], row.get("price", 0)))
         expected.sort(key=lambda row: (row["symbol"], float(row.get("price", 0))))
     assert differences(found, expected) == []
+
+
+LOOKED_UP = [file.name for file in sql.catalogue("queries/") if file.render_lookup()]
+ALL_SESSIONS = sorted({row["session"] for row in history()} | set(SESSIONS))
+BARS = sorted({*ALL_SESSIONS, *(row["session"] for row in vendor_history())})
+ALL_DATES = ["2025-11-26", "2025-11-27", "2025-11-28"]
+FIRST = {
+    **dict.fromkeys(
+        ("anomalies_with_context", "completeness", "opening_gaps", "realised_volatility"), ALL_SESSIONS[-20:]
+    ),
+    **dict.fromkeys(("drawdown", "return_correlation"), ALL_SESSIONS[-60:]),
+    "moving_average_crosses": BARS[-60:],
+    "price_range": BARS[-252:],
+    "partition_files": ALL_DATES[-10:],
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_without_a_value_the_newest_session_or_the_last_ones_are_asked(duck_lake: DuckLake, name: str) -> None:
+    file = sql.load(name)
+    [found] = duck_lake.run(file.render_lookup() or "")
+    days = {one: str(value) for one, value in found.items() if one.endswith("session")}
+    known = FIRST.get(name.removeprefix("queries/"))
+    assert days == ({"first_session": known[0], "last_session": known[-1]} if known else {"session": "2025-11-28"})
+
+
+@pytest.mark.parametrize("name", [name for name in LOOKED_UP if name != "queries/partition_files"])
+def test_pasted_as_it_is_a_query_gives_what_the_command_gives_with_constants(duck_lake: DuckLake, name: str) -> None:
+    assert_pasted_is_the_same(duck_lake, name)
+
+
+@pytest.mark.parametrize("name", ["intraday_vwap", "partition_files", "price_range", "return_correlation"])
+def test_so_it_is_on_athena(athena_lake: AthenaLake, name: str) -> None:
+    assert_pasted_is_the_same(athena_lake, name)
+
+
+def assert_pasted_is_the_same(lake: Lake, name: str) -> None:
+    file = sql.load(name)
+    [found] = lake.run(file.render_lookup() or "")
+    constants = file.render(found)
+    assert not any(isinstance(one.default, Lookup) for one in sql.parse(name, constants).parameters)
+    assert lake.run(file.render()) == lake.run(constants)
+
+
+def test_a_range_that_ends_earlier_begins_earlier(duck_lake: DuckLake) -> None:
+    [found] = duck_lake.run(sql.load("completeness").render_lookup({"last_session": ALL_SESSIONS[21]}) or "")
+    assert str(found["first_session"]) == ALL_SESSIONS[2]

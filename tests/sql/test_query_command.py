@@ -6,15 +6,20 @@ import csv
 import doctest
 import io
 import json
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow.parquet
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tapeline import query_command, query_output, sql
+from tapeline import plots, query_command, query_output, query_reasons, sql
 from tapeline.aws.athena import Column, Finished, StatementFailedError
 from tapeline.query_output import Format, QueryError
 from tests.sql.lakes import AthenaLake
@@ -33,7 +38,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [query_command, query_output])
+@pytest.mark.parametrize("module", [plots, query_command, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -45,7 +50,8 @@ def test_a_dry_run_prints_the_statement_with_its_values_and_asks_nobody() -> Non
 
 def test_without_a_file_it_lists_them_with_their_parameters() -> None:
     listed = query().output
-    assert "top_movers  session=2026-03-12 movers=5\n    The largest rises and falls of one session" in listed
+    assert "top_movers  session=… movers=5\n    The largest rises and falls of one session" in listed
+    assert "… is looked up: the newest session there is" in listed
     assert "checks" not in listed
 
 
@@ -57,6 +63,10 @@ def test_without_a_file_it_lists_them_with_their_parameters() -> None:
         (["top_movers", "--set", "movers=1", "--set", "movers=2", "--dry-run"], "--set gives movers twice: 1 and 2"),
         (["top_movers", "--set", "movers=many", "--dry-run"], "movers takes a value such as 5"),
         (["top_movers", "--set", "day=2025-11-28", "--dry-run"], "it takes session, movers"),
+        (
+            ["first_ten_rows", "--plot"],
+            "first_ten_rows has no picture that makes sense; these have one: anomalies_with",
+        ),
     ],
 )
 def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], words: str) -> None:
@@ -71,8 +81,9 @@ def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], word
     [
         (
             "TABLE_NOT_FOUND: line 3:6: Table 'awsdatacatalog.stock_market.daily_summary' does not exist",
-            "daily_summary/ddl",
+            "nothing is rolled up yet: the DAG daily_rollup does it 30 minutes after each close",
         ),
+        ("TABLE_NOT_FOUND: Table 'stock_market.daily_bars' does not exist", "daily_history/view"),
         ("TABLE_NOT_FOUND: Table 'stock_market.minute_bars_staging' does not exist", "minute_bars/staging_ddl"),
         ("TABLE_NOT_FOUND: Table 'stock_market.trading_sessions' does not exist", "trading_sessions/view"),
         ("TABLE_NOT_FOUND: Table 'stock_market.stock_data_table' does not exist", "crawl_raw_data"),
@@ -121,35 +132,237 @@ def test_parquet_has_the_types_of_the_columns(tmp_path: Path, rows: list[tuple[o
     assert [tuple(row.values()) for row in table.to_pylist()] == rows
 
 
-def test_a_picture_is_a_page_that_holds_all_it_needs(tmp_path: Path) -> None:
-    path = query_output.draw(sql.load("top_movers"), COLUMNS, ROWS, tmp_path)
-    page = path.read_text(encoding="utf-8")
-    assert path.name == "top_movers.html"
-    assert '"x":["AAPL","X,OM"]' in page
-    assert "<script src=" not in page
+@pytest.mark.parametrize("name", ["completeness", "queries/completeness", "drawdown"])
+def test_a_query_goes_before_a_check_of_the_same_name(name: str) -> None:
+    assert sql.load(name).name == f"queries/{name.rpartition('/')[2]}"
 
 
-@pytest.mark.parametrize("name", [file.name for file in sql.catalogue("queries") if "Plot" in file.header])
-def test_every_picture_a_header_asks_for_can_be_drawn(name: str, tmp_path: Path) -> None:
+# Tables
+
+NARROW = (Column("symbol", "varchar"), Column("started_at_utc", "timestamp"), Column("times_usual_move", "double"))
+MOMENT = datetime(2025, 11, 26, 14, 30)
+
+
+def table(columns: tuple[Column, ...], rows: list[tuple[object, ...]], width: int, total: str | None = None) -> str:
+    written = io.StringIO()
+    query_output.print_table(Console(file=written, width=width), columns, rows, total)
+    return written.getvalue()
+
+
+def test_a_column_has_as_many_decimals_in_each_row() -> None:
+    columns = (*NARROW[2:], Column("volume_shares", "double"), Column("correlation", "double"))
+    printed = table(columns, [(16.2091, 11_905_279.4545, 0.5), (3.876, 7.0, -0.98765), (2.0, None, None)], 80)
+    assert [line.split() for line in printed.splitlines()] == [
+        ["times_usual_move", "volume_shares", "correlation"],
+        ["16.21", "11,905,279", "0.5000"],
+        ["3.88", "7", "-0.9877"],
+        ["2.00"],
+    ]
+
+
+def test_times_are_told_with_their_zone_to_the_minute_where_they_are_whole_ones() -> None:
+    printed = table(NARROW, [("AAPL", MOMENT, 1.0), ("XOM", MOMENT.replace(hour=15), 2.0)], 80)
+    assert "2025-11-26 14:30Z" in printed
+    assert "Times are UTC (Z); at 2025-11-26 15:30Z it was 10:30 in New York" in printed
+    assert "14:30:01Z" in table(NARROW, [("AAPL", MOMENT.replace(second=1), 1.0)], 80)
+
+
+def test_a_row_of_all_is_called_so() -> None:
+    assert table(COLUMNS, [(None, 1.0, None)], 80, "symbol").splitlines()[1].split() == ["all", "1.00"]
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80, 120])
+def test_a_table_fits_and_says_what_it_left_out(width: int) -> None:
+    columns = [Column(f"a_column_of_number_{number}", "bigint") for number in range(8)]
+    printed = table(tuple(columns), [(10**6,) * 8], width)
+    assert max(map(len, printed.splitlines())) <= width
+    shown = printed.split("Too wide")[0].split().count("1,000,000")
+    left_out = " ".join(printed.split()).partition("left out: ")[2].partition(";")[0]
+    assert shown + len(list(filter(None, left_out.split(", ")))) == 8
+
+
+# Pictures
+
+SESSION = date(2025, 11, 26)
+
+
+def page(name: str, columns: dict[str, list[Any]], **parameters: object) -> str:
     file = sql.load(name)
-    roles = dict(word.split("=") for word in file.header["Plot"].split()[1:])
-    names = [column for role in roles.values() for column in role.split(",")]
-    query_output.draw(file, [Column(name, "double") for name in names], [(1.0,) * len(names)], tmp_path)
+    rows = list(zip(*columns.values(), strict=True))
+    with TemporaryDirectory() as folder:
+        path = query_output.draw(file, parameters, [Column(one, "") for one in columns], rows, Path(folder))
+        return path.read_text(encoding="utf-8")
 
 
-def test_a_query_without_a_picture_says_so(tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match="its header has no line Plot"):
-        query_output.draw(sql.load("first_ten_rows"), COLUMNS, ROWS, tmp_path)
+def test_a_picture_is_a_page_without_scripts_that_tells_what_it_shows() -> None:
+    drawn = page("top_movers", {"symbol": ["AAPL", "X<M"], "change_pct": [7.0, -7.5]}, session=SESSION, movers=5)
+    assert "Wed 26 Nov 2025 · movers 5" in drawn
+    assert "change, per cent" in drawn
+    assert 'class="up"' in drawn and 'class="down"' in drawn  # noqa: PT018
+    assert "X&lt;M" in drawn
+    assert "<script" not in drawn
+    assert "prefers-color-scheme: dark" in drawn
+    assert "http" not in drawn.replace("http-equiv", "")
 
 
-def test_nothing_to_draw_says_so(tmp_path: Path) -> None:
-    with pytest.raises(QueryError, match="has no rows to draw"):
-        query_output.draw(sql.load("top_movers"), COLUMNS, [], tmp_path)
+def test_bars_of_several_sessions_stand_each_by_itself() -> None:
+    columns = {"session": [SESSION, date(2025, 11, 28)], "symbol": ["UVXY"] * 2, "gap_pct": [9.0, -8.0]}
+    drawn = page("opening_gaps", columns)
+    assert drawn.count('height="16"') == 2
+    assert "26 Nov UVXY: 9.00" in drawn and "28 Nov UVXY: −8.00" in drawn  # noqa: PT018
 
 
-def test_a_moment_is_shown_to_the_second_unless_it_has_milliseconds() -> None:
-    assert query_output.cell("minute_utc", datetime(2025, 11, 26, 14, 30)) == "2025-11-26 14:30:00"
-    assert query_output.cell("minute_utc", datetime(2025, 11, 26, 14, 30, 59, 500_000)) == "2025-11-26 14:30:59.500"
+def test_the_axis_of_a_day_has_the_hours_of_new_york() -> None:
+    moments = [MOMENT + timedelta(minutes=minute) for minute in range(390)]
+    prices = [100.0 + minute % 7 for minute in range(390)]
+    names = ("close_usd", "vwap_usd", "upper_band_usd", "lower_band_usd")
+    drawn = page("intraday_vwap", {"minute_utc": moments, **dict.fromkeys(names, prices)}, session=SESSION, symbol="KO")
+    assert "KO · Wed 26 Nov 2025 · times in New York" in drawn
+    assert re.findall(r">(\d\d:00)</text>", drawn) == [f"{hour}:00" for hour in range(10, 16)]
+    assert ">US dollars<" in drawn and ">upper band<" in drawn  # noqa: PT018
+
+
+def test_a_line_is_cut_where_the_feed_was_silent_and_not_where_a_minute_is_missing() -> None:
+    minutes = [*range(20), *range(21, 40), *range(100, 120)]
+    names = ("close_usd", "vwap_usd", "upper_band_usd", "lower_band_usd")
+    columns = {"minute_utc": [MOMENT + timedelta(minutes=one) for one in minutes]}
+    drawn = page("intraday_vwap", {**columns, **dict.fromkeys(names, [1.0] * len(minutes))})
+    assert drawn.count("<polyline") == 2 * len(names)
+
+
+def test_a_matrix_is_symmetric_in_one_order_with_the_alike_together() -> None:
+    names = ["A1", "B1", "A2", "B2"]
+    pairs = [(one, other) for place, one in enumerate(names) for other in names[place + 1 :]]
+    values = [0.9 if one[0] == other[0] else -0.4 for one, other in pairs]
+    columns = {"first_symbol": [one for one, _ in pairs], "second_symbol": [other for _, other in pairs]}
+    drawn = page("return_correlation", {**columns, "correlation": values})
+    cells = re.findall(r"<title>(\w\w) (\w\w) (\S+)</title>", drawn)
+    told = {(one, other): value for one, other, value in cells}
+    order = list(dict.fromkeys(one for one, _, _ in cells))
+    assert len(told) == 16
+    assert order == list(dict.fromkeys(other for _, other, _ in cells))
+    assert all(told[one, other] == told[other, one] for one, other in told)
+    assert {order[0][0], order[1][0]} in ({"A"}, {"B"})
+    assert (told["A1", "A2"], told["A1", "B1"], told["A1", "A1"]) == ("0.90", "−0.40", "1.00")
+
+
+def test_gaps_are_spans_of_time_by_symbol() -> None:
+    times = {"started_at_utc": [MOMENT] * 2, "ended_at_utc": [MOMENT + timedelta(minutes=5)] * 2}
+    drawn = page("feed_gaps", {"symbol": ["AAPL", "XOM"], **times}, session=SESSION, min_gap_minutes=3)
+    assert "AAPL 09:30 to 09:35, 5 minutes" in drawn
+    assert "gap at least 3 minutes · times in New York" in drawn
+
+
+PICTURES = [file.name for file in sql.catalogue("queries/") if "Plot" in file.header]
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_of_very_many_rows_stays_under_300_kilobytes(name: str) -> None:
+    days = [SESSION + timedelta(days=number) for number in range(60)]
+    rows = [(day, f"SYMBOL{symbol}") for day in days for symbol in range(120)]
+    if name == "queries/return_correlation":
+        rows = [(SESSION, f"SYMBOL{symbol}") for symbol in range(120)] * 120
+    plain = {"session": [day for day, _ in rows], "symbol": [symbol for _, symbol in rows]}
+    found = {}
+    for column in plots.Plot.read(sql.load(name).header["Plot"]).columns:
+        numbers = [number * 7 % 1000 / 7 - 50 for number in range(len(rows))]
+        found[column] = plain.get(column, numbers)
+        if column.endswith("_utc"):
+            found[column] = [MOMENT + timedelta(minutes=number) for number in range(len(rows))]
+        if column == "second_symbol":
+            found[column] = [f"SYMBOL{number // 120}" for number in range(len(rows))]
+        if column in ("first_symbol", "dt"):
+            found[column] = plain["symbol"]
+    assert len(page(name, found).encode()) < 300_000
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("value", [1.0, 0.0, -3.0, Decimal("2.5"), None, float("nan")])
+def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: object) -> None:
+    text = {"session": SESSION, "symbol": "AAPL", "first_symbol": "AAPL", "second_symbol": "XOM", "dt": "2025-11-26"}
+    columns = {
+        column: [MOMENT if column.endswith("_utc") else text.get(column, value)]
+        for column in plots.Plot.read(sql.load(name).header["Plot"]).columns
+    }
+    try:
+        assert "<svg viewBox" in page(name, columns)
+    except plots.PlotError as error:
+        assert "nothing is known of" in str(error)
+        assert value is None or value != value
+
+
+# Why there are no rows
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "there", "words"),
+    [
+        ("top_movers", {"session": None, "movers": 5}, [], "nothing is rolled up yet: the DAG daily_rollup"),
+        (
+            "top_movers",
+            {"session": "2025-11-28"},
+            [SESSION],
+            "the session 2025-11-28 is not in daily_summary, which has 2025-11-26.",
+        ),
+        (
+            "top_movers",
+            {"session": "2025-11-27"},
+            [SESSION],
+            "2025-11-27 is no trading day of the exchange and so not in daily_summary",
+        ),
+        ("latest_quotes", {"session": None}, [], "the catalog has no trading date yet: the DAG crawl_raw_data"),
+        (
+            "latest_quotes",
+            {"session": "2025-11-28"},
+            [date(2025, 10, day) for day in range(1, 10)],
+            "the session 2025-11-28 is not in the raw zone, which has 9 sessions, 2025-10-01 to 2025-10-09.",
+        ),
+        (
+            "feed_gaps",
+            {"session": SESSION, "min_gap_minutes": 3},
+            [SESSION],
+            "no symbol was silent for 3 minutes in the session, which is good.",
+        ),
+        (
+            "return_correlation",
+            {"first_session": SESSION, "last_session": SESSION, "min_sessions": 10},
+            [SESSION],
+            "no two symbols share 10 sessions: there is 1 session in the range",
+        ),
+        (
+            "drawdown",
+            {"first_session": SESSION, "last_session": "2025-11-25"},
+            [SESSION],
+            "first_session 2025-11-26 is after last_session 2025-11-25.",
+        ),
+        (
+            "drawdown",
+            {"first_session": "2025-11-24", "last_session": "2025-11-25"},
+            [SESSION],
+            "no session from 2025-11-24 to 2025-11-25 is in daily_summary, which has 2025-11-26.",
+        ),
+        ("moving_average_crosses", {"first_session": SESSION, "last_session": SESSION}, [SESSION], "21st session"),
+        ("moves_over_five_percent", {}, [], "no quote was more than 5 % away from its previous close."),
+        ("daily_summary/checks/completeness", {"session": SESSION}, [SESSION], "the check finds nothing wrong."),
+    ],
+)
+def test_an_empty_result_says_why(name: str, values: dict[str, object], there: list[date], words: str) -> None:
+    file = sql.load(name)
+    asked = {one.name: values.get(one.name, one.default) for one in file.parameters}
+    told = query_reasons.why_empty(file, asked, lambda _: ((), [(day,) for day in there]))
+    assert told.startswith(words) or words in told
+    assert "latest" not in told
+
+
+@pytest.mark.parametrize("name", [file.name for file in sql.catalogue("queries/")])
+def test_every_query_that_may_be_empty_can_say_so(name: str) -> None:
+    file = sql.load(name)
+    asked = {one.name: SESSION if one.kind == "date" else one.default for one in file.parameters}
+    asked |= {"symbol": "AAPL"} if "symbol" in asked else {}
+    answers = iter([[(SESSION,)], [("AAPL",)]])
+    told = query_reasons.why_empty(file, asked, lambda _: ((), next(answers)))
+    assert "{" not in told
+    assert told.endswith(".")
 
 
 # On the local AWS
@@ -173,23 +386,36 @@ def test_a_query_gives_csv_on_standard_output_and_nothing_else_there(athena_lake
     assert [(row["symbol"], float(row["change_pct"])) for row in rows] == [("XOM", 2.0), ("AAPL", -7.0)]
 
 
-def test_latest_is_the_newest_session_of_the_raw_zone(athena_lake: AthenaLake) -> None:
-    answer = query("top_movers", "--set", "session=latest", "--dry-run")
-    assert "DATE '2025-11-28' AS session" in answer.stdout
+@pytest.mark.parametrize(
+    ("arguments", "constant"),
+    [
+        (["top_movers", "--set", "session=latest"], "DATE '2025-11-28' AS session"),
+        (["drawdown", "--set", "first_session=latest"], "DATE '2025-11-28' AS first_session"),
+        (["minute_bars/stage_session", "--set", "session=latest"], "DATE '2025-11-28' AS session"),
+    ],
+)
+def test_latest_is_the_newest_session_there_is(athena_lake: AthenaLake, arguments: list[str], constant: str) -> None:
+    assert constant in query(*arguments, "--dry-run").stdout
 
 
-def test_no_rows_come_with_the_hint_to_ask_for_another_day(athena_lake: AthenaLake) -> None:
-    answer = query("top_movers", "--set", "session=2025-12-01")
+def test_without_a_value_the_newest_session_is_shown(athena_lake: AthenaLake) -> None:
+    newest = query("top_movers", "--format", "csv")
+    assert newest.exit_code == 0, newest.exception
+    assert newest.stdout == query("top_movers", "--set", "session=2025-11-28", "--format", "csv").stdout
+
+
+def test_no_rows_come_with_what_there_is(athena_lake: AthenaLake) -> None:
+    answer = query("intraday_vwap", "--set", "session=2025-11-26", "--set", "symbol=NONE", "--plot")
     assert answer.exit_code == 0
-    assert "No rows for session 2025-12-01" in answer.stderr
-    assert "--set session=latest" in answer.stderr
+    assert "No rows: there is no NONE in session 2025-11-26; there are AAPL" in answer.stderr.replace("\n", " ")
+    assert "Picture" not in answer.stderr
 
 
 def test_a_picture_is_put_into_the_state_folder(athena_lake: AthenaLake) -> None:
-    answer = query("intraday_vwap", "--set", "session=2025-11-26", "--plot")
+    answer = query("intraday_vwap", "--set", "session=2025-11-26", "--set", "symbol=AAPL", "--plot")
     path = Path(answer.stderr.partition("Picture: ")[2].replace("\n", "").strip())
     assert path.name == "intraday_vwap.html"
-    assert "upper_band_usd" in path.read_text(encoding="utf-8")
+    assert "AAPL · Wed 26 Nov 2025" in path.read_text(encoding="utf-8")
 
 
 def test_a_statement_that_gives_no_rows_runs_too(athena_lake: AthenaLake) -> None:

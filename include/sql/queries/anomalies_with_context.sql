@@ -4,12 +4,23 @@
 -- Cost: curated, kilobytes a session; every month up to last_session.
 -- Note: usual is the mean of |change %| and of volume over the last `sessions` sessions that daily_summary has of the
 --   symbol before the event's; sessions_known says how many, and NULL stands for none.
+-- Empty: no price moved by more than the rule's threshold (5 % unless set otherwise) in {found}
+-- Plot: bars of=peak_change_pct by=session,symbol,direction
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session,  -- last session of the range
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 20
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
         20 AS sessions  -- how many earlier sessions say what is usual
 ),
 

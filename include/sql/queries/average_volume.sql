@@ -4,7 +4,8 @@
 -- Cost: raw, every partition.
 -- Note: volume is the day's total so far, so this is no trading volume per quote, minute or day; for volume by session:
 --   volume_against_average.sql.
--- Plot: bar x=symbol y=avg_volume
+-- Empty: the raw zone is empty, or the crawler has not seen it
+-- Plot: bars of=avg_volume by=symbol
 SELECT
     symbol,
     AVG(volume) AS avg_volume

@@ -4,12 +4,23 @@
 -- Cost: curated, kilobytes a session.
 -- Note: half days have 210 minutes, others 390. A minute without a trade has no quote either, so thin symbols are never
 --   complete. A symbol without a single quote that day has no row at all.
+-- Empty: no symbol is at {max_completeness_pct} % or below in {found}
+-- Plot: grid of=completeness_pct across=session down=symbol first=lowest
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session,  -- last session of the range
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 20
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
         100.0 AS max_completeness_pct  -- list sessions at most this complete
 )
 

@@ -3,13 +3,23 @@
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session.
 -- Note: closes only; what happened within a session is not seen. 0 means the close was the highest so far.
--- Plot: bar x=symbol y=max_drawdown_pct
+-- Empty: no symbol has a close in {found}
+-- Plot: bars of=max_drawdown_pct by=symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session  -- last session of the range
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 60
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session  -- last session of the range
 ),
 
 closes AS (

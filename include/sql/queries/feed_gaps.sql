@@ -1,14 +1,16 @@
 -- Stretches of regular trading without a quote of a symbol, the opening and the close included.
 -- Grain: one row per gap of at least min_gap_minutes.
--- Source: minute_bars, trading_sessions.
+-- Source: minute_bars, trading_sessions; daily_summary for which sessions there are.
 -- Cost: curated, one session: megabytes.
 -- Note: a gap counts whole minutes without any quote. A thin symbol has gaps because nobody traded; the feed has one
 --   when many symbols share it: symbols_silent says how many were silent at the moment the gap began.
+-- Empty: no symbol was silent for {min_gap_minutes} minutes in the session, which is good
+-- Plot: spans from=started_at_utc to=ended_at_utc by=symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS session,  -- the session
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         3 AS min_gap_minutes  -- shortest gap to list
 ),
 

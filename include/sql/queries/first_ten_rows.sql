@@ -2,6 +2,7 @@
 -- Grain: one row per quote.
 -- Source: stock_data_table.
 -- Cost: raw, one file or a few.
+-- Empty: the raw zone is empty, or the crawler has not seen it
 SELECT *
 FROM stock_data_table
 LIMIT 10

@@ -1,16 +1,21 @@
 -- The volume-weighted average price of one symbol as it ran through a session, with bands around it.
 -- Grain: one row per minute of regular trading with quotes.
--- Source: minute_bars.
+-- Source: minute_bars; daily_summary for which sessions there are.
 -- Cost: curated, one session: megabytes.
 -- Note: the bands are vwap +/- band_width volume-weighted standard deviations of the minutes' own average prices, all
 --   from the open up to that minute. NULL until the first share is traded.
--- Plot: line x=minute_utc y=close_usd,vwap_usd,upper_band_usd,lower_band_usd
+-- Empty: the symbol has no minute of regular trading in that session
+-- Plot: lines of=close_usd,vwap_usd,upper_band_usd,lower_band_usd over=minute_utc
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS session,  -- the session
-        'AAPL' AS symbol,  -- the symbol
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
+        (
+            SELECT MAX_BY(one.symbol, one.volume_shares * one.close_usd)
+            FROM daily_summary AS one
+            WHERE one.session = (SELECT MAX(newest.session) FROM daily_summary AS newest)
+        ) AS symbol,  -- the symbol; without a value that of the largest turnover
         2.0 AS band_width  -- standard deviations from the average to a band
 ),
 

@@ -2,6 +2,7 @@
 -- Grain: one row per quote; an hour above 5 % is many rows. For one row per event: anomalies_with_context.sql.
 -- Source: stock_data_table.
 -- Cost: raw, every partition.
+-- Empty: no quote was more than 5 % away from its previous close
 SELECT
     symbol,
     price,

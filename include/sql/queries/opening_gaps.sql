@@ -3,14 +3,24 @@
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session.
 -- Note: a gap up is filled when the session's low comes down to the previous close, a gap down when its high comes up.
--- Plot: bar x=symbol y=gap_pct
+-- Empty: no symbol opened {min_gap_pct} % or more away from its previous close in {found}
+-- Plot: bars of=gap_pct by=session,symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session,  -- last session of the range
-        2.0 AS min_gap_pct  -- smallest gap to list, in either direction
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 20
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
+        1.0 AS min_gap_pct  -- smallest gap to list, in either direction
 )
 
 SELECT

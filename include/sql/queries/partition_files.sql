@@ -2,13 +2,22 @@
 -- Grain: one row per partition.
 -- Source: stock_data_table.
 -- Cost: raw, the partitions of the range.
--- Plot: bar x=dt y=mean_file_kb
+-- Plot: bars of=mean_file_kb by=dt
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first trading date of the range
-        DATE '2026-03-31' AS last_session  -- last trading date of the range
+        (
+            SELECT MIN(earlier.trading_date)
+            FROM (
+                SELECT DATE(one.dt) AS trading_date
+                FROM "stock_data_table$partitions" AS one
+                WHERE DATE(one.dt) <= (SELECT DATE(MAX(newest.dt)) FROM "stock_data_table$partitions" AS newest)
+                ORDER BY one.dt DESC
+                LIMIT 10
+            ) AS earlier
+        ) AS first_session,  -- first trading date of the range
+        (SELECT DATE(MAX(newest.dt)) FROM "stock_data_table$partitions" AS newest) AS last_session  -- last of them
 ),
 
 files AS (

@@ -1,16 +1,26 @@
 -- How much each symbol moved within its sessions: the square root of the sum of squared intraday log returns.
 -- Grain: one row per session and symbol with at least two intervals.
--- Source: minute_bars, trading_sessions.
+-- Source: minute_bars, trading_sessions; daily_summary for which sessions there are.
 -- Cost: curated, megabytes a session.
 -- Note: returns are between the last prices of consecutive intervals that have quotes, the night not among them. A year
 --   is taken as 252 such sessions. Formula: T. G. Andersen and T. Bollerslev, International Economic Review 39 (1998).
--- Plot: line x=session y=annualised_pct by=symbol
+-- Empty: no symbol has two intervals of {interval_minutes} minutes with quotes in {found}
+-- Plot: grid of=annualised_pct across=session down=symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session,  -- last session of the range
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 20
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
         5 AS interval_minutes  -- length of an interval; shorter ones measure the noise of the quotes
 ),
 

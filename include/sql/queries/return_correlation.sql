@@ -3,13 +3,23 @@
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session.
 -- Note: a return is close against previous close, both of the same row, so a split between sessions does no harm.
--- Plot: heatmap x=first_symbol y=second_symbol z=correlation
+-- Empty: no two symbols share {min_sessions} sessions: there is {found} in the range; ask for fewer with min_sessions
+-- Plot: matrix of=correlation between=first_symbol,second_symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS first_session,  -- first session of the range
-        DATE '2026-03-31' AS last_session,  -- last session of the range
+        (
+            SELECT MIN(earlier.session)
+            FROM (
+                SELECT DISTINCT one.session
+                FROM daily_summary AS one
+                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY one.session DESC
+                LIMIT 60
+            ) AS earlier
+        ) AS first_session,  -- first session of the range
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
         10 AS min_sessions  -- pairs that share fewer say nothing and are left out
 ),
 

@@ -2,12 +2,13 @@
 -- Grain: one row per symbol, the best first; each symbol once, also when there are few.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes.
--- Plot: bar x=symbol y=change_pct
+-- Empty: no symbol has a change of its previous close in that session
+-- Plot: bars of=change_pct by=symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-12' AS session,  -- the session
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         5 AS movers  -- how many to show at either end
 ),
 

@@ -2,6 +2,7 @@
 -- Grain: one row per quote, so that a symbol that stayed high fills several. By symbol and session: top_movers.sql.
 -- Source: stock_data_table.
 -- Cost: raw, every partition.
+-- Empty: the raw zone is empty, or the crawler has not seen it
 SELECT
     symbol,
     price,

@@ -4,12 +4,13 @@
 -- Cost: curated, kilobytes a session; every month up to the session.
 -- Note: the average is over the last `sessions` sessions that the table has of the symbol, the asked one not among
 --   them; sessions_averaged says how many there were.
--- Plot: bar x=symbol y=times_average
+-- Empty: no symbol has a volume in that session
+-- Plot: bars of=times_average by=symbol
 WITH
 
 params AS (
     SELECT
-        DATE '2026-03-27' AS session,  -- the session
+        (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         20 AS sessions  -- how many sessions before it make the average
 ),
 

@@ -330,6 +330,30 @@ def history() -> list[Row]:
     return rows
 
 
+def vendor_history() -> list[Row]:
+    """What a vendor tells: of a symbol that the feed never had, and of a session that the feed has too."""
+    bars = [
+        ("2025-10-20", "OLD", 10.0, 12.0, 9.0, 11.0),
+        ("2025-10-21", "OLD", 11.0, 11.5, 8.0, 8.5),
+        ("2025-10-24", "OLD", 8.5, 10.0, 8.0, 9.5),
+        ("2025-10-22", "AAPL", 1.0, 999.0, 0.5, 2.0),
+    ]
+    return [
+        {
+            "session": session,
+            "symbol": symbol,
+            "open_usd": opened,
+            "high_usd": high,
+            "low_usd": low,
+            "close_usd": close,
+            "volume_shares": 1000,
+            "vendor": "yahoo",
+            "fetched_at_utc": datetime(2025, 11, 28, 22, 0),
+        }
+        for session, symbol, opened, high, low, close in bars
+    ]
+
+
 # The queries. Each takes its parameters of cases.yaml.
 
 
@@ -626,15 +650,46 @@ def duplicates_and_late_quotes(session: str) -> list[Row]:
                 "symbol": symbol,
                 "records": len(records),
                 "quotes": len(quotes),
+                "corrections": 0,
                 "repeated_quotes": len(records) - len(quotes),
                 "late_quotes": len(delays),
                 "longest_delay_seconds": max(delays, default=None),
             }
         )
     longest = [row["longest_delay_seconds"] for row in rows if row["longest_delay_seconds"] is not None]
-    counts = ["records", "quotes", "repeated_quotes", "late_quotes"]
+    counts = ["records", "quotes", "corrections", "repeated_quotes", "late_quotes"]
     total = {name: sum(row[name] for row in rows) for name in counts}
     return [{"symbol": None, **total, "longest_delay_seconds": max(longest, default=None)}, *rows]
+
+
+def price_range(first_session: str, last_session: str) -> list[Row]:
+    own = {(row["session"], row["symbol"]) for row in summaries(first_session, last_session)}
+    told = [{**row, "told": True} for row in vendor_history() if (row["session"], row["symbol"]) not in own]
+    told = [row for row in told if first_session <= row["session"] <= last_session]
+    rows = []
+    by_symbol = closes_by_symbol(sorted(summaries(first_session, last_session) + told, key=lambda row: row["session"]))
+    for symbol, bars in by_symbol.items():
+        lows, highs = [float(bar["low_usd"]) for bar in bars], [float(bar["high_usd"]) for bar in bars]
+        low, high, close = min(lows), max(highs), float(bars[-1]["close_usd"])
+        rows.append(
+            {
+                "symbol": symbol,
+                "place_pct": 100 * (close - low) / (high - low) if high > low else None,
+                "change_pct": 100 * (close - float(bars[0]["open_usd"])) / float(bars[0]["open_usd"]),
+                "close_usd": close,
+                "low_usd": low,
+                "low_session": bars[lows.index(low)]["session"],
+                "high_usd": high,
+                "high_session": bars[highs.index(high)]["session"],
+                "last_session": bars[-1]["session"],
+                "sessions": len(bars),
+                "sessions_of_history": sum("told" in bar for bar in bars),
+            }
+        )
+    known = [row for row in rows if row["place_pct"] is not None]
+    return sorted(known, key=lambda row: (-row["place_pct"], row["symbol"])) + [
+        row for row in rows if row["place_pct"] is None
+    ]
 
 
 def write(name: str, rows: list[Row]) -> None:
