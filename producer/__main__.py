@@ -22,7 +22,7 @@ from producer.followed import Followed, WatchedStop, announcing
 from producer.kinesis_writer import KinesisWriter, StreamRefusedError
 from producer.run import run, stop_on_signals
 from producer.simulated import SIMULATED_SYMBOLS
-from producer.source import DEFAULT_SYMBOLS, Counters, Source
+from producer.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
 from tapeline.aws import stack
 from tapeline.aws.session import session
 from tapeline.printable import log_to_terminal
@@ -159,7 +159,7 @@ def read_speed(text: str) -> float | None:
 
 
 def _symbols(text: str) -> tuple[str, ...]:
-    symbols = tuple(dict.fromkeys(text.upper().replace(",", " ").split()))
+    symbols = read_symbols(text)
     if not symbols:
         raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")
     return symbols

@@ -13,6 +13,15 @@ DEFAULT_SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "JPM
 """Asked for when the user names none: liquid, known, of several sectors, and the market itself."""
 
 
+def read_symbols(text: str) -> tuple[str, ...]:
+    """Read tickers with commas or blanks between them, each once.
+
+    >>> read_symbols("AAPL, msft,AAPL")
+    ('AAPL', 'MSFT')
+    """
+    return tuple(dict.fromkeys(text.upper().replace(",", " ").split()))
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """What became of everything read: ``read == sent + rejected + repeated + waiting``.

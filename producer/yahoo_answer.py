@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tapeline import sessions
+from tapeline.quotes import MAX_ABSOLUTE_USD, MAX_SHARES
 
 US_INSTRUMENTS = {"EQUITY", "ETF", "INDEX", "MUTUALFUND"}
 
@@ -29,6 +30,10 @@ ROUNDING = Decimal("0.0001")
 
 class UnusableAnswerError(ValueError):
     """An answer that holds no quote; the message says what is missing, in words of the user's world."""
+
+
+LEAST_USD = 1e-12
+"""Yahoo has stated previous closes of almost nothing, such as 1e-45; no share, coin or currency is so cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +153,7 @@ def tick_of(price: Decimal, price_hint: object) -> Decimal:
 
 
 def _result(answer: Any) -> Mapping[str, Any]:
-    chart = answer.get("chart") if isinstance(answer, dict) else None
+    chart = answer.get("chart", answer.get("finance")) if isinstance(answer, dict) else None
     if not isinstance(chart, dict):
         raise UnusableAnswerError("Yahoo's answer is no chart")
     if isinstance(error := chart.get("error"), dict):
@@ -304,13 +309,14 @@ def _by_change(price: Decimal, percent: object, tick: Decimal) -> Decimal | None
 
 
 def _price(value: object) -> Decimal | None:
+    """Return a price; None for what no price can be, which is as good as left out."""
     number = _number(value)
-    return usd(number) if number else None
+    return usd(number) if number is not None and LEAST_USD <= abs(number) <= MAX_ABSOLUTE_USD else None
 
 
 def _shares(value: object) -> int | None:
     number = _number(value)
-    return int(number) if number is not None else None
+    return int(number) if number is not None and 0 <= number < MAX_SHARES else None
 
 
 def _number(value: object) -> float | None:

@@ -34,7 +34,7 @@ class RateLimitedError(RuntimeError):
 
 
 class UnreachableError(RuntimeError):
-    """Yahoo did not answer at all."""
+    """Yahoo did not answer at all, or that it cannot."""
 
 
 class SymbolError(RuntimeError):
@@ -119,6 +119,8 @@ class YahooCharts:
             raise UnreachableError(f"Yahoo cannot be reached ({type(error).__name__})") from error
         except (YFException, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise UnreachableError(f"Yahoo's cookie or consent page is not as expected: {error}") from error
+        if response.status_code >= 500:
+            raise UnreachableError(f"Yahoo answered {response.status_code}")
         try:
             return response.json()
         except ValueError:  # a page of HTML, or half an answer

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import yfinance
@@ -32,11 +32,11 @@ from yfinance.pricing_pb2 import PricingData
 
 from producer.circuit_breaker import CircuitBreaker
 from producer.source import Counters, Stop
-from producer.yahoo_answer import agree, tick_of
+from producer.yahoo_answer import LEAST_USD, agree, tick_of
 from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts
 from tapeline import sessions
 from tapeline.partitions import trading_date
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
 
 REGULAR_HOURS = 1  # PricingData.market_hours: 0 before, 1 regular, 2 after, 3 extended
 SUBSCRIBE_AGAIN_SECONDS = 15.0
@@ -219,15 +219,15 @@ class YahooStreamSource:
             raise UnreadableMessageError(f"a message of time {milliseconds}") from None
         price = _decimal(message["price"])
         before = self._day(symbol, trading_date(moment))
-        high, low = _decimal(message.get("day_high")) or before.high, _decimal(message.get("day_low")) or before.low
-        own_close = _decimal(message.get("previous_close"))
+        own_high, own_low, own_close = (_figure(message, name) for name in ("day_high", "day_low", "previous_close"))
+        high, low = own_high or before.high, own_low or before.low
         by_change = _minus_change(price, message)
         day = replace(
             before,
-            open=_decimal(message.get("open_price")) or before.open,
-            high=high if high >= price or message.get("day_high") else ZERO,
-            low=low if low <= price or message.get("day_low") else ZERO,
-            volume=int(message.get("day_volume", 0)) or before.volume,
+            open=_figure(message, "open_price") or before.open,
+            high=high if own_high or high >= price else ZERO,
+            low=low if own_low or low <= price else ZERO,
+            volume=max(0, int(message.get("day_volume", 0))) or before.volume,
             previous_close=own_close or by_change or before.previous_close,
         )
         previous_close, doubt = _previous_close(day, own_close, by_change, tick_of(price, message.get("price_hint")))
@@ -319,13 +319,11 @@ def _minus_change(price: Decimal, message: Mapping[str, Any]) -> Decimal:
 
     A change of exactly 0 looks like none stated, as the format leaves out what is 0.
     """
-    change = _decimal(message.get("change"))
-    try:
-        return (
-            max(ZERO, round(price - change, -tick_of(price, message.get("price_hint")).adjusted())) if change else ZERO
-        )
-    except InvalidOperation:
-        raise UnreadableMessageError(f"a price of {price}") from None
+    change = _figure(message, "change")
+    if not change or price > MAX_ABSOLUTE_USD:
+        return ZERO
+    by_change = round(price - change, -tick_of(price, message.get("price_hint")).adjusted())
+    return max(ZERO, by_change)
 
 
 def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) -> tuple[Decimal, str]:
@@ -350,6 +348,12 @@ def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) 
     if not agree(said, day.chart_close, tick):
         return said, f"previous_close: the messages mean {said:f}, the chart {day.chart_close:f}"
     return own or day.chart_close, ""
+
+
+def _figure(message: Mapping[str, Any], name: str) -> Decimal:
+    """Return one of a message's lesser figures; 0 for one that it leaves out, or that no price can be."""
+    value = Decimal(str(message.get(name) or 0))
+    return value if value.is_finite() and LEAST_USD <= abs(value) <= MAX_ABSOLUTE_USD else ZERO
 
 
 def _decimal(number: object) -> Decimal:

@@ -297,7 +297,7 @@ class Laptop:
         from producer.kinesis_writer import KinesisWriter
         from producer.run import run
         from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
-        from producer.source import Counters
+        from producer.source import Counters, read_symbols
 
         now = datetime.now(UTC)
         wanted = first_session.missing_sessions(aws, outputs, now)
@@ -306,7 +306,7 @@ class Laptop:
         began = time.monotonic()
         days = " and ".join(one.key for one in wanted)
         line.update(f"Simulating the trading of {days}")
-        symbols = options.symbols.split(",") if options.symbols else SIMULATED_SYMBOLS
+        symbols = read_symbols(options.symbols) or SIMULATED_SYMBOLS
         past = first_session.PastTrading(SimulatedMarket(symbols), wanted, now)
         run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
         deadline = time.monotonic() + PAST_SECONDS

@@ -211,6 +211,11 @@ def test_every_part_of_airflow_has_the_same_settings(name: str) -> None:
     assert {key: value for key, value in environment.items() if key not in own} == SERVICES["scheduler"]["environment"]
 
 
+def test_producer_and_airflow_mean_the_same_stack() -> None:
+    assert SERVICES["producer"]["environment"]["TAPELINE_STACK"] == "${TAPELINE_STACK:-tapeline}"
+    assert SERVICES["scheduler"]["environment"]["TAPELINE_STACK"] == "${TAPELINE_STACK:-tapeline}"
+
+
 @pytest.mark.parametrize("name", ["scheduler", "worker"])
 def test_tasks_run_only_once_there_is_somebody_to_report_to(name: str) -> None:
     assert SERVICES[name]["depends_on"]["api-server"] == {"condition": "service_healthy"}

@@ -158,7 +158,7 @@ def test_a_symbol_that_recovers_gives_quotes_again(feed: Feed, caplog: pytest.Lo
     [
         (replace(AAPL, price=-37.63), "Yahoo's price is -37.63: negative prices are not supported"),
         (replace(AAPL, low=-40.32), "Yahoo's low is -40.32: negative prices are not supported"),
-        (replace(AAPL, volume=-1), "Yahoo's figures are no quote: negative_volume"),
+        (replace(AAPL, price=1e13), "Yahoo's figures are no quote: out_of_range"),
         (replace(AAPL, time=new_york("2026-03-12 12:30")), "Yahoo's figures are no quote: future_timestamp"),
     ],
 )

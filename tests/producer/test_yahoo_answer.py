@@ -92,6 +92,8 @@ PREVIOUS_CLOSES: dict[str, tuple[Answer, str, str]] = {
         "7711.76",
         "",
     ),
+    "the bar is almost nothing": (answer(closes=(*CLOSES[:3], 1.4e-45, 7725.0)), "7300.0", FRIDAY_MISSING),
+    "the bar is beyond all prices": (answer(closes=(*CLOSES[:3], 3.4e38, 7725.0)), "7300.0", FRIDAY_MISSING),
     "only today's bar": (
         answer(without=DAYS[:4]),
         "7590.5",
@@ -171,6 +173,8 @@ GAPS: dict[str, tuple[Answer, tuple[str, str, str, int]]] = {
     "all bars": (without_bars(answer(**NO_DAY)), ("0", "0", "0", 0)),
     "all columns but the closes": (nothing_but("close")(answer(**NO_DAY)), ("0", "0", "0", 0)),
     "a volume that is no number": (answer(regularMarketVolume=float("nan")), ("7725.0", "7730.0", "7700.0", 1000)),
+    "a volume below 0": (answer(regularMarketVolume=-1), ("7725.0", "7730.0", "7700.0", 1000)),
+    "a high beyond all prices": (answer(regularMarketDayHigh=1e300), ("7725.0", "7725.0", "7700.0", 2000)),
     "a high that is text": (answer(regularMarketDayHigh="7730"), ("7725.0", "7725.0", "7700.0", 2000)),
 }
 
@@ -202,7 +206,11 @@ def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: fl
         (answer(regularMarketPrice=-37.63), "Yahoo's price is -37.63: negative prices are not supported"),
         (answer(closes=(*CLOSES[:3], -1.0, 7725.0)), "Yahoo's previous close is -1.0: negative prices are not"),
         ({"chart": {"result": None, "error": {"code": "x\x1b[31m"}}}, "Yahoo has no prices: x \\[31m"),
-        ({"finance": {}}, "Yahoo's answer is no chart"),
+        ({"quoteSummary": {}}, "Yahoo's answer is no chart"),
+        (
+            {"finance": {"result": None, "error": {"code": "Unauthorized", "description": "Invalid Crumb"}}},
+            "Yahoo has no prices: Invalid Crumb",
+        ),
         ({"chart": {"result": [{}], "error": None}}, "Yahoo's answer holds no quote"),
         ([], "Yahoo's answer is no chart"),
     ],

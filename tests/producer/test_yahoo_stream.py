@@ -214,6 +214,17 @@ def test_the_messages_own_change_goes_before_the_charts_previous_close(charts_se
     assert (f"{quote.previous_close:f}", quote.doubt) == (previous_close, doubt)
 
 
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e-40, 3e38])
+def test_an_impossible_figure_counts_as_left_out(charts_server: ChartServer, odd: float) -> None:
+    charts_server.answers["AAPL"] = AAPL
+    names = ("open_price", "day_high", "day_low", "previous_close", "change")
+    frame = pricing("AAPL", 255.0, at(1), day_volume=-7, **dict.fromkeys(names, odd))
+    with listening(charts_server, send(frame)) as (quotes, _, _):
+        quote = next(quotes)
+    figures = (quote.open, quote.high, quote.low, quote.previous_close, quote.volume, quote.doubt)
+    assert [str(figure) for figure in figures] == ["258.64", "258.95", "254.13", "260.81", "21540000", ""]
+
+
 # Silent for how long since the start, when, what is followed, whether a connection comes about; and what is told.
 SILENCES: dict[str, tuple[float, str, str, bool, str]] = {
     "in session": (200, "2026-03-12 11:30", "AAPL", True, "connected to Yahoo's stream, but no quote comes"),

@@ -1,0 +1,55 @@
+"""What `tapeline up` makes of its options before anything starts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from tapeline import local, up
+from tapeline.aws.stack import StackOutputs
+from tapeline.cli import cli
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[up.Options]:
+    """What the laptop was asked for; it does not start."""
+    found: list[up.Options] = []
+    monkeypatch.setattr(up.Laptop, "up", lambda self, options, *, detach: found.append(options))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("options", "every", "words"),
+    [
+        (["--source", "yahoo-stream", "--every", "5"], None, "--every is left out: yahoo-stream sends when Yahoo does"),
+        (["--source", "yahoo-stream"], None, ""),
+        (["--source", "yahoo", "--every", "5"], 5.0, ""),
+        (["--source", "simulated", "--every", "0.2"], 0.2, ""),
+    ],
+)
+def test_a_pace_goes_to_the_sources_that_have_one(
+    asked: list[up.Options], options: list[str], every: float | None, words: str
+) -> None:
+    done = CliRunner().invoke(cli, ["up", *options])
+    assert done.exit_code == 0, done.output
+    assert [one.every for one in asked] == [every]
+    assert words in done.output
+    producer = next(program for program in up.programs(asked[0]) if program.name == "producer")
+    assert ("--every" in producer.command) == (every is not None)
+
+
+def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(asked: list[up.Options]) -> None:
+    done = CliRunner().invoke(cli, ["up", "--source", "yahoo", "--every", "0.5"])
+    assert done.exit_code == 2
+    assert "Yahoo is asked every second at most, found 0.5" in " ".join(re.sub(r"[│╭╰─╮╯]", "", done.output).split())
+    assert asked == []
+
+
+def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPELINE_STACK", "of-my-account")
+    outputs = StackOutputs(**dict.fromkeys(StackOutputs.__dataclass_fields__, "x"))
+    program = next(one for one in up.programs(up.Options()) if one.name == "producer")
+    signed = up._signed(program, local.Credentials("AKIA", "key"), outputs)
+    assert (signed.environment["TAPELINE_STACK"], signed.environment["TAPELINE_STREAM"]) == ("tapeline", "x")
