@@ -6,6 +6,7 @@ Exit codes: 0 done or green; 1 not; 2 wrong usage, or not to be judged. An error
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 import threading
 from dataclasses import asdict
@@ -170,6 +171,19 @@ def restart(
     with console.status(f"Restarting {escape(part)}"):
         state = up.restart(part)
     console.print(f"{part} runs again, pid {state.pid}. Its log: {state.log}")
+
+
+@cli.command("env")
+def environment(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME) -> None:
+    """Print the deployment's names as variables for a shell, and on this machine what lets `aws` reach it.
+
+    Example: `eval "$(tapeline env)"`, then `aws s3 ls s3://$BUCKET_NAME/rejected/`
+    """
+    _, outputs = _deployment(target, stack_name)
+    reach = local.environment(local.credentials()) if target == "local" else {}
+    names = {name.upper(): value for name, value in asdict(outputs).items()}
+    for name, value in {**reach, **names}.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
 
 
 @cli.command()

@@ -33,7 +33,7 @@ TROUBLED_SILENCE = timedelta(minutes=2)
 THIN_SILENCE = timedelta(hours=3)
 """How long a symbol may be silent that is known to trade seldom."""
 
-SAYS_EVERY = timedelta(minutes=1)
+QUIET_AFTER = timedelta(seconds=90)
 HUNG_AFTER = timedelta(minutes=3)
 """The producer says each minute what it follows; one that has not for so long hangs or is dead."""
 
@@ -251,17 +251,20 @@ def _in_session(
     thin: frozenset[str],
 ) -> Feed:
     count = len(followed.symbols)
+    quiet = now - followed.said_at
     if not count:
         return Feed(Verdict.UNKNOWN, "could not be judged: no symbol is followed", "Start the producer with symbols.")
     usual = set(followed.symbols) - thin or set(followed.symbols)
     newest = max((heard[symbol] for symbol in followed.symbols if symbol in heard), default=None)
     trouble = f"; the producer says: {followed.trouble}" if followed.trouble else ""
+    if quiet >= QUIET_AFTER:
+        trouble += f"; the producer has said nothing for {words(quiet.total_seconds())}"
     quietest = now - max(_since(begin, followed, heard.get(symbol)) for symbol in followed.symbols)
-    is_troubled = trouble and quietest >= min(followed.patience, TROUBLED_SILENCE)
+    is_troubled = followed.trouble and quietest >= min(followed.patience, TROUBLED_SILENCE)
     feed = Feed(
         Verdict.ALIVE,
         f"{count} symbols{trouble}",
-        "Quotes still come. See the producer's log." if trouble else "",
+        "Quotes still come. See the producer's log." if followed.trouble else "",
         silent,
         alive,
         followed.trouble,
@@ -297,7 +300,7 @@ def _in_session(
             feed,
             verdict=Verdict.WAITING,
             reading=f"waiting for the first quote since the {start}, {since} ago{trouble}",
-            next_step="See the producer's log." if trouble else "",
+            next_step="See the producer's log." if followed.trouble else "",
         )
     return feed
 

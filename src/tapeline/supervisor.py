@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -174,7 +175,10 @@ class Supervisor:
             self._call("startProcess", name, False)
 
     def restart_program(self, name: str) -> None:
-        """Stop a program, killing it if it does not end in time or cannot hear, and start it again."""
+        """Stop a program, killing it if it does not end in time, and start it again."""
+        if pid := self.state(name).pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)  # one that was stopped by a signal hears no other
         with suppress(Fault):  # NOT_RUNNING
             self._call("stopProcess", name)
         self._call("startProcess", name, False)

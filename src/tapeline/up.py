@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+import psutil
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
@@ -500,7 +501,22 @@ def log_of(name: str) -> list[str]:
     return last_lines(Supervisor(local.home()).log_folder / f"{name}.log", 8)
 
 
+def _is_stopped(pid: int) -> bool:
+    """Tell whether a process was told to stop (SIGSTOP, a debugger): to its supervisor it runs."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def _part(state: ProcessState) -> Part:
+    if state.running and _is_stopped(state.pid):
+        return Part(
+            state.name,
+            up=False,
+            detail=f"stopped by a signal, pid {state.pid}",
+            next_step=f"Let it go on, `kill -CONT {state.pid}`, or start it anew: `tapeline restart {state.name}`.",
+        )
     if state.running:
         return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
     is_given_up = state.state in ("FATAL", "EXITED", "STOPPED")

@@ -130,6 +130,35 @@ def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: La
     assert answer["Count"] == 60
 
 
+def test_a_producer_that_was_stopped_is_seen_and_started_anew(running: Laptop) -> None:
+    pid = running.pid("producer")
+    os.kill(pid, signal.SIGSTOP)
+    status = running.run("status")
+    assert status.returncode == 1
+    assert f"stopped by a signal, pid {pid}" in status.stdout
+    assert "tapeline restart producer" in status.stdout
+
+    since = datetime.now(UTC)
+    restart = running.run("restart", "producer")
+    assert restart.returncode == 0, restart.stderr
+    assert running.pid("producer") != pid
+    running.await_quote(since)
+
+
+def test_restart_names_the_parts_that_there_are(running: Laptop) -> None:
+    restart = running.run("restart", "broker")
+    assert restart.returncode == 1
+    assert restart.stderr == "Error: expected one of localaws, delivery, producer, found 'broker'\n"
+
+
+def test_a_shell_gets_names_and_address_of_the_deployment(running: Laptop) -> None:
+    given = running.run("env").stdout
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in given.splitlines())
+    assert exports["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{running.port}"
+    assert exports["BUCKET_NAME"].startswith("tapeline-")
+    assert exports["AWS_SECRET_ACCESS_KEY"]
+
+
 def test_status_counts_a_bad_record_by_its_reason_and_says_where_it_is(running: Laptop) -> None:
     stream = stack.outputs(running.aws()).stream_name
     running.aws().client("kinesis").put_record(StreamName=stream, Data=b"{no quote", PartitionKey="x")

@@ -137,6 +137,7 @@ def test_the_feed_watch_does_its_work_and_no_other(made: StackOutputs, local_aws
     sns.list_subscriptions_by_topic(TopicArn=made.alert_topic_arn)
     sns.publish(TopicArn=made.operations_topic_arn, Message="silence")
 
+    assert refused(lambda: dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": "followed"}}))
     assert refused(lambda: dynamodb.delete_item(TableName=made.state_table_name, Key=memory))
     assert refused(lambda: dynamodb.scan(TableName=made.state_table_name))
     assert refused(lambda: dynamodb.get_item(TableName=made.table_name, Key=QUOTE))
