@@ -84,6 +84,16 @@ def test_the_producer_may_write_to_the_stream_and_nothing_else(running: Laptop) 
     assert environment["AWS_ACCESS_KEY_ID"] == signer.access_key_id
 
 
+def test_the_producer_says_what_it_follows(running: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAPELINE_HOME", str(running.home))
+    monkeypatch.setenv("TAPELINE_PORT", str(running.port))
+    dynamodb = session("local").client("dynamodb")
+    found = dynamodb.get_item(TableName="stock-market-state", Key={"key": {"S": "followed"}})["Item"]
+    assert (found["source"], found["every_seconds"]) == ({"S": "simulated"}, {"N": "0.2"})
+    assert found["symbols"] == {"L": [{"S": "AAPL"}, {"S": "MSFT"}, {"S": "KO"}]}
+    assert "trouble" not in found
+
+
 def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
     tail = running.start("tail", "AAPL", "--json")
     said = running.listen(tail)
