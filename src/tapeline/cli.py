@@ -319,6 +319,8 @@ def replay(
         _print_json({**asdict(counts), "waiting": counts.waiting})
     else:
         console.print(f"Done: {counts}" if not stop.is_set() else f"Stopped: {counts}")
+    if counts.rejected and counts.rejected == counts.read:
+        raise CommandError(f"all {counts.rejected:,} rows were rejected, each for the reason above; nothing was sent")
     if counts.waiting:
         raise CommandError(
             f"{counts.waiting:,} quotes were read but not sent; replay the file again, repeats do no harm"

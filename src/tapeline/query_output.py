@@ -77,7 +77,7 @@ def print_table(console: Console, columns: Sequence[Column], rows: Rows, total: 
     if len(rows) > SHOWN_ROWS:
         console.print(f"[dim]… and {len(rows) - SHOWN_ROWS:,} more; --format csv gives them all[/]")
     if fitting < len(columns):
-        left_out = ", ".join(column.name for column in columns[fitting:])
+        left_out = escape(", ".join(column.name for column in columns[fitting:]))
         console.print(
             f"[dim]Too wide for {console.width} columns, left out: {left_out}; --format csv gives them all[/]"
         )

@@ -47,6 +47,12 @@ _DOUBTED = re.compile(rf"(?:^|; )({'|'.join(FIGURES)}):")
 
 _ZERO = Decimal(0)
 
+_WRAPPINGS = {
+    b"\x1f\x8b": ", found gzip; send it plain",
+    b"\xf3\x89\x9a\xc2": ", found an aggregate of the Kinesis Producer Library; set AggregationEnabled to false",
+    b"\xef\xbb\xbf": ", found a byte order mark in front; send it without",
+}
+
 
 class QuoteRejectedError(ValueError):
     """A record that is not a quote.
@@ -228,7 +234,8 @@ def _read_object(payload: bytes) -> dict[str, object]:
     except QuoteRejectedError:
         raise
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, InvalidOperation) as error:
-        raise QuoteRejectedError("not_json", f"expected one JSON object in UTF-8: {error}") from error
+        wrapped = next((words for start, words in _WRAPPINGS.items() if payload.startswith(start)), "")
+        raise QuoteRejectedError("not_json", f"expected one JSON object in UTF-8{wrapped}: {error}") from error
     if not isinstance(document, dict):
         raise QuoteRejectedError("not_an_object", f"expected a JSON object, found {type(document).__name__}")
     return document

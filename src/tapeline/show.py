@@ -85,7 +85,7 @@ def _newest(readings: Readings) -> Table:
         change = Decimal(quote.change_percent or 0)
         table.add_row(
             Text(quote.symbol, style="red" if quote.symbol in quiet else ""),
-            Text(f"{Decimal(quote.price):,.2f}", style="yellow" if quote.suspect else ""),
+            Text(usd(Decimal(quote.price)), style="yellow" if quote.suspect else ""),
             Text(
                 f"{change:+.2f} %" if quote.change_percent else "-",
                 style="green" if change > 0 else "red" if change < 0 else "dim",
@@ -203,7 +203,7 @@ def quote_line(item: Item) -> str:
     colour = "dim" if not change else "green" if change > 0 else "red"
     percent = f"{'-':>8}  " if change is None else f"{change:>+8.2f} %"
     averages = [_number(item, name) for name in ("moving_average_5", "moving_average")]
-    means = " ".join(f"{'-':>11}" if value is None else f"{value:>11,.2f}" for value in averages)
+    means = " ".join(f"{'-':>11}" if value is None else f"{usd(value):>11}" for value in averages)
     marks = [f"[bold yellow]▲ {kind.replace('_', ' ')}[/]" for kind in sorted(item.get("alerts", {}).get("SS", ()))]
     if suspect := [reason["S"] for reason in item.get("suspect", {}).get("L", ())]:
         marks.append(f"[yellow]suspect: {escape(', '.join(suspect))}[/]")
@@ -211,9 +211,16 @@ def quote_line(item: Item) -> str:
         marks.append("[dim]late[/]")
     trend = _ARROWS.get(item.get("trend", {}).get("S", ""), " ")
     return (
-        f"[dim]{moment:%Y-%m-%d %H:%M:%S}[/] {escape(item['symbol']['S']):<8}{Decimal(item['price']['N']):>12,.2f} "
+        f"[dim]{moment:%Y-%m-%d %H:%M:%S}[/] {escape(item['symbol']['S']):<8}{usd(Decimal(item['price']['N'])):>12} "
         f"[{colour}]{percent}[/] [dim]averages[/] {means} {trend} {' '.join(marks)}"
     ).rstrip()
+
+
+def usd(amount: Decimal) -> str:
+    """Return an amount with two decimals, one below a dollar with four digits that say something."""
+    if not amount or abs(amount) >= 1:
+        return f"{amount:,.2f}"
+    return f"{amount:.{3 - amount.adjusted()}f}" if amount.adjusted() > -12 else f"{amount:.3e}"
 
 
 def _number(item: Item, name: str) -> Decimal | None:

@@ -207,6 +207,17 @@ def test_all_in_the_state_folder_is_its_owner_s_alone(running: Laptop) -> None:
     assert running.readable_for_others() == []
 
 
+def test_a_file_of_which_every_row_is_refused_is_no_success(running: Laptop, tmp_path: Path) -> None:
+    bars = tmp_path / "bars.csv"
+    bars.write_text("symbol,timestamp,open,high,low,close,volume\nM&M,2026-03-12T14:30:00Z,1,1,1,1,1\n")
+
+    said = running.run("replay", str(bars), "--speed", "max")
+
+    assert said.returncode == 1
+    assert "bad_symbol" in said.stderr
+    assert "all 1 rows were rejected" in said.stderr
+
+
 @pytest.mark.parametrize("victim", ["producer", "functions", "delivery", "localaws"])
 def test_what_is_killed_comes_back_and_nothing_is_lost(running: Laptop, victim: str) -> None:
     pids = running.lambda_pids() if victim == "functions" else [running.pid(victim)]

@@ -45,6 +45,15 @@ def test_a_quote_survives_the_way_to_json_and_back() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "start"),
+    [("gzip", b"\x1f\x8b"), ("AggregationEnabled", b"\xf3\x89\x9a\xc2"), ("byte order mark", b"\xef\xbb\xbf")],
+)
+def test_a_wrapped_record_is_told_what_it_is_wrapped_in(words: str, start: bytes) -> None:
+    with pytest.raises(QuoteRejectedError, match=f"not_json: .*{words}"):
+        parse_quote(start + json.dumps(GOOD).encode(), ARRIVED_AT)
+
+
+@pytest.mark.parametrize(
     ("reason", "changes"),
     [
         ("unknown_field", {"bid": 1}),

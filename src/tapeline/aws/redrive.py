@@ -183,7 +183,10 @@ class _Run:
             return
         self._found.rejected[kept.reason] += 1
         if kept.reason in FINAL_REASONS:
-            self._show(kept.reason, describe(kept.record.data, kept.reason, "what is stored stays"))
+            self._show(
+                kept.reason,
+                describe(kept.record.data, kept.reason, "other figures are stored; `tapeline correct` replaces them"),
+            )
             return
         read = read_again(kept.record)
         if isinstance(read, Reject):
