@@ -69,7 +69,7 @@ def status(console: Console, readings: Readings, lights: list[Light]) -> None:
     elif exit_code(lights) == 1:
         console.print("Not green. More on each light: docs/runbook.md")
     else:
-        console.print("What could be judged is well. More on each light: docs/runbook.md")
+        console.print("Not all could be judged (`?`). More on each light: docs/runbook.md")
 
 
 def _newest(readings: Readings) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from tapeline import trading_days
@@ -38,6 +39,7 @@ class Hours:
         return self.opens_at <= moment < self.closes_at
 
 
+@cache
 def on(day: date) -> Hours | None:
     """Return the trading hours of a day, None if the exchange is closed.
 

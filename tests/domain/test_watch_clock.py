@@ -222,8 +222,7 @@ def told(case: Case, watchers: Sequence[Callable[[datetime], bool]]) -> Iterator
     """Yield each message with its time; the watchers that look in the same minute do so one after the other."""
     world = World(case)
     memory = Memory()
-    now = world.moment("Fri 12:00")
-    while now < world.moment("Tue 12:00"):
+    for now in world.minutes():
         for looks in watchers:
             if looks(now):
                 # What is remembered goes through its text, as between two looks of two programs.
@@ -232,9 +231,6 @@ def told(case: Case, watchers: Sequence[Callable[[datetime], bool]]) -> Iterator
                 memory, message = look(memory, readings, judge(readings))
                 if message:
                     yield f"{now.astimezone(NEW_YORK):%a %H:%M} {message.subject}"
-        now += MINUTE
-        while now.minute % 10 and world.is_quiet(now):
-            now += MINUTE
 
 
 def is_session(now: datetime) -> bool:
@@ -259,14 +255,20 @@ class World:
         at = datetime.combine(self.friday.date() + timedelta(days=days), datetime.strptime(clock, "%H:%M").time())
         return at.replace(tzinfo=NEW_YORK).astimezone(UTC)
 
-    def is_quiet(self, now: datetime) -> bool:
-        """Whether it is a night in which nothing begins or ends, so that a look in ten minutes is enough."""
-        case = self.case
+    def minutes(self) -> Iterator[datetime]:
+        """Yield every minute, but each tenth alone of a night in which nothing begins or ends."""
+        case, around = self.case, 15 * MINUTE
         spans = [*case.dead, *case.hung, *case.troubled, *case.dead_letters, *case.unread]
-        texts = [*(text for span in spans for text in span), *case.started, *(text for text, _ in case.lists)]
-        texts += [*(text for text, _ in case.subscribers)]
-        night = not any(is_session(now + minutes * MINUTE) for minutes in (-15, 0, 15))
-        return night and not any(timedelta(0) <= now - self.moment(text) < 15 * MINUTE for text in texts)
+        texts = [*(text for span in spans for text in span), *case.started]
+        texts += [text for text, _ in (*case.lists, *case.subscribers)]
+        busy = [(self.moment(text), self.moment(text) + around) for text in texts]
+        sessions = [trading_hours.on(self.friday.date() + timedelta(days=days)) for days in (0, 3, 4)]
+        busy += [(hours.opens_at - around, hours.closes_at + around) for hours in sessions if hours]
+        now = self.moment("Fri 12:00")
+        while now < self.moment("Tue 12:00"):
+            if now.minute % 10 == 0 or any(first <= now < last for first, last in busy):
+                yield now
+            now += MINUTE
 
     def within(self, now: datetime, spans: Sequence[Span]) -> bool:
         return any(self.moment(first) <= now < self.moment(last) for first, last in spans)
