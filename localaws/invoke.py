@@ -29,7 +29,7 @@ _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _IDLE = 2
 """Processes of a function that are kept for the next invocation."""
 
-SETTLE_SECONDS = 180.0
+SETTLE_SECONDS = 300.0
 """A machine that was just switched on or has just woken has this long before schedules look at what runs on it."""
 
 

@@ -276,8 +276,8 @@ def _in_session(
             feed,
             verdict=Verdict.LOST,
             reading=f"{what}, {count} symbols followed{trouble}",
-            next_step="If `tapeline status` shows a part that is down, mend that first. Else read the producer's log: it "
-            "says whether the source refuses, is closed or is silent.",
+            next_step="If `tapeline status` shows a part that is down, mend that first. Else read the producer's log: "
+            "it says whether the source refuses, is closed or is silent.",
         )
     if silent and 2 * len(silent) > max(2, len(usual)):
         return replace(
