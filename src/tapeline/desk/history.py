@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tapeline import sessions, sql
+from tapeline import sessions, sql, trading_days, trading_hours
 from tapeline.aws import athena, items
 from tapeline.aws.athena import StatementFailedError
 from tapeline.desk.course import Course, Tick, percent
@@ -18,6 +18,7 @@ from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
 from tapeline.partitions import NEW_YORK, trading_date
 from tapeline.quotes import read_timestamp, write_timestamp
+from tapeline.trading_hours import Hours
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -253,14 +254,26 @@ def _number(item: Any, name: str) -> float | None:
 
 
 def _opens_at(day: date) -> float | None:
-    return sessions.session(day).opens_at.timestamp() if sessions.is_session(day) else None
+    hours = _hours_on(day)
+    return hours.opens_at.timestamp() if hours else None
 
 
 def _hours(day: date) -> dict[str, str | None]:
+    hours = _hours_on(day)
+    return {
+        "opens_at": write_timestamp(hours.opens_at) if hours else None,
+        "closes_at": write_timestamp(hours.closes_at) if hours else None,
+    }
+
+
+def _hours_on(day: date) -> Hours | None:
+    """Return a day's trading hours, by the quick table where it reaches: the calendar takes seconds to import."""
+    if trading_days.FIRST_DAY <= day.isoformat() <= trading_days.LAST_DAY:
+        return trading_hours.on(day)
     if not sessions.is_session(day):
-        return {"opens_at": None, "closes_at": None}
+        return None
     session = sessions.session(day)
-    return {"opens_at": write_timestamp(session.opens_at), "closes_at": write_timestamp(session.closes_at)}
+    return Hours(session.opens_at, session.closes_at)
 
 
 def _cross(bar: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline import sessions
+from tapeline import sessions, trading_hours
 from tapeline.aws import status
 from tapeline.desk import lake
 from tapeline.desk.access import Run
@@ -138,7 +138,12 @@ class Lights:
     def due_session(self) -> str:
         """Return the newest session that should be rolled up by now."""
         now = self._now()
-        session = sessions.latest_session(now)
+        hours = trading_hours.latest(now)
+        while hours is not None and hours.closes_at + ROLLED_UP_AFTER > now:
+            hours = trading_hours.latest(hours.opens_at - timedelta(seconds=1))
+        if hours is not None:
+            return trading_date(hours.opens_at).isoformat()
+        session = sessions.latest_session(now)  # past the end of the quick table
         while session.closes_at + ROLLED_UP_AFTER > now:
             session = sessions.previous_session(session.day)
         return session.key

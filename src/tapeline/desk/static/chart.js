@@ -111,11 +111,12 @@ export class PriceChart {
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.12, bottom: 0.06 } },
       handleScale: { mouseWheel: false }, // the wheel scrolls the page; pinch, keys and the axis zoom
       handleScroll: { mouseWheel: false, vertTouchDrag: false },
-      localization: { locale: "en-US", priceFormatter: price, timeFormatter: (time) => `${minute(time)} ${ZONE}` },
+      localization: { locale: "en-US", timeFormatter: (time) => `${minute(time)} ${ZONE}` },
     });
-    const line = { lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
+    const priceFormat = { type: "custom", formatter: price, minMove: 0.01 };
+    const line = { priceFormat, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
     this.#series = {
-      candles: this.#chart.addSeries(CandlestickSeries, { priceLineVisible: false }),
+      candles: this.#chart.addSeries(CandlestickSeries, { priceFormat, priceLineVisible: false }),
       line: this.#chart.addSeries(LineSeries, { ...line, lineWidth: 2, lastValueVisible: true }),
       long: this.#chart.addSeries(LineSeries, line),
       short: this.#chart.addSeries(LineSeries, line),

@@ -9,6 +9,7 @@ import { marks, suspect } from "./table.js";
 import * as words from "./words.js";
 
 const REFRESH_MILLISECONDS = 60000;
+const RETRY_MILLISECONDS = 5000;
 const REST_MILLISECONDS = 1000; // until the server has read further back
 const GAPS_TOLD = 3;
 const EVENTS_FIRST = 12;
@@ -147,6 +148,7 @@ export class SymbolView {
       if (!(error instanceof ServerError)) throw error;
       if (asked !== this.#asked) return;
       if (!same) this.#fail(error);
+      if (!this.#data && error.status !== 404) this.#timer = setTimeout(() => this.#load(), RETRY_MILLISECONDS);
     }
     if (asked !== this.#asked || !this.#data) return;
     if (this.#data.complete === false) this.#timer = setTimeout(() => this.#load(), REST_MILLISECONDS);
@@ -223,10 +225,15 @@ export class SymbolView {
 
   /** What the picture does not show by itself: volumes that are cut off, and hours without quotes. */
   #explain() {
-    const [first] = this.chart.bars;
-    const cut = this.chart.cutOff.map((bar) =>
-      `${words.minute(bar[0])} had ${words.whole(bar[5])} shares${bar === first ? ", with what was traded before the first quote" : ""}`);
-    const missing = gaps(this.#data.candles.map((one) => one[0])).map(([from, to]) => `${words.minute(from)} to ${words.minute(to)}`);
+    const found = gaps(this.#data.candles.map((one) => one[0]));
+    const missing = found.map(([from, to]) => `${words.minute(from)} to ${words.minute(to)}`);
+    const { bars } = this.chart;
+    const cut = this.chart.cutOff.map((bar) => {
+      const next = bars[bars.indexOf(bar) + 1]?.[0] ?? Infinity;
+      const late = found.some(([, to]) => to >= bar[0] && to < next);
+      const why = bar === bars[0] ? ", with what was traded before the first quote" : late ? ", with what was traded while quotes were missing" : "";
+      return `${words.minute(bar[0])} had ${words.whole(bar[5])} shares${why}`;
+    });
     const more = missing.length > GAPS_TOLD ? ` and ${missing.length - GAPS_TOLD} more times` : "";
     setText(this.said, [
       cut.length && `Volume cut off: ${cut.join("; ")}.`,
