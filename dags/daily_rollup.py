@@ -2,8 +2,7 @@
 # daily_rollup: a session's minute bars, anomalies and summary
 
 **What.** Computes the curated tables `minute_bars`, `anomalies` and `daily_summary` of one trading session from the
-raw zone, checks them, and publishes them: write, audit, publish (docs/decisions/0011-write-audit-publish.md says why
-so).
+raw zone, checks them, and publishes the symbols that pass (docs/decisions/0011-write-audit-publish.md says why so).
 
 **When, and why then.** 30 minutes after each close of the New York Stock Exchange, half days included: late quotes
 have arrived by then. Trading after hours goes on until four hours after the close; whoever needs its figures runs the
@@ -13,21 +12,27 @@ session again in the evening.
 that the run waits for no crawl.
 
 **Output.** The session's rows of the three tables, at once for every reader, and an event of each table's asset with
-the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC.
+the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC. Suspect
+figures and withdrawn prints count as absent; of a corrected quote the last revision stands.
+
+**What is judged.** Each symbol by its rows and its own usual coverage; thin, halted and new ones are normal. The feed
+by the minutes in which half of the usual symbols had a quote, and by how many symbols of the session before are there;
+only that fails the session. Symbols left out or without a quote are named by `audit`, report and desk.
 
 **Start by hand.** *Trigger*: without a session it is the newest that has ended. Several sessions by a backfill: in the
 UI *Trigger*, *Backfill*, or `airflow backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13
 --reprocess-behavior completed`. Holidays are skipped. Thresholds are parameters of the run.
 
 **Rerun safety.** Any number of times: each statement replaces the session. All statements of a run see the quotes that
-came before it began. Killed at any point, readers still have whole tables, the former version or the new.
+came before it began. Killed at any point, readers still have whole tables, the former version or the new. What was
+published before of a symbol that is left out stays as it was; once its data are right, the next run publishes it.
 
 **When it fails.**
-- `audit` with `session_is_there`: no quotes of that session are in the raw zone. See what `feed_watchdog` said of it,
-  and `tapeline status`.
-- `audit` with anything else: the message names the checks and the first rows that are wrong; nothing was published. If
-  the data are right and the threshold is not (`completeness` of a day on which the feed started late), run the session
-  again with another threshold. Otherwise mend the source, replay, and clear the run.
+- `audit` with `session_is_there`: no quotes of that session are in the raw zone. See `tapeline status`.
+- `audit` with `feed_is_alive` or `most_symbols_are_there`: the feed was down; nothing was published. Replay what is
+  missing and clear the run. If the data are right (symbols were taken out), run it again with a lower threshold.
+- `audit` with *no symbol passes*, or a symbol left out: the log has its checks and first rows. Put a wrong figure right
+  by `tapeline correct`, take a print back by `--withdraw`, or replay; then run the session again.
 - `stage_…`, `publish_…`: Athena's reason is in the log. A commit conflict or a timeout is retried; clear the task.
 """
 
@@ -40,7 +45,8 @@ from tapeline import orchestration
 from tapeline.orchestration import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
 from tapeline.timetables import TradingSessionTimetable
 
-VALUES = "params, **ti.xcom_pull('pin_session')"
+VALUES = "values=params, **ti.xcom_pull('pin_session')"
+WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
 
 
 @dag(
@@ -59,8 +65,12 @@ VALUES = "params, **ti.xcom_pull('pin_session')"
             description="Empty for the newest session that has ended. Of no effect on a backfill or scheduled run.",
         ),
         "min_completeness_pct": Param(
-            90, type="number", minimum=0, maximum=100, title="Completeness asked for (%)",
-            description="Minutes with quotes, in per cent of the minutes open, that each symbol must have.",
+            80, type="number", minimum=0, maximum=100, title="Minutes alive asked for (%)",
+            description="Minutes in which half of the usual symbols have a quote, in per cent of the minutes open.",
+        ),
+        "min_symbols_pct": Param(
+            25, type="number", minimum=0, maximum=100, title="Symbols asked for (%)",
+            description="Symbols of the session before that must be there. Lower it when most were taken out.",
         ),
         "max_change_pct": Param(
             50, type="number", exclusiveMinimum=0, title="Largest plausible change (%)",
@@ -88,7 +98,7 @@ def daily_rollup():
 
     @task
     def audit(pinned, params=None):
-        orchestration.audit({**params, **pinned})
+        return orchestration.audit({**params, **pinned})
 
     stage = {
         table: AthenaOperator(task_id=f"stage_{table}", query=f"{{{{ sql('{table}/stage_session', {VALUES}) }}}}")
@@ -96,21 +106,13 @@ def daily_rollup():
     }
     publish = [
         AthenaOperator(
-            task_id=f"publish_{table}",
-            query=f"{{{{ sql('{table}/replace_session', {VALUES}) }}}}",
-            outlets=[asset],
-            post_execute=orchestration.tell_publication,
+            task_id=f"publish_{table}", query=f"{{{{ sql('{table}/replace_session', {WITHHELD}, {VALUES}) }}}}",
+            outlets=[asset], post_execute=orchestration.tell_publication,
         )
         for table, asset in CURATED.items()
-    ]
+    ]  # fmt: skip
     pinned = pin_session()
-    chain(
-        prepare(pinned),
-        [stage["minute_bars"], stage["anomalies"]],
-        stage["daily_summary"],
-        audit(pinned),
-        *publish,
-    )
+    chain(prepare(pinned), [stage["minute_bars"], stage["anomalies"]], stage["daily_summary"], audit(pinned), *publish)
 
 
 daily_rollup()

@@ -130,8 +130,12 @@ def _permanent_errors() -> Iterator[None]:
 
 
 def register_quotes(session: str) -> None:
-    """Register the session's partition of the raw zone, whether or not a crawl has been there."""
+    """Register the session's partition of the raw zone with the table's columns, whether or not a crawl was there."""
+    from tapeline.aws.repair import renew_partition
+
     repair(session, session, dry_run=False)
+    if renew_partition(connect(), names(), session):
+        log.info("the partition %s has got the table's columns", session)
 
 
 def create_tables() -> None:
@@ -148,30 +152,60 @@ def create_tables() -> None:
         athena.run(client, sql(file), database=found.database_name, work_group=found.work_group_name)
 
 
-def audit(values: Mapping[str, object]) -> None:
-    """Run all checks of what is staged; log what only warns.
+def audit(values: Mapping[str, object]) -> dict[str, Any]:
+    """Run all checks of what is staged; log what they found and remember which symbols are not published, and why.
+
+    Returns
+    -------
+    dict
+        ``withheld``: symbols that stay as they are, with blanks between; ``missing``: those that had no quote, alike;
+        ``symbols``, ``rows`` (by table) and ``completeness_pct`` of what is published; ``summary``: all in one line.
 
     Raises
     ------
     AirflowFailException
-        If a check that must hold does not: trying again would find the same rows.
+        If a check of the session as a whole does not hold: trying again would find the same rows.
     """
     from airflow.sdk.exceptions import AirflowFailException
 
     from tapeline.aws import audit as checks
 
     try:
-        for finding in checks.audit(connect(), names(), CURATED, values):
-            log.warning("%s", finding)
+        verdict = checks.audit(connect(), names(), CURATED, values)
     except checks.FailedChecksError as error:
         raise AirflowFailException(str(error)) from None
+    for finding in verdict.findings:
+        log.warning("%s", finding)
+    log.info("%s\n%s", verdict.summary, verdict.table)
+    checks.remember(connect(), names(), verdict, datetime.now(UTC))
+    return {
+        "withheld": " ".join(verdict.withheld),
+        "missing": " ".join(verdict.missing),
+        "symbols": len(verdict.published),
+        "rows": dict(verdict.rows),
+        "completeness_pct": verdict.completeness_pct,
+        "summary": verdict.summary,
+    }
 
 
 def tell_publication(context: Mapping[str, Any], _: object = None) -> None:
-    """Give the event of the asset that a task has published the run's session as its key, also if the run has none."""
+    """Give the event of the asset that a task has published the run's session as its key, also if the run has none.
+
+    With it goes what was published: rows, symbols, mean completeness, and the symbols that were left out or missing.
+    """
     pinned = context["ti"].xcom_pull(task_ids="pin_session")
+    audited = context["ti"].xcom_pull(task_ids="audit")
     for asset in context["task"].outlets:
-        context["outlet_events"][asset].add_partitions(pinned["session"])
+        event = context["outlet_events"][asset]
+        event.add_partitions(pinned["session"])
+        event.extra.update(
+            session=pinned["session"],
+            rows=audited["rows"][asset.name],
+            symbols=audited["symbols"],
+            completeness_pct=audited["completeness_pct"],
+            withheld=audited["withheld"],
+            missing=audited["missing"],
+        )
 
 
 # What the other DAGs do

@@ -4,27 +4,34 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from tapeline.prices import CostLine
-from tapeline.reports import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report
+from tapeline.reports import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report, Suspect
 
 MOVERS = 5
 WORST = 5
 BENCHMARKS = ("SPY", "^GSPC")
 """Symbols that stand for the market; the first that is there is named."""
 
+AFTERWARDS = ("replay", "correction")
+"""Sources whose quotes are older than their arrival by nature, so that nothing is told of how soon they came."""
+
 Row = Mapping[str, Any]
+
+_ANY_SIZE = Context(prec=400)
+"""For figures as large as a double holds: two wrong prices may make any change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Rows of the queries in include/sql/reports, and of `anomalies_with_context`, for one range.
 
-    Those of `sessions` reach back one session further than the range, to see who is missing.
+    Those of `sessions` reach back one session further than the range, to see who is missing. `missing` and `withheld`
+    are what the rollups said of symbols without a quote, and of those that failed a check, with the reason.
     """
 
     sessions: Sequence[Row]
@@ -32,6 +39,9 @@ class Findings:
     gaps: Sequence[Row]
     received: Sequence[Row]
     course: Sequence[Row]
+    suspects: Sequence[Row] = ()
+    missing: Sequence[str] = ()
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
 
 def compose(
@@ -54,6 +64,7 @@ def compose(
         key=lambda coverage: (coverage.completeness_pct, coverage.symbol),
     )
     before = {row["symbol"] for row in findings.sessions if row["session"] < asked[0]}
+    missing = ({*findings.missing} | before) - set(by_symbol) - set(findings.withheld)
     sources = tuple(sorted({row["source"] for row in findings.received}))
     anomalies = tuple(
         sorted(map(_anomaly, findings.anomalies), key=lambda one: (-abs(one.peak_change_pct), *_key(one)))
@@ -74,14 +85,17 @@ def compose(
         gaps=tuple(sorted(map(_gap, findings.gaps), key=lambda gap: (-gap.silent_minutes, gap.session, gap.symbol))),
         coverage=Coverage("", sum(one.minutes for one in covered), sum(one.expected_minutes for one in covered)),
         worst=tuple(one for one in covered[:WORST] if one.completeness_pct < 100),
-        missing=tuple(sorted(before - set(by_symbol))),
+        missing=tuple(sorted(missing)),
+        withheld=tuple(sorted(findings.withheld.items())),
+        expected=len({*by_symbol, *missing, *findings.withheld}),
+        suspects=_suspects(findings.suspects),
         quotes=sum(row["quotes"] for row in own),
         late_quotes=sum(row["late_quotes"] for row in own),
         repeated_quotes=sum(row["repeated_quotes"] for row in own),
         arrival=_arrival(findings.received),
         last_quote_at=max((_aware(row["last_quote_utc"]) for row in own), default=None),
         course=tuple(
-            Point(row["session"], _aware(row["interval_utc"]), _rounded(row["change_pct"]), row["quotes"])
+            Point(row["session"], _aware(row["interval_utc"]), _rounded_or_none(row["change_pct"]), row["quotes"])
             for row in findings.course
         ),
         days=tuple(_day(day, [row for row in own if row["session"] == day], anomalies) for day in asked),
@@ -147,7 +161,24 @@ def _coverage(symbol: str, rows: Sequence[Row]) -> Coverage:
     return Coverage(symbol, minutes, sum(row["expected_minutes"] for row in rows))
 
 
-def _arrival(received: Sequence[Row]) -> Arrival | None:
+def _suspects(rows: Sequence[Row]) -> tuple[Suspect, ...]:
+    counted: dict[tuple[str, str], int] = defaultdict(int)
+    for row in rows:
+        counted[row["symbol"], row["code"]] += row["quotes"]
+    return tuple(Suspect(symbol, code, quotes) for (symbol, code), quotes in sorted(counted.items()))
+
+
+def _arrival(rows: Sequence[Row]) -> Arrival | None:
+    """Sum up how soon quotes came, of sources whose quotes come as they are quoted.
+
+    The simulated market also makes up sessions that are over; then most of its quotes are older than a minute.
+    """
+    received = [
+        row
+        for row in rows
+        if row["source"] not in AFTERWARDS
+        and (row["source"] != "simulated" or 2 * row["within_60_seconds"] >= row["records"])
+    ]
     if not received:
         return None
     return Arrival(
@@ -175,7 +206,7 @@ def _mean(numbers: Sequence[Decimal]) -> Decimal | None:
 
 
 def _rounded(number: Decimal | float, places: str = "0.01") -> Decimal:
-    return Decimal(str(number)).quantize(Decimal(places), ROUND_HALF_UP)
+    return Decimal(str(number)).quantize(Decimal(places), ROUND_HALF_UP, context=_ANY_SIZE)
 
 
 def _rounded_or_none(number: float | None, places: str = "0.01") -> Decimal | None:

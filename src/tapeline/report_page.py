@@ -83,11 +83,12 @@ def _sections(report: Report) -> list[str]:
     facts = "".join(f"<dt>{escape(label)}</dt><dd>{escape(value)}</dd>" for label, value in words.facts(report))
     found = [_section("In short", f"<dl>{facts}</dl>", wide=True)]
     if report.course:
-        labels = _hours(report.course)
-        names = [f"{_when(report, point)} {words.percent(point.change_pct)}" for point in report.course]
-        changes = [float(point.change_pct) for point in report.course]
+        known = {point: point.change_pct for point in report.course if point.change_pct is not None}
+        names = [f"{_when(report, point)} {words.percent(change)}" for point, change in known.items()]
         title = "Mean change from the previous close"
-        found.append(_section(title, charts.line(title, changes, names, labels), wide=True))
+        if known:
+            drawn = charts.line(title, list(map(float, known.values())), names, _hours(tuple(known)))
+            found.append(_section(title, drawn, wide=True))
     found.append(_anomalies(report))
     if report.kind == "weekly_report":
         found.append(_week(report))

@@ -27,7 +27,7 @@ def text(report: Report, link: str, *, corrected: bool = False) -> str:
     Without an anomaly it is short: the facts, the first movers and the link. The link stands on a line of its own and
     is never broken, however long.
     """
-    parts = [f"{_sentence(words.period(report))}: {words.headline(report)}."]
+    parts = [_fill(f"{_sentence(words.period(report))}: {words.headline(report)}.")]
     if corrected:
         parts.append(_fill("This replaces an earlier report: the figures have changed since."))
     parts += map(_fill, report.unreal)
@@ -50,7 +50,9 @@ def _anomalies(report: Report) -> str:
     shown = words.farthest(report)
     lines = [_fill(words.anomaly_sentence(report, one, others), "  ") for one, others in shown]
     left = len(report.anomalies) - sum(1 + others for _, others in shown)
-    return "\n".join(["Anomalies", *lines, *([f"  ... and {left} more, on the page"] if left else [])])
+    unknown = words.nothing_usual(report)
+    more = [f"  ... and {left} more, on the page"] if left else []
+    return "\n".join(["Anomalies", *lines, *more, *([_fill(unknown, "  ")] if unknown else [])])
 
 
 def _table(table: Table) -> str:

@@ -11,6 +11,7 @@ from tapeline.reports import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
 SHOWN_GAPS = 8
 SHOWN_ANOMALIES = 12
+SHOWN_NAMES = 8
 NONE = "none"
 
 
@@ -86,9 +87,10 @@ def period(report: Report) -> str:
 
 
 def headline(report: Report) -> str:
-    """Return the report in one line: how many anomalies, and the market."""
+    """Return the report in one line: which symbols are missing, how many anomalies, and the market."""
+    gone = f"{len(report.absent)} of {count(report.expected, 'symbol')} missing, " if report.absent else ""
     market = f"market {percent(report.mean_change_pct)}" if report.mean_change_pct is not None else "no market data"
-    return f"{count(len(report.anomalies), 'anomaly')}, {market}"
+    return f"{gone}{count(len(report.anomalies), 'anomaly')}, {market}"
 
 
 def facts(report: Report) -> tuple[tuple[str, str], ...]:
@@ -99,6 +101,9 @@ def facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("Freshness", _freshness(report)),
         ("Gaps", _gaps(report)),
         *((("Missing", _names(report.missing)),) if report.missing else ()),
+        *((("Left out", _withheld(report)),) if report.withheld else ()),
+        *((("Suspect", _suspects(report)),) if _suspects(report) else ()),
+        *((("Corrected", _corrected(report)),) if _corrected(report) else ()),
         ("Quotes", _quotes(report)),
         ("Source", ", ".join(report.sources) or NONE),
         (
@@ -128,11 +133,12 @@ def _completeness(report: Report) -> str:
 
 
 def _freshness(report: Report) -> str:
-    if report.arrival is None:
+    if not report.sources:
         return "no record arrived"
     last = f"; last quote {clock(report.last_quote_at)} New York" if report.last_quote_at else ""
-    if "replay" in report.sources:
-        return f"not measured, the quotes were replayed{last}"
+    if report.arrival is None:
+        how = "replayed" if "replay" in report.sources else "made up afterwards"
+        return f"not measured, the quotes were {how}{last}"
     arrival = report.arrival
     in_time = Decimal(100 * arrival.within_5_seconds) / arrival.records
     return f"{in_time:.1f}% arrived within 5 s, the slowest after {length(max(1, arrival.longest_seconds))}{last}"
@@ -158,9 +164,34 @@ def _quotes(report: Report) -> str:
     )
 
 
+def _withheld(report: Report) -> str:
+    shown = "; ".join(f"{symbol}: {reason}" for symbol, reason in report.withheld[:SHOWN_NAMES])
+    more = len(report.withheld) - SHOWN_NAMES
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _suspects(report: Report) -> str:
+    """Return what was not believed, the most frequent first, such as ``NVDA previous close (far) 390 quotes``."""
+    found = sorted((one for one in report.suspects if ":" in one.code), key=lambda one: (-one.quotes, one.symbol))
+    return _some([f"{one.symbol} {_figure(one.code)} {count(one.quotes, 'quote')}" for one in found])
+
+
+def _figure(code: str) -> str:
+    figure, _, reason = code.partition(":")
+    return f"{figure.replace('_', ' ')} ({reason.replace('_', ' ')})"
+
+
+def _corrected(report: Report) -> str:
+    return _some([f"{one.symbol} {count(one.quotes, 'quote')}" for one in report.suspects if one.code == "corrected"])
+
+
+def _some(told: list[str]) -> str:
+    more = len(told) - SHOWN_NAMES
+    return ", ".join(told[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def _names(symbols: tuple[str, ...]) -> str:
-    shown = ", ".join(symbols[:8])
-    return f"{shown} and {len(symbols) - 8} more" if len(symbols) > 8 else shown
+    return _some(list(symbols))
 
 
 def _moment(report: Report, session: date, moment: datetime) -> str:
@@ -202,16 +233,28 @@ def farthest(report: Report) -> list[tuple[Anomaly, int]]:
 
 
 def anomaly_sentence(report: Report, one: Anomaly, others: int) -> str:
-    """Return an anomaly as a sentence for the mail; the symbol had some others in the session."""
+    """Return an anomaly as a sentence for the mail; the symbol had some others in the session.
+
+    Of a symbol of which nothing is usual yet it says nothing of that; `nothing_usual` says it once.
+    """
     symbol, peak, usual, times, volume, since, lasted, ended = _anomaly_row(report, one)
-    if one.usual_move_pct is None:
-        context = "what is usual is not known yet"
-    else:
-        context = f"usual {usual} a day" + (f", so {times} times" if one.times_usual_move is not None else "")
+    context = ""
+    if one.usual_move_pct is not None:
+        context = f"usual {usual} a day" + (f", so {times} times; " if one.times_usual_move is not None else "; ")
     if one.times_usual_volume is not None:
-        context += f"; volume {volume} times usual"
+        context += f"volume {volume} times usual; "
     more = f" (and {others} more)" if others else ""
-    return f"{symbol} {peak} from {since} for {lasted}{more}: {context}; the session ended at {ended}."
+    return f"{symbol} {peak} from {since} for {lasted}{more}: {context}the session ended at {ended}."
+
+
+def nothing_usual(report: Report) -> str:
+    """Return of which of the anomalies' symbols it is not known what is usual; empty if it is of all."""
+    shown = [one for one, _ in farthest(report)]
+    unknown = tuple(dict.fromkeys(one.symbol for one in shown if one.usual_move_pct is None))
+    if not unknown:
+        return ""
+    of_them = "" if len(unknown) == len({one.symbol for one in shown}) else f" of {_names(unknown)}"
+    return f"What is usual{of_them} is not known yet."
 
 
 def gap_rows(report: Report) -> Table:
@@ -251,6 +294,10 @@ def day_rows(report: Report) -> Table:
 
 def cost_rows(report: Report) -> Table:
     """Return the table of what it cost."""
-    rows = [(line.name, f"{line.quantity:,} {line.unit}", usd(line.usd)) for line in report.cost]
+    rows = [(line.name, _amount(line.quantity, line.unit), usd(line.usd)) for line in report.cost]
     total = ("In all", "", usd(report.cost_usd))
     return Table("Cost at list prices", ("Position", "Quantity>", "USD>"), (*rows, total))
+
+
+def _amount(quantity: int, unit: str) -> str:
+    return f"{quantity:,} {unit.removesuffix('s') if quantity == 1 else unit}"

@@ -57,6 +57,23 @@ class Anomaly:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """Quotes of one symbol of which the same was not believed, or that were corrected.
+
+    Attributes
+    ----------
+    code : str
+        ``figure:reason`` as the stream judged it, or ``corrected``.
+    quotes : int
+        How many.
+    """
+
+    symbol: str
+    code: str
+    quotes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The silences of one symbol, or of the `WHOLE_FEED`, in one session's regular trading."""
 
@@ -97,11 +114,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One interval of regular trading: the market's mean change in per cent, and how many quotes there were."""
+    """One interval of regular trading: the market's mean change in per cent, and how many quotes there were.
+
+    The change is None where no symbol has one.
+    """
 
     session: date
     at: datetime
-    change_pct: Decimal
+    change_pct: Decimal | None
     quotes: int
 
 
@@ -147,10 +167,16 @@ class Report:
         Over all symbols, and the least complete ones.
     missing : tuple of str
         Symbols that the session before had and these sessions have not.
+    withheld : tuple of (str, str)
+        Symbols that failed a check and are not published anew, each with the reason.
+    expected : int
+        How many symbols there are, those included.
+    suspects : tuple of Suspect
+        What was not believed, or corrected.
     quotes, late_quotes, repeated_quotes : int
         Counts over the sessions.
     arrival : Arrival or None
-        None if no record is in the raw zone.
+        None if no record is in the raw zone that was quoted as it arrived.
     last_quote_at : datetime or None
         Time of the newest quote of regular trading or after.
     course, days : tuple of Point, tuple of Day
@@ -175,6 +201,9 @@ class Report:
     coverage: Coverage
     worst: tuple[Coverage, ...]
     missing: tuple[str, ...]
+    withheld: tuple[tuple[str, str], ...]
+    expected: int
+    suspects: tuple[Suspect, ...]
     quotes: int
     late_quotes: int
     repeated_quotes: int
@@ -206,8 +235,13 @@ class Report:
 
     @property
     def severity(self) -> str:
-        """`warning` if there is an anomaly, a silence of the whole feed or a missing symbol, else `info`."""
-        return "warning" if self.anomalies or self.feed_gaps or self.missing else "info"
+        """`warning` if there is an anomaly, a silence of the whole feed or a symbol not published, else `info`."""
+        return "warning" if self.anomalies or self.feed_gaps or self.absent else "info"
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The symbols that have no quote or failed a check."""
+        return tuple(sorted({*self.missing, *(symbol for symbol, _ in self.withheld)}))
 
     @property
     def fingerprint(self) -> str:

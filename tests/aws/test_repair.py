@@ -97,3 +97,19 @@ def test_a_partition_that_points_elsewhere_is_put_right_and_athena_reads_it(
     assert lake.run(count) == [{"records": 0}]
     repair.repair_partitions(deployment.session, deployment.outputs, "2025-11-26", "2025-11-26", dry_run=False)
     assert lake.run(count) == [{"records": 22}]
+
+
+def test_a_partition_registered_before_the_table_got_a_column_gets_it(deployment: Deployment, lake: AthenaLake) -> None:
+    glue, outputs = deployment.session.client("glue"), deployment.outputs
+    name: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
+    repair.repair_partitions(deployment.session, outputs, "2025-11-26", "2025-11-26", dry_run=False)
+    whole = registered(deployment)["2025-11-26"]["StorageDescriptor"]
+    former = {**whole, "Columns": whole["Columns"][:10], "Location": whole["Location"]}
+    entry = {"Values": ["2025-11-26"], "StorageDescriptor": former}
+    entries: Any = [{"PartitionValueList": ["2025-11-26"], "PartitionInput": entry}]
+    glue.batch_update_partition(**name, Entries=entries)
+    assert len(registered(deployment)["2025-11-26"]["StorageDescriptor"]["Columns"]) == 10
+    assert repair.renew_partition(deployment.session, outputs, "2025-11-26")
+    assert registered(deployment)["2025-11-26"]["StorageDescriptor"] == whole
+    assert not repair.renew_partition(deployment.session, outputs, "2025-11-26")
+    assert not repair.renew_partition(deployment.session, outputs, "1999-01-04")

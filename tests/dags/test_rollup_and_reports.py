@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from tapeline import orchestration, sessions
+from tapeline.aws import audit
 from tapeline.partitions import rejected_key
 from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
@@ -49,6 +50,17 @@ def events(key: str) -> list[str]:
     with create_session() as session:
         found = select(AssetModel.name).join(AssetEvent, AssetEvent.asset_id == AssetModel.id)
         return list(session.scalars(found.where(AssetEvent.partition_key == key).order_by(AssetEvent.id)))
+
+
+def told_with(asset: str) -> dict[str, Any]:
+    """What the newest event of an asset carries."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = select(AssetEvent.extra).join(AssetModel, AssetEvent.asset_id == AssetModel.id)
+        return dict(session.scalars(found.where(AssetModel.name == asset).order_by(AssetEvent.id.desc())).first() or {})
 
 
 def keys(dag_id: str) -> Counter[str | None]:
@@ -104,29 +116,68 @@ def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
     assert events(day) == ["minute_bars", "anomalies", "daily_summary"] * 2
 
 
-def test_a_failed_check_keeps_the_former_version_says_which_rows_and_tells_the_operators(
+@pytest.fixture
+def raw_lines(deployment: Deployment) -> Iterator[Callable[[list[str]], None]]:
+    """Put lines beside those of 2025-11-28; they are gone after the test."""
+    s3 = deployment.session.client("s3")
+    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/more.json"}
+    yield lambda lines: s3.put_object(Body="".join(f"{line}\n" for line in lines).encode(), **place)
+    s3.delete_object(**place)
+
+
+def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
+    run_dag: RunDag, deployment: Deployment, raw_lines: Callable[[list[str]], None]
+) -> None:
+    before = summaries(deployment, "2025-11-28")
+    quotes = quotes_of("2025-11-28", "ACME.SIM")
+    # Every third minute of a symbol that had all of them the session before, and a thin one never seen before.
+    deployment.query(
+        "INSERT INTO daily_summary (session, symbol, completeness_pct) VALUES (DATE '2025-11-26', 'TORN.SIM', 100E0)"
+    )
+    torn = [quote.to_json().replace("ACME.SIM", "TORN.SIM") for quote in quotes[::3]]
+    thin = [quote.to_json().replace("ACME.SIM", "THIN.SIM") for quote in quotes if quote.time.minute == 0]
+    raw_lines(torn + thin)
+    run = run_dag("daily_rollup", "2025-11-28")
+    assert set(states(run).values()) == {"success"}
+    found = {row["symbol"]: row for row in summaries(deployment, "2025-11-28")}
+    assert [found[symbol] for symbol in SYMBOLS] == before
+    assert set(found) == {*SYMBOLS, "THIN.SIM"}
+    audited = eval(returned(run, "audit"))  # noqa: S307 - a dict of ours, as the log shows it
+    assert (audited["withheld"], audited["symbols"]) == ("TORN.SIM", len(SYMBOLS) + 1)
+    assert audit.recall(deployment.session, deployment.outputs, "2025-11-28") == (
+        {"TORN.SIM": "coverage (daily_summary)"},
+        (),
+    )
+    bars = deployment.query("SELECT COUNT(*) AS bars FROM minute_bars WHERE session = DATE '2025-11-28'")[0]["bars"]
+    assert told_with("minute_bars") == {
+        "session": "2025-11-28",
+        "rows": bars,
+        "symbols": len(SYMBOLS) + 1,
+        "completeness_pct": round((100.0 * len(SYMBOLS) + 1.43) / (len(SYMBOLS) + 1), 2),  # 3 of 210 minutes
+        "withheld": "TORN.SIM",
+        "missing": "",
+    }
+    raw_lines([])
+    deployment.query("DELETE FROM daily_summary WHERE symbol = 'TORN.SIM'")
+    assert run_dag("daily_rollup", "2025-11-28").state == "success"
+    assert summaries(deployment, "2025-11-28") == before
+
+
+def test_a_failing_feed_publishes_nothing_says_what_is_wrong_and_tells_the_operators(
     run_dag: RunDag, deployment: Deployment
 ) -> None:
     before = summaries(deployment, "2025-11-28")
-    thin = [quote for quote in quotes_of("2025-11-28", "ACME.SIM") if quote.time.minute == 0]
-    # A symbol that was quoted once an hour: complete to 3 of 210 minutes.
-    body = "".join(quote.to_json().replace("ACME.SIM", "THIN.SIM") + "\n" for quote in thin)
-    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/thin.json"}
-    deployment.session.client("s3").put_object(Body=body.encode(), **place)
+    told = len(deployment.mail(OPERATOR))
+    others = ", ".join(f"(DATE '2025-11-26', 'GONE{number}.SIM', 100E0)" for number in range(9 * len(SYMBOLS)))
+    deployment.query(f"INSERT INTO daily_summary (session, symbol, completeness_pct) VALUES {others}")
     run = run_dag("daily_rollup", "2025-11-28")
-    found = states(run)
-    assert found["audit"] == "failed"
-    assert found["publish_minute_bars"] == "upstream_failed"
+    assert (states(run)["audit"], states(run)["publish_minute_bars"]) == ("failed", "upstream_failed")
     assert summaries(deployment, "2025-11-28") == before
-    subject, text = wait_until(lambda: deployment.mail(OPERATOR)[1:], "the message")[-1]
+    subject, text = wait_until(lambda: deployment.mail(OPERATOR)[told:], "the message")[-1]
     assert subject == "daily_rollup.audit failed for session 2025-11-28"
-    assert "daily_summary/checks/completeness" in text
-    assert "symbol=THIN.SIM, completeness_pct=1.43" in text  # 3 of 210
-    lenient = run_dag("daily_rollup", "2025-11-28", min_completeness_pct=1)
-    assert set(states(lenient).values()) == {"success"}
-    deployment.session.client("s3").delete_object(**place)
-    assert run_dag("daily_rollup", "2025-11-28").state == "success"
-    assert summaries(deployment, "2025-11-28") == before
+    assert f"{9 * len(SYMBOLS)} of {10 * len(SYMBOLS)} symbols missing: GONE0.SIM" in text
+    assert "most_symbols_are_there (fail, session)" in text
+    deployment.query("DELETE FROM daily_summary WHERE symbol LIKE 'GONE%'")
 
 
 def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: RunDag, deployment: Deployment) -> None:

@@ -139,3 +139,9 @@ def weekly() -> Report:
         ),
         COST,
     )
+
+
+def composed(rows: list[dict[str, Any]], **findings: Any) -> Report:
+    """A daily report of some rows without anomalies and silences, and of what else is given."""
+    given = {"anomalies": [], "gaps": [], "received": [received()], "course": course(), **findings}
+    return compose("anomaly_report", [FRIDAY], [FRIDAY], Findings(sessions=rows, **given), COST)

@@ -12,7 +12,7 @@ from tapeline.report_page import page
 from tapeline.report_text import subject, text
 from tapeline.reports import Report
 
-from .report_builders import FRIDAY, WEDNESDAY, anomaly, gap, report, row, weekly
+from .report_builders import FRIDAY, WEDNESDAY, anomaly, composed, course, gap, received, report, row, weekly
 
 LINK = "https://example.com/reports/dt=2025-11-28/anomaly-report.html?" + "X" * 200
 
@@ -194,3 +194,60 @@ def test_reports_that_differ_in_cost_alone_have_one_fingerprint() -> None:
     found = report()
     assert replace(found, cost=()).fingerprint == found.fingerprint
     assert report(anomalies=[]).fingerprint != found.fingerprint
+
+
+def test_symbols_that_are_not_published_come_first_in_subject_and_mail() -> None:
+    rows = [row("AAPL", 1.0), row("KO", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)]
+    found = composed(rows, withheld={"THIN": "coverage (daily_summary)"}, missing=["NIO"])
+    assert subject(found).startswith("Fri 28 Nov 2025, half day: 4 of 5 symbols missing, ")
+    said = text(found, LINK)
+    assert "4 of 5 symbols missing" in said.splitlines()[0]
+    assert "Missing:      GE, KO, NIO\nLeft out:     THIN: coverage (daily_summary)\n" in said
+    assert "4 of 5 symbols missing" in " ".join(read(page(found)).seen)
+    assert found.severity == "warning"
+
+
+def test_suspect_and_corrected_figures_are_named() -> None:
+    codes = [("NVDA", "previous_close:far", 390), ("AAPL", "price:zero", 1), ("KO", "corrected", 2)]
+    suspects = [{"symbol": symbol, "code": code, "quotes": quotes} for symbol, code, quotes in codes]
+    said = " ".join(text(composed([row("AAPL", 1.0)], suspects=suspects), LINK).split())
+    assert "Suspect: NVDA previous close (far) 390 quotes, AAPL price (zero) 1 quote Corrected: KO 2 quotes" in said
+    assert "Suspect" not in text(report(), LINK)
+
+
+def test_what_is_not_known_on_the_first_day_is_said_once() -> None:
+    unknown = {"usual_move_pct": None, "times_usual_move": None, "times_usual_volume": None}
+    first = text(report(anomalies=[anomaly(symbol, 6.0, **unknown) for symbol in ("AAPL", "KO", "XOM")]), LINK)
+    assert first.count("usual") == 1
+    assert "  What is usual is not known yet.\n" in first
+    assert "AAPL +6.00% from 10:02 for 12 min: the session ended at +3.00%." in " ".join(first.split())
+    later = text(report(anomalies=[anomaly("AAPL", 6.0, **unknown), anomaly("KO", 5.5)]), LINK)
+    assert "  What is usual of AAPL is not known yet.\n" in later
+
+
+@pytest.mark.parametrize(
+    ("source", "within", "expected"),
+    [
+        ("yahoo", 3990, "97.5% arrived within 5 s"),
+        ("simulated", 3990, "97.5% arrived within 5 s"),
+        ("simulated", 96, "not measured, the quotes were made up afterwards"),
+        ("replay", 3990, "not measured, the quotes were replayed"),
+    ],
+)
+def test_freshness_is_told_of_quotes_that_came_as_they_were_quoted(source: str, within: int, expected: str) -> None:
+    rows = [{**received(source), "within_60_seconds": within}, {**received("correction"), "longest_seconds": 90_000}]
+    said = " ".join(text(composed([row("AAPL", 1.0)], received=rows), LINK).split())
+    assert expected in said
+    assert "25 h" not in said
+
+
+def test_figures_that_two_wrong_prices_make_break_no_report() -> None:
+    rows = [row("ODD", 9.9e27, close_usd=1e12, previous_close_usd=1e-14), row("NIO", None, previous_close_usd=None)]
+    far = anomaly("ODD", 9.9e27, times_usual_move=1e300)
+    found = composed(rows, anomalies=[far], course=[{**course()[0], "change_pct": None}])
+    assert "ODD" in text(found, LINK)
+    assert "ODD" in " ".join(read(page(found)).seen)
+
+
+def test_one_of_a_thing_is_said_in_the_singular() -> None:
+    assert ("SNS, mail", "1 message", "$0.0000") in words.cost_rows(report()).rows

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from tests.sql.answers.compute import JUDGED
+from tests.sql.conftest import hand_made_quotes
 from tests.sql.lakes import DuckLake, Row, render
 
 
@@ -59,4 +61,32 @@ def test_the_sessions_of_a_range_are_all_symbols_rows(duck_lake: DuckLake) -> No
         (28, "AAPL", 2.67, 6),
         (28, "NIO", None, 1),
         (28, "XOM", 5.88, 3),
+    ]
+
+
+def test_what_was_not_believed_or_corrected_is_counted_by_symbol_and_reason() -> None:
+    lake = DuckLake()
+    lake.add(hand_made_quotes("judged"))
+    found = ask(lake, "suspects", JUDGED)
+    assert [(row["symbol"], row["code"], row["quotes"]) for row in found] == [
+        ("BAD", "high:far", 1),
+        ("BAD", "price:far", 1),
+        ("BAD", "price:zero", 1),
+        ("CORR", "corrected", 3),
+        ("CORR", "price:withdrawn", 1),
+        ("JUMP", "high:far", 3),
+        ("JUMP", "price:far", 1),  # two more were confirmed
+        ("JUMP", "price:zero", 1),
+        ("PREV", "previous_close:doubted", 1),
+        ("PREV", "previous_close:far", 3),
+        ("SCALE", "low:far", 2),
+        ("SCALE", "previous_close:far", 2),
+        ("SPLIT", "previous_close:far", 3),
+        ("WIDE", "high:far", 1),
+        ("WIDE", "low:f", 1),
+        ("WIDE", "low:far", 1),
+        ("WIDE", "open:f", 1),
+        ("WIDE", "open:far", 1),
+        ("WIDE", "price:below_low", 1),
+        ("WIDE", "volume:f", 1),
     ]

@@ -33,14 +33,18 @@ USING (
     ),
 
     -- Of a symbol and time the highest revision stands, of equal ones the first to arrive. A run of suspect prices that
-    -- the stream confirmed reaches from `confirms` to the quote that has it.
+    -- the stream confirmed reaches from `confirms` to the quote that has it; if that finds the previous close suspect,
+    -- it is for the whole run.
     copies AS (
         SELECT
             *,
             ROW_NUMBER() OVER (
                 PARTITION BY symbol, quoted_at ORDER BY revision DESC, ingested_at, volume, price
             ) AS copy_number,
-            MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from
+            MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from,
+            MIN(IF(suspect LIKE '% previous_close:%', confirms)) OVER (
+                PARTITION BY symbol ORDER BY quoted_at DESC
+            ) AS rescaled_from
         FROM received
     ),
 
@@ -57,6 +61,7 @@ USING (
             AND price > 0
             AND previous_close > 0
             AND suspect NOT LIKE '% previous_close:%'
+            AND COALESCE(rescaled_from > quoted_at, TRUE)
             AND suspect NOT LIKE '% price:withdrawn%'
             AND (suspect NOT LIKE '% price:%' OR COALESCE(confirmed_from <= quoted_at, FALSE))
     ),

@@ -28,7 +28,7 @@ USING (
             MAX_BY(close_usd, minute_utc) AS close_usd,
             SUM(volume_shares) AS volume_shares,
             SUM(turnover_usd) AS turnover_usd,
-            MAX_BY(previous_close_usd, minute_utc) FILTER (WHERE previous_close_usd > 0) AS previous_close_usd,
+            NULLIF(MAX_BY(COALESCE(previous_close_usd, 0), minute_utc), 0) AS previous_close_usd,
             SUM(quotes) AS quotes,
             COUNT(*) AS minutes
         FROM bars
@@ -40,7 +40,7 @@ USING (
         SELECT
             session,
             symbol,
-            MAX_BY(previous_close_usd, minute_utc) FILTER (WHERE previous_close_usd > 0) AS previous_close_usd,
+            NULLIF(MAX_BY(COALESCE(previous_close_usd, 0), minute_utc), 0) AS previous_close_usd,
             MAX(IF(phase = 'pre', high_usd)) AS pre_high_usd,
             MIN(IF(phase = 'pre', low_usd)) AS pre_low_usd,
             MAX(IF(phase = 'post', high_usd)) AS post_high_usd,

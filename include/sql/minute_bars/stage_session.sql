@@ -44,7 +44,8 @@ USING (
     ),
 
     -- Of a symbol and time the highest revision stands, of equal ones the first to arrive. A run of suspect prices that
-    -- the stream confirmed reaches from `confirms` to the quote that has it.
+    -- the stream confirmed reaches from `confirms` to the quote that has it; if that finds the previous close suspect,
+    -- as after a split, the prices are on another scale from the run's first quote on.
     copies AS (
         SELECT
             *,
@@ -54,6 +55,9 @@ USING (
             ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at) AS arrival_number,
             ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at, revision ORDER BY ingested_at) > 1 AS is_repeat,
             MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from,
+            MIN(IF(suspect LIKE '% previous_close:%', confirms)) OVER (
+                PARTITION BY symbol ORDER BY quoted_at DESC
+            ) AS rescaled_from,
             MAX(quoted_at) OVER (
                 PARTITION BY symbol ORDER BY ingested_at, quoted_at
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -81,12 +85,16 @@ USING (
             moments.price,
             moments.repeats,
             moments.is_late,
+            COALESCE(moments.rescaled_from <= moments.quoted_at, FALSE) AS is_rescaled,
             CASE
                 WHEN moments.quoted_at < asked_session.open_utc THEN 'pre'
                 WHEN moments.quoted_at < asked_session.close_utc THEN 'regular'
                 ELSE 'post'
             END AS phase,
-            IF(moments.suspect LIKE '% previous_close:%', NULL, NULLIF(moments.previous_close, 0)) AS previous_close,
+            IF(
+                moments.suspect LIKE '% previous_close:%' OR moments.rescaled_from <= moments.quoted_at,
+                NULL, NULLIF(moments.previous_close, 0)
+            ) AS previous_close,
             IF(moments.suspect LIKE '% open:%', NULL, NULLIF(moments.open, 0)) AS day_open,
             IF(moments.suspect LIKE '% high:%', NULL, NULLIF(moments.high, 0)) AS day_high,
             IF(moments.suspect LIKE '% low:%', NULL, NULLIF(moments.low, 0)) AS day_low,
@@ -107,7 +115,7 @@ USING (
         SELECT
             *,
             LAG(phase) OVER (PARTITION BY symbol ORDER BY quoted_at) AS phase_before,
-            LAG(previous_close) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS previous_close_before,
+            COALESCE(LAG(is_rescaled) OVER (PARTITION BY symbol ORDER BY quoted_at), FALSE) AS was_rescaled,
             LAG(day_open) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_open_before,
             LAG(day_high) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_high_before,
             LAG(day_low) IGNORE NULLS OVER (PARTITION BY symbol ORDER BY quoted_at) AS day_low_before,
@@ -121,7 +129,10 @@ USING (
             *,
             SUM(IF(2E0 * day_volume < day_volume_before, 1, 0)) OVER (
                 PARTITION BY symbol ORDER BY quoted_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            ) AS counter_number
+            ) AS counter_number,
+            SUM(IF(is_rescaled AND NOT was_rescaled, 1, 0)) OVER (
+                PARTITION BY symbol ORDER BY quoted_at ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+            ) AS scale_number
         FROM steps
     ),
 
@@ -142,7 +153,11 @@ USING (
                     PARTITION BY symbol, counter_number ORDER BY quoted_at
                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                 ), 0
-            ) AS counted_before
+            ) AS counted_before,
+            COALESCE(
+                previous_close,
+                LAG(previous_close) IGNORE NULLS OVER (PARTITION BY symbol, scale_number ORDER BY quoted_at)
+            ) AS known_previous_close
         FROM counters
     ),
 
@@ -155,7 +170,7 @@ USING (
             DATE_TRUNC('minute', quoted_at) AS minute_utc,
             first_price,
             price,
-            COALESCE(previous_close, previous_close_before) AS previous_close,
+            known_previous_close AS previous_close,
             repeats,
             is_late,
             GREATEST(price, first_price, high_price) AS highest_price,
@@ -177,7 +192,7 @@ USING (
             -- No market trades 10^15 shares in a minute; a sum of what a vendor may say would not fit.
             CAST(LEAST(SUM(CAST(traded_shares AS double)), 1E15) AS bigint) AS volume_shares,
             SUM(price * traded_shares) AS turnover_usd,
-            MAX_BY(previous_close, quoted_at) AS previous_close_usd,
+            NULLIF(MAX_BY(COALESCE(previous_close, 0), quoted_at), 0) AS previous_close_usd,
             COUNT(*) AS quotes,
             COUNT_IF(is_late) AS late_quotes,
             SUM(repeats) AS repeated_quotes,

@@ -1,18 +1,31 @@
-"""The checks of a staged session: each statement of include/sql/*/checks returns the rows that are wrong."""
+"""The checks of a staged session: each statement of include/sql/*/checks returns the rows that are wrong.
+
+A check says in its header how much it weighs and on whom. ``Severity: fail`` with ``Scope: session`` is about the feed
+as a whole, and nothing of the session is published. With ``Scope: symbol`` only the symbols that it names are withheld:
+what was published of them before stays, whole, and the others are replaced. ``Severity: warn`` withholds nothing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 MOST_ROWS_SHOWN = 10
+MOST_NAMES_SHOWN = 8
+MISSING = "daily_summary/checks/symbols_are_there"
+STAGED = "daily_summary/staged_symbols"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +40,101 @@ class Finding:
         What ought to be so, in words.
     severity : str
         ``fail`` or ``warn``.
+    scope : str
+        ``symbol`` or ``session``.
     rows : tuple of mapping
         The first rows that are wrong, by column.
+    symbols : mapping of str to int
+        How many rows are wrong of each symbol, all counted; empty for a check of the session.
     has_more : bool
-        Whether there are more of them.
+        Whether there are more rows than `rows`.
     """
 
     check: str
     purpose: str
     severity: str
+    scope: str
     rows: tuple[Mapping[str, Any], ...]
+    symbols: Mapping[str, int]
     has_more: bool
 
+    @property
+    def name(self) -> str:
+        """The check as a person says it, such as ``values out of range (minute_bars)``."""
+        table, _, name = self.check.partition("/checks/")
+        return f"{name.replace('_', ' ')} ({table})"
+
     def __str__(self) -> str:
-        lines = [f"{self.check} ({self.severity}): {self.purpose} Not so:"]
-        lines += ["  " + ", ".join(f"{name}={value}" for name, value in row.items()) for row in self.rows]
-        return "\n".join([*lines, *(["  … and more"] if self.has_more else [])])
+        told = [f"{self.check} ({self.severity}, {self.scope}): {self.purpose} Not so:", *_table(self.rows)]
+        if self.has_more:
+            others = sum(self.symbols.values()) - len(self.rows)
+            told.append(f"  … and {others:,} more, of {named(self.symbols)}" if self.symbols else "  … and more")
+        return "\n".join(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a staged session whose feed was well.
+
+    Attributes
+    ----------
+    session : str
+        The session.
+    findings : tuple of Finding
+        What was found, also what only warns.
+    published : tuple of str
+        Symbols that pass.
+    withheld : mapping of str to str
+        Symbols that do not, each with the reason in words.
+    missing : tuple of str
+        Symbols of the session before that have no quote.
+    rows : mapping of str to int
+        How many rows are published, by table.
+    completeness_pct : float
+        Mean over the symbols that pass, per cent of the minutes open.
+    """
+
+    session: str
+    findings: tuple[Finding, ...]
+    published: tuple[str, ...]
+    withheld: Mapping[str, str]
+    missing: tuple[str, ...]
+    rows: Mapping[str, int]
+    completeness_pct: float
+
+    def __iter__(self) -> Any:
+        """Yield what was found."""
+        return iter(self.findings)
+
+    @property
+    def expected(self) -> int:
+        """How many symbols there should be."""
+        return len({*self.published, *self.withheld, *self.missing})
+
+    @property
+    def summary(self) -> str:
+        """One line for a log."""
+        told = [f"{len(self.published):,} of {self.expected:,} symbols of {self.session} pass"]
+        if self.withheld:
+            told.append(f"withheld: {named(self.withheld)}")
+        if self.missing:
+            told.append(f"without a quote: {named(self.missing)}")
+        return "; ".join(told)
+
+    @property
+    def table(self) -> str:
+        """The symbols that are not published and why, one to a line."""
+        rows = [{"symbol": symbol, "because": reason} for symbol, reason in sorted(self.withheld.items())]
+        rows += [{"symbol": symbol, "because": "no quote, and one in the session before"} for symbol in self.missing]
+        return "\n".join(_table(rows))
 
 
 class FailedChecksError(ValueError):
     """A staged session is not fit to be published; the message names the rows."""
 
 
-def audit(
-    session: Session, outputs: StackOutputs, tables: Iterable[str], values: Mapping[str, object]
-) -> list[Finding]:
-    """Run all checks of some tables over what is staged, and return what only warns.
+def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
+    """Run all checks of some tables over what is staged.
 
     Parameters
     ----------
@@ -65,41 +147,149 @@ def audit(
     values : mapping of str to object
         The session and thresholds, by parameter; a check takes those it knows.
 
+    Returns
+    -------
+    Verdict
+        Which symbols pass and which do not. Iterated over, it gives the findings.
+
     Raises
     ------
     FailedChecksError
-        If a check that must hold does not, once all have run.
+        If a check of the session as a whole does not hold, or no symbol passes; once all have run.
     """
+    day = str(values["session"])
     checks = [check for table in tables for check in sql.catalogue(f"{table}/checks")]
-    findings = [finding for check in checks if (finding := _run(session, outputs, check, values)) is not None]
-    failed = [finding for finding in findings if finding.severity == "fail"]
-    if failed:
-        found = "\n".join(map(str, failed))
+    findings = tuple(found for check in checks if (found := _run(session, outputs, check, values)) is not None)
+    missing = next((tuple(sorted(found.symbols)) for found in findings if found.check == MISSING), ())
+    withheld = _reasons([found for found in findings if found.severity == "fail" and found.scope == "symbol"])
+    staged = [
+        row
+        for row in _rows(session, outputs, sql.load(STAGED).render({"session": day}))
+        if row["symbol"] not in withheld
+    ]
+    verdict = Verdict(
+        session=day,
+        findings=findings,
+        published=tuple(row["symbol"] for row in staged),
+        withheld=withheld,
+        missing=missing,
+        rows={
+            "minute_bars": sum(row["bars"] for row in staged),
+            "anomalies": sum(row["anomalies"] for row in staged),
+            "daily_summary": len(staged),
+        },
+        completeness_pct=round(sum(row["completeness_pct"] for row in staged) / max(1, len(staged)), 2),
+    )
+    failed = [found for found in findings if found.severity == "fail" and found.scope == "session"]
+    if failed or not verdict.published:
+        told = "\n\n".join(map(str, failed)) or "Not one symbol passes:\n" + verdict.table
+        gone = f"{len(missing)} of {verdict.expected} symbols missing: {named(missing)}.\n" if missing else ""
         raise FailedChecksError(
-            f"{len(failed)} of {len(checks)} checks of the staged session {values['session']} failed; nothing was "
-            f"published, readers see what they saw before.\n{found}"
+            f"session {day} is not published, readers see what they saw before: "
+            f"{', '.join(found.name for found in failed) or 'no symbol passes'}.\n{gone}\n{told}"
         )
-    return findings
+    return verdict
+
+
+def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: datetime) -> None:
+    """Write down for the session's report and the market desk which symbols are published, and which are not and why.
+
+    The item lies in the state table under ``rollup#YYYY-MM-DD``.
+    """
+    dynamodb: DynamoDBClient = session.client("dynamodb")
+    dynamodb.put_item(
+        TableName=outputs.state_table_name,
+        Item={
+            **_key(verdict.session),
+            "rolled_up_at": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
+            "published": {"N": str(len(verdict.published))},
+            "expected": {"N": str(verdict.expected)},
+            "withheld": {"M": {symbol: {"S": reason} for symbol, reason in verdict.withheld.items()}},
+            "missing": {"L": [{"S": symbol} for symbol in verdict.missing]},
+        },
+    )
+
+
+def recall(session: Session, outputs: StackOutputs, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the symbols that the newest rollup of a session withheld, with reasons, and those that had no quote."""
+    dynamodb: DynamoDBClient = session.client("dynamodb")
+    item = dynamodb.get_item(TableName=outputs.state_table_name, Key=_key(day)).get("Item", {})
+    withheld = {symbol: reason["S"] for symbol, reason in item.get("withheld", {"M": {}})["M"].items()}
+    return withheld, tuple(one["S"] for one in item.get("missing", {"L": []})["L"])
+
+
+def named(symbols: Iterable[str]) -> str:
+    """Return symbols as a person lists them.
+
+    >>> named(["AAPL", "MSFT"]), named(map(str, range(12)))
+    ('AAPL, MSFT', '0, 1, 2, 3, 4, 5, 6, 7 and 4 more')
+    """
+    found = list(symbols)
+    more = len(found) - MOST_NAMES_SHOWN
+    return ", ".join(found[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _key(day: str) -> Any:
+    return {"key": {"S": f"rollup#{day}"}}
 
 
 def _run(session: Session, outputs: StackOutputs, check: sql.SqlFile, values: Mapping[str, object]) -> Finding | None:
     taken = {parameter.name for parameter in check.parameters}
-    client = session.client("athena")
-    finished = athena.run(
-        client,
-        check.render({name: value for name, value in values.items() if name in taken}, bucket=outputs.bucket_name),
-        database=outputs.database_name,
-        work_group=outputs.work_group_name,
+    statement = check.render(
+        {name: value for name, value in values.items() if name in taken}, bucket=outputs.bucket_name
     )
-    columns, rows = athena.results(client, finished)
-    names = [column.name for column in columns]
-    shown = [dict(zip(names, row, strict=True)) for row in islice(rows, MOST_ROWS_SHOWN + 1)]
+    rows = iter(_rows(session, outputs, statement))
+    shown = tuple(islice(rows, MOST_ROWS_SHOWN))
     if not shown:
         return None
+    scope = check.header["Scope"]
+    rest = list(rows)
+    symbols = Counter(str(row["symbol"]) for row in (*shown, *rest)) if scope == "symbol" else {}
     return Finding(
         check=check.name,
         purpose=check.purpose,
         severity=check.header["Severity"],
-        rows=tuple(shown[:MOST_ROWS_SHOWN]),
-        has_more=len(shown) > MOST_ROWS_SHOWN,
+        scope=scope,
+        rows=shown,
+        symbols=symbols,
+        has_more=bool(rest),
     )
+
+
+def _rows(session: Session, outputs: StackOutputs, statement: str) -> Iterable[dict[str, Any]]:
+    client = session.client("athena")
+    finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
+    columns, rows = athena.results(client, finished)
+    names = [column.name for column in columns]
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _reasons(findings: Sequence[Finding]) -> dict[str, str]:
+    """Return what each symbol failed, in words."""
+    told: dict[str, list[str]] = {}
+    for finding in findings:
+        for symbol, rows in finding.symbols.items():
+            told.setdefault(symbol, []).append(finding.name + (f", {rows:,} rows" if rows > 1 else ""))
+    return {symbol: "; ".join(reasons) for symbol, reasons in sorted(told.items())}
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return rows as the lines of a table, under their columns' names."""
+    if not rows:
+        return []
+    names = list(rows[0])
+    cells = [[_show(row[name]) for name in names] for row in rows]
+    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
+    return ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in (names, *cells)]
+
+
+def _show(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M:%S}"
+        case float():
+            return f"{value:.10g}"
+        case _:
+            return str(value)

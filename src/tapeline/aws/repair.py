@@ -86,6 +86,43 @@ def repair_partitions(
     return Repair(made, dry_run)
 
 
+def renew_partition(session: Session, outputs: StackOutputs, day: str) -> bool:
+    """Give a partition the table's columns if it has others; tell whether it had.
+
+    Athena reads a partition by its own descriptor. One that was registered before the table got a column, as on the day
+    of an update, would give NULL for it until the next crawl.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    day : str
+        Trading date, ``YYYY-MM-DD``; one that is not registered is left so.
+
+    Raises
+    ------
+    RepairError
+        If Glue refuses.
+    """
+    glue: GlueClient = session.client("glue")
+    name: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
+    table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
+    try:
+        partition: Any = glue.get_partition(**name, PartitionValues=[day])["Partition"]
+    except glue.exceptions.EntityNotFoundException:
+        return False
+    own, wanted = partition["StorageDescriptor"], table["StorageDescriptor"]
+    if [(one["Name"], one["Type"]) for one in own.get("Columns", [])] == [
+        (one["Name"], one["Type"]) for one in wanted["Columns"]
+    ]:
+        return False
+    entry: Any = {"Values": [day], "StorageDescriptor": {**wanted, "Location": own["Location"]}}
+    entries: Any = [{"PartitionValueList": [day], "PartitionInput": entry}]
+    if errors := glue.batch_update_partition(**name, Entries=entries).get("Errors", []):
+        raise RepairError(f"Glue refused the partition {day}: {errors[0]['ErrorDetail']['ErrorCode']}")
+    return True
+
+
 def _list(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
     for found in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RAW_PREFIX):
         yield from ((one["Key"], one["Size"]) for one in found.get("Contents", []) if one["Key"] != RAW_PREFIX)

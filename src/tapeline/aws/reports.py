@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tapeline import prices, sessions, sql
-from tapeline.aws import athena
+from tapeline.aws import athena, audit
 from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
@@ -195,12 +195,16 @@ def _report(session: Session, outputs: StackOutputs, kind: str, asked: Sequence[
     first, last = asked[0].day, asked[-1].day
     span = {"first_session": first, "last_session": last}
     before = sessions.previous_session(first).day
+    judged = [audit.recall(session, outputs, str(one.day)) for one in asked]
     findings = Findings(
         sessions=lake.ask("reports/sessions", {"first_session": before, "last_session": last}),
         anomalies=lake.ask("queries/anomalies_with_context", {**span, "sessions": USUAL_SESSIONS}),
         gaps=lake.ask("reports/gaps", span),
         received=lake.ask("reports/received", span),
         course=lake.ask("reports/course", {**span, "interval_minutes": INTERVAL_MINUTES[kind]}),
+        suspects=lake.ask("reports/suspects", span),
+        missing=[symbol for _, gone in judged for symbol in gone],
+        withheld={symbol: reason for withheld, _ in judged for symbol, reason in withheld.items()},
     )
     own = [row for row in findings.sessions if row["session"] >= first]
     start = datetime(first.year, first.month, first.day, tzinfo=NEW_YORK)

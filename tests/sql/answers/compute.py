@@ -92,7 +92,7 @@ def distinct_quotes(day: str) -> dict[str, list[Row]]:
     """
     versions: dict[str, dict[datetime, dict[int, Row]]] = defaultdict(lambda: defaultdict(dict))
     newest: dict[str, datetime] = {}
-    runs: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
+    runs: dict[str, list[tuple[datetime, datetime, bool]]] = defaultdict(list)
     for record in raw_quotes("judged" if day == JUDGED else "quotes"):
         if record["dt"] != day:
             continue
@@ -102,7 +102,8 @@ def distinct_quotes(day: str) -> dict[str, list[Row]]:
         known.setdefault(record["revision"], {**record, "copies": -1, "late": late})["copies"] += 1
         newest[symbol] = max(at, newest.get(symbol, at))
         if record["confirms"]:
-            runs[symbol].append((datetime.fromisoformat(record["confirms"].rstrip("Z")), at))
+            rescales = any(code.startswith("previous_close:") for code in record["suspect"])
+            runs[symbol].append((datetime.fromisoformat(record["confirms"].rstrip("Z")), at, rescales))
     found: dict[str, list[Row]] = {}
     for symbol in sorted(versions):
         for _, known in sorted(versions[symbol].items()):
@@ -113,14 +114,22 @@ def distinct_quotes(day: str) -> dict[str, list[Row]]:
     return found
 
 
-def judged(quote: Row, runs: list[tuple[datetime, datetime]]) -> Row:
-    """A quote with its suspect figures taken out; a price within a run that was confirmed counts."""
+def judged(quote: Row, runs: list[tuple[datetime, datetime, bool]]) -> Row:
+    """A quote with its suspect figures taken out.
+
+    A price within a run that was confirmed counts. If the quote that confirms it has a suspect previous close, the run
+    begins another scale, to which no previous close from before belongs.
+    """
     suspect = {code.split(":")[0] for code in quote["suspect"]}
-    if any(first <= quote["at"] <= last for first, last in runs):
+    within = [rescales for first, last, rescales in runs if first <= quote["at"] <= last]
+    if within:
         suspect.discard("price")
+    if any(within):
+        suspect.add("previous_close")
+    scale = max((first for first, _, rescales in runs if rescales and first <= quote["at"]), default=datetime.min)
     if "price:withdrawn" in quote["suspect"] or quote["price"] == 0:
         suspect.add("price")
-    return {**quote, **dict.fromkeys(suspect)}
+    return {**quote, **dict.fromkeys(suspect), "scale": scale}
 
 
 def traded(quotes: list[Row]) -> list[int]:
@@ -157,8 +166,9 @@ def reached(quotes: list[Row]) -> list[list[Decimal]]:
 
 def last_previous_close(quotes: list[Row], until: datetime) -> Decimal | None:
     """The newest previous close up to a moment that is not suspect."""
-    known = [quote["previous_close"] for quote in quotes if quote["at"] <= until and quote["previous_close"]]
-    return known[-1] if known else None
+    so_far = [quote for quote in quotes if quote["at"] <= until]
+    known = [quote for quote in so_far if quote["previous_close"] and quote["at"] >= so_far[-1]["scale"]]
+    return known[-1]["previous_close"] if known else None
 
 
 def minute_bars(day: str) -> list[Row]:
