@@ -199,11 +199,11 @@ def _told(name: str, value: object) -> str:
 def number(value: float, digits: int | None = None) -> str:
     """Return a number with thousands apart and a true minus sign.
 
-    >>> number(-1234.5, 2), number(14906588.0), number(0.3)
-    ('−1,234.50', '14,906,588', '0.3')
+    >>> number(-1234.5, 2), number(14906588.0), number(0.3), number(-0.001, 2)
+    ('−1,234.50', '14,906,588', '0.3', '0.00')
     """
     text = f"{value:,.{digits}f}" if digits is not None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
-    return text.replace("-", _MINUS)
+    return text.replace("-", _MINUS if text.strip("-0.") else "")
 
 
 def _digits(column: str, values: Iterable[float]) -> int:
@@ -360,6 +360,10 @@ def _grid(plot: Plot, columns: Columns) -> Drawing:
     if not cells:
         raise PlotError(f"nothing is known of {words(column)} in any row")
     places = sorted({place for _, place in cells})
+    if len(places) == 1:
+        known = sorted(cells, key=lambda cell: (cells[cell] * (1 if "first" in plot.roles else -1), str(cell[0])))
+        one_column = {column: [cells[cell] for cell in known], down: [row for row, _ in known]}
+        return _bars(Plot("bars", {"of": (column,), "by": (down,)}), one_column)
     by_row: dict[Any, list[float]] = {}
     for (row, _), value in cells.items():
         by_row.setdefault(row, []).append(value)
@@ -369,11 +373,14 @@ def _grid(plot: Plot, columns: Columns) -> Drawing:
     shown_places = places[-MAX_CELLS // 25 :]
     shown = rows[: max(1, MAX_CELLS // len(shown_places))]
     low, high = min(cells.values()), max(cells.values())
+    kind, faintest = ("down", high) if lowest_first else ("hot", low)
     notes = (
         [f"Rows by their mean of {words(column)}, the {'lowest' if lowest_first else 'highest'} first."]
         if len(rows) > 1
         else []
     )
+    if len(cells) < len(rows) * len(places):
+        notes.append("Where a cell is empty there is no row.")
     if len(shown) < len(rows):
         notes.append(f"The first {len(shown)} of {len(rows)}.")
     if len(shown_places) < len(places):
@@ -382,10 +389,10 @@ def _grid(plot: Plot, columns: Columns) -> Drawing:
         [str(row) for row in shown],
         [_short(place) for place in shown_places],
         lambda row, place: cells.get((shown[row], shown_places[place])),
-        lambda value: ("hot", (value - low) / (high - low) * 0.85 + 0.1 if high > low else 0.5),
+        lambda value: (kind, abs(value - faintest) / (high - low) * 0.6 + 0.1 if high > low else 0.25),
         with_unit(column),
         _digits(column, cells.values()),
-        (("hot", low), ("hot", high)) if high > low else (),
+        ((kind, low), (kind, high)) if high > low else (),
         notes,
     )
 
