@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -27,6 +27,9 @@ from tapeline.settings import StreamProcessorSettings
 
 SAFETY_SECONDS = 5.0
 """Time kept back from retries, so that the report leaves before Lambda ends the invocation."""
+
+PROMPT = timedelta(days=1)
+"""What the producer got longer ago was kept aside, as by a redrive: it says nothing of how fast the stream is."""
 
 logger = Logger()
 metrics = Metrics()
@@ -96,9 +99,9 @@ def report(plan: Plan, records: int) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
-    if observations:
-        ingested = min(read_timestamp(observation.quote.ingested_at) for observation in observations)
-        latency = max(0.0, (datetime.now(UTC) - ingested).total_seconds() * 1000)
+    times = [(read_timestamp(one.quote.ingested_at), one.arrived_at) for one in observations]
+    if prompt := [ingested for ingested, arrived_at in times if arrived_at - ingested <= PROMPT]:
+        latency = max(0.0, (datetime.now(UTC) - min(prompt)).total_seconds() * 1000)
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency)
     for reject in internal[:10]:
         logger.error("our own fault on %s, kept under rejected/: %s", reject.record.sequence_number, reject.detail)

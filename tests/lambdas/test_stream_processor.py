@@ -365,3 +365,15 @@ def test_a_quote_revised_without_end_keeps_an_item_that_fits(deploy: Deploy) -> 
     versions = [json.loads(text["S"])["revision"] for text in item["superseded"]["L"]]
     assert versions == list(range(39, 59))
     assert len(deployment.raw()) == 60
+
+
+@pytest.mark.parametrize(
+    ("ingested_at", "measured"),
+    [("2026-03-13T13:29:59Z", True), ("2026-03-12T13:29:59Z", False), ("1970-01-01T00:00:00Z", False)],
+)
+def test_a_quote_that_was_kept_aside_for_days_says_nothing_of_the_latency(
+    deploy: Deploy, capsys: pytest.CaptureFixture[str], ingested_at: str, measured: bool
+) -> None:
+    deploy().deliver(make_records([make_quote(ingested_at=ingested_at)]))  # it arrives at 2026-03-13T13:30:00.001Z
+
+    assert ("EndToEndLatency" in capsys.readouterr().out) == measured
