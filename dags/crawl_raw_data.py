@@ -9,9 +9,9 @@
 
 **Input.** The objects under `raw-data/dt=…/`.
 
-**Output.** Partitions and columns in the Glue database, and an event of the asset `raw_quotes`, which starts
-`repair_partitions`. If the columns differ from those agreed, one message to the operations topic; the next one comes
-when the difference changes or is gone.
+**Output.** Partitions and columns in the Glue database, and an event of the asset `raw_quotes`, which says how many
+dates there are and starts `repair_partitions`. If the columns differ from those agreed, one message to the operations
+topic; the next one comes when the difference changes or is gone.
 
 **Start by hand.** *Trigger*; there is nothing to choose.
 
@@ -49,7 +49,8 @@ def crawl_raw_data():
     """Crawl, compare, hand on."""
 
     @task(outlets=[RAW_QUOTES])
-    def notice_schema_drift():
+    def notice_schema_drift(outlet_events=None):
+        outlet_events[RAW_QUOTES].extra.update(orchestration.describe_raw_zone())
         return orchestration.watch_schema()
 
     crawl = GlueCrawlerRunOperator(

@@ -12,7 +12,7 @@ after the other.
 
 **Output.** Rows of the Iceberg table `daily_history`, one for each session and symbol: official open, high, low, close
 in US dollars, volume in shares, divided by splits known today. Rows that cannot be (high below low, no session that
-day) are refused and named in the log.
+day) are refused and named in the log. An event of the asset `daily_history` says what was filled.
 
 **Start by hand.** *Trigger* with symbols and dates; without dates it is the year up to the newest session that has
 ended. With *dry run* only the first task says what is missing.
@@ -28,10 +28,10 @@ and a run that was stopped goes on where it was. To fetch rows anew, delete them
 
 from datetime import timedelta
 
-from airflow.sdk import Param, chain, dag, task
+from airflow.sdk import Param, dag, task
 
 from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
+from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
 
 
 @dag(
@@ -86,12 +86,13 @@ def history_backfill():
     def fill(chunk):
         return orchestration.fill_history(chunk)
 
-    @task
-    def show():
+    @task(outlets=[DAILY_HISTORY])
+    def show(filled, outlet_events=None):
         orchestration.create_tables()
         orchestration.show_history()
+        outlet_events[DAILY_HISTORY].extra["filled"] = list(filled)
 
-    chain(fill.expand(chunk=plan()), show())
+    show(fill.expand(chunk=plan()))
 
 
 history_backfill()

@@ -32,11 +32,12 @@ AWS_CONNECTION = "aws_default"
 
 log = logging.getLogger(__name__)
 
-RAW_QUOTES = Asset("raw_quotes")
-MINUTE_BARS = Asset("minute_bars")
-ANOMALIES = Asset("anomalies")
-DAILY_SUMMARY = Asset("daily_summary")
-TRADING_WEEKS = Asset("trading_weeks")
+RAW_QUOTES = Asset("raw_quotes", group="lake")
+MINUTE_BARS = Asset("minute_bars", group="lake")
+ANOMALIES = Asset("anomalies", group="lake")
+DAILY_SUMMARY = Asset("daily_summary", group="lake")
+DAILY_HISTORY = Asset("daily_history", group="lake")
+TRADING_WEEKS = Asset("trading_weeks", group="calendar")
 """A week, by its Monday, of which every session has been rolled up and reported, or one of them anew."""
 CURATED = {"minute_bars": MINUTE_BARS, "anomalies": ANOMALIES, "daily_summary": DAILY_SUMMARY}
 """The curated tables, in the order in which a session of them is staged and published: the last reads the other two."""
@@ -346,6 +347,19 @@ def watch_schema() -> list[str]:
     from tapeline.aws import watch
 
     return watch.watch_schema(connect(), names(), datetime.now(UTC))
+
+
+def describe_raw_zone() -> dict[str, Any]:
+    """Return how many dates the catalog knows of the raw zone, and the first and last."""
+    found = names()
+    pages = (
+        connect()
+        .client("glue")
+        .get_paginator("get_partitions")
+        .paginate(DatabaseName=found.database_name, TableName=found.raw_table_name, ExcludeColumnSchema=True)
+    )
+    days = [one["Values"][0] for page in pages for one in page["Partitions"]]
+    return {"partitions": len(days), "first": min(days, default=None), "last": max(days, default=None)}
 
 
 # Trouble

@@ -91,6 +91,7 @@ def test_the_assets_link_the_dags(dag_bag: Any) -> None:
         ("daily_rollup", "minute_bars"),
         ("daily_rollup", "anomalies"),
         ("daily_rollup", "daily_summary"),
+        ("history_backfill", "daily_history"),
     }
 
 

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from tapeline import orchestration, sessions
 from tapeline.aws import audit
+from tapeline.desk import airflow_access
 from tapeline.partitions import rejected_key
 from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
@@ -82,6 +83,7 @@ def test_the_crawl_registers_the_sessions(deployment: Deployment) -> None:
         DatabaseName=deployment.outputs.database_name, TableName=deployment.outputs.raw_table_name
     )
     assert sorted(one["Values"][0] for one in partitions["Partitions"]) == sorted(REGULAR)
+    assert told_with("raw_quotes") == {"partitions": 2, "first": min(REGULAR), "last": max(REGULAR)}
 
 
 @pytest.mark.parametrize("day", REGULAR)
@@ -253,6 +255,7 @@ def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itse
     assert set(states(rolled_up).values()) == {"success"}
     assert day in returned(rolled_up, "pin_session")
     assert events(day)[told:] == ["minute_bars", "anomalies", "daily_summary"]
+    assert airflow_access.last_runs("daily_rollup")[0].partition_key == day  # as the market desk's light reads it
     assert scheduled() == []
     assert keys("anomaly_report") - reports == Counter([day])
     for corrections in ([True, True], []):  # the second time nothing has changed
@@ -373,6 +376,7 @@ def test_history_is_fetched_once_from_a_server_that_speaks_as_yahoo_does(
         assert len([symbol for _, symbol in server.asked if symbol == "AAPL"]) == requests
     finally:
         server.close()
+    assert len(told_with("daily_history")["filled"]) == 1  # of the last run, for the symbol that Yahoo does not have
     found = deployment.query("SELECT * FROM daily_history ORDER BY session")
     assert [(str(row["session"]), row["symbol"], row["close_usd"]) for row in found] == [
         ("2026-03-10", "AAPL", 256.5),

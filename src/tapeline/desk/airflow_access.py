@@ -12,12 +12,13 @@ from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag, resolve_user_from_token
 from airflow.api_fastapi.logging.decorators import action_logging
+from airflow.models.asset import AssetEvent
 from airflow.models.dagrun import DagRun
 from airflow.sdk.exceptions import AirflowException
 from airflow.utils.session import create_session
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import FastAPI, HTTPException, Request
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from tapeline.desk.access import Access, Run, StartError
 from tapeline.desk.app import create_app
@@ -106,8 +107,13 @@ def start(dag_id: str, conf: dict[str, Any], partition_key: str | None, user: st
 
 def last_runs(dag_id: str) -> list[Run]:
     """Return the last ends of a DAG's runs, the newest first."""
+    told = (  # the key of a run by a plain Trigger, which has none, is that of the events it has told
+        select(func.max(AssetEvent.partition_key))
+        .where(AssetEvent.source_dag_id == DagRun.dag_id, AssetEvent.source_run_id == DagRun.run_id)
+        .scalar_subquery()
+    )
     asked = (
-        select(DagRun.state, DagRun.partition_key, DagRun.end_date)
+        select(DagRun.state, func.coalesce(DagRun.partition_key, told), DagRun.end_date)
         .where(DagRun.dag_id == dag_id, DagRun.state.in_(_ENDED), DagRun.end_date.is_not(None))
         .order_by(DagRun.end_date.desc())
         .limit(_LAST_RUNS)
