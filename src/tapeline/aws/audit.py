@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,9 @@ from tapeline.aws.stack import StackOutputs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+MEMORY = timedelta(days=400)
+"""How long it is remembered which symbols were left out."""
 
 MOST_ROWS_SHOWN = 10
 MOST_NAMES_SHOWN = 8
@@ -206,6 +209,7 @@ def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: dat
             "expected": {"N": str(verdict.expected)},
             "withheld": {"M": {symbol: {"S": reason} for symbol, reason in verdict.withheld.items()}},
             "missing": {"L": [{"S": symbol} for symbol in verdict.missing]},
+            "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
         },
     )
 
