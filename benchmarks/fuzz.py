@@ -425,6 +425,9 @@ def _run(records: int, seed: int, console: Console) -> bool:
     metrics = _sums(aws, began)
     age = status.read(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[outputs.stream_processor_name]
     reconciled = subprocess.run([*COMMAND, "reconcile", "--json"], capture_output=True, text=True, check=False)
+    if not reconciled.stdout:
+        console.print(f"reconcile could not count: {reconciled.stderr}")
+        return False
     found = json.loads(reconciled.stdout)
     counts = found["counts"]
 
