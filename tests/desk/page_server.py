@@ -51,6 +51,7 @@ class Market:
     lights: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
     logged_in: bool = True
     may_trigger: bool = True
     streams: bool = True
@@ -155,6 +156,7 @@ class Market:
             "symbol": symbol,
             "session": session,
             "today": self.sessions[0],
+            "left_out": {} if today else self.left_out,
             "figures": None if today else _figures(candles, quote["previous_close"]),
             "opens_at": utc(candles[0][0]),
             "closes_at": utc(candles[0][0] + 86_400),

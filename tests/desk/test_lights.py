@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tapeline.desk import lights
+from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
 from tapeline.feed import NewestQuote
 from tapeline.health import UNREAD, Part, Readings
@@ -72,3 +73,20 @@ def test_suspect_figures_are_said_beside_the_quotes(monkeypatch: pytest.MonkeyPa
     assert "S0 price out of all proportion; S1 price" in found["detail"]
     assert found["detail"].endswith("and 2 more symbols.")
     assert "AAPL" not in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("without", "state", "value", "detail"),
+    [
+        ({}, "ok", "2026-03-11", "The session of 2026-03-11 is rolled up."),
+        ({"XOM": "no quote"}, "warn", "2026-03-11, without 1 symbol", "XOM: no quote."),
+        (dict.fromkeys("ABCDEFG", "thin"), "warn", "2026-03-11, without 7 symbols", "E: thin and 2 more."),
+    ],
+)
+def test_the_rollup_names_the_symbols_it_left_out(without: dict[str, str], state: str, value: str, detail: str) -> None:
+    runs = [Run("success", "2026-03-11", NOW)]
+    shown, light = lights._rollup(runs, "2026-03-11", [], lambda _: without)
+    document = lights._document("rollup", shown, light)
+    assert (document["state"], document["value"]) == (state, value)
+    assert document["detail"].endswith(detail)
+    assert bool(document["todo"]) == bool(without)

@@ -261,6 +261,18 @@ def test_a_past_session_shows_its_own_figures(desk: Desk) -> None:
     assert "999.00" not in page.locator("main").inner_text()
 
 
+def test_a_session_says_which_symbols_were_not_published_and_why(desk: Desk) -> None:
+    page = desk.open("#/symbol/ACME.SIM/2026-11-20")
+    expect(page.locator("dl.facts")).to_contain_text("VWAP")
+    expect(page.locator(".warning")).to_be_hidden()
+    desk.market.left_out = {"ACME.SIM": "values out of range (minute_bars)", "BOLT.SIM": "no quote"}
+    page.reload()
+    expect(page.locator(".warning")).to_have_text(
+        "ACME.SIM was left out when this session was published: values out of range (minute_bars). "
+        "Left out of this session: BOLT.SIM."
+    )
+
+
 def test_what_happened_is_newest_first_and_all_of_it_can_be_read(desk: Desk) -> None:
     detail = desk.market.detail("ACME.SIM", desk.market.sessions[0])
     start = detail["candles"][0][0]

@@ -210,6 +210,18 @@ async def test_a_past_session_is_read_from_the_curated_tables(desk: Desk) -> Non
     assert 94 < published["vwap_usd"] < 106  # of regular trading, as the open is
 
 
+async def test_a_session_tells_which_symbols_its_rollup_left_out(desk: Desk, pipeline: Deployment) -> None:
+    withheld = {"M": {"XOM": {"S": "values out of range (minute_bars)"}}}
+    session("local").client("dynamodb").put_item(
+        TableName=pipeline.outputs.state_table_name,
+        Item={"key": {"S": "rollup#2025-11-24"}, "withheld": withheld, "missing": {"L": [{"S": "NIO"}]}},
+    )
+    found = (await get(desk, "/api/symbols/AAPL?session=2025-11-24")).json()
+    expected = {"NIO": "no quote, and one in the session before", "XOM": "values out of range (minute_bars)"}
+    assert found["left_out"] == expected
+    assert (await get(desk, "/api/symbols/AAPL")).json()["left_out"] == {}
+
+
 async def test_the_calendar_has_the_past_and_today(desk: Desk) -> None:
     found = (await get(desk, "/api/sessions?symbol=AAPL")).json()
     assert found["today"] == found["sessions"][0] == "2025-12-01"

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tapeline import sessions, sql, trading_days, trading_hours
-from tapeline.aws import athena, items
+from tapeline.aws import athena, audit, items
 from tapeline.aws.athena import StatementFailedError
 from tapeline.desk.course import Course, Tick, percent
 from tapeline.desk.deployment import Deployment
@@ -33,10 +33,14 @@ KEPT_SECONDS = 600.0
 PAST_SECONDS = 300.0
 """How long a past session is kept: it changes only when it is rolled up again."""
 
+LEFT_OUT_SECONDS = 30.0
+"""How long it is kept which symbols a rollup left out."""
+
 PAGE_ITEMS = 2000
 _PROJECTION = (
     "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts, suspect, doubt"
 )
+NO_QUOTE = "no quote, and one in the session before"
 _CANDLE = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares", "quotes")
 
 
@@ -73,6 +77,7 @@ class History:
         self._readings: Memo[_Reading] = Memo(KEPT_SECONDS, most=50)
         self._past: Memo[dict[str, Any]] = Memo(PAST_SECONDS)
         self._sessions: Memo[list[str]] = Memo(PAST_SECONDS)
+        self._left_out: Memo[dict[str, str]] = Memo(LEFT_OUT_SECONDS)
 
     def detail(self, symbol: str, day: date | None = None) -> dict[str, Any]:
         """Return a session of a symbol, by default its newest, as the page gets it.
@@ -96,8 +101,14 @@ class History:
             found = self._stored(symbol, day)
         if not found["candles"] and newest is None and not self._past_sessions(symbol):
             raise UnknownSymbolError(f"No quote of {symbol} is known.")
-        today = newest.isoformat() if newest else None
-        return {"symbol": symbol, "session": day.isoformat(), "today": today, **_hours(day), **found}
+        return {
+            "symbol": symbol,
+            "session": day.isoformat(),
+            "today": newest.isoformat() if newest else None,
+            "left_out": self._left_out.get(day, lambda: left_out(self._deployment(), day.isoformat())),
+            **_hours(day),
+            **found,
+        }
 
     def sessions(self, symbol: str) -> dict[str, Any]:
         """Return the dates of which a symbol has quotes, the newest first, and the newest by itself."""
@@ -219,6 +230,12 @@ class History:
             raise
         columns, rows = athena.results(client, finished)
         return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
+
+
+def left_out(deployment: Deployment, day: str) -> dict[str, str]:
+    """Return the symbols that the newest rollup of a session did not publish, each with the reason."""
+    withheld, missing = audit.recall(deployment.session, deployment.outputs, day)
+    return dict(sorted((dict.fromkeys(missing, NO_QUOTE) | withheld).items()))
 
 
 def _take(reading: _Reading, found: list[Any]) -> None:

@@ -15,10 +15,12 @@ from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.course import verdict_words
 from tapeline.desk.deployment import Deployment
+from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.feed import NewestQuote, words
 from tapeline.health import Colour, Light, Readings, judge, unjudged
 from tapeline.partitions import RAW_PREFIX, trading_date
+from tapeline.printable import printable
 from tapeline.quotes import write_timestamp
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ _DAG_THAT_HELPS = {
     "report": "anomaly_report",
 }
 MOST_NAMED = 5
-"""Symbols with suspect figures that the light names."""
+"""Symbols that a light names."""
 
 DocumentOfHealth = dict[str, Any]
 
@@ -111,6 +113,7 @@ class Lights:
         self._now = now
         self._lights: Memo[DocumentOfHealth] = Memo(LIGHTS_SECONDS)
         self._days: Memo[tuple[list[date], set[date]]] = Memo(LAKE_SECONDS)
+        self._left_out: Memo[dict[str, str]] = Memo(LAKE_SECONDS)
         self._reports: Memo[list[dict[str, str]]] = Memo(LAKE_SECONDS)
 
     def document(self) -> DocumentOfHealth:
@@ -170,7 +173,8 @@ class Lights:
 
     def _rollup(self, found: Deployment) -> tuple[str, Light]:
         present, _ = self._days.get(None, lambda: _days(found))
-        return _rollup(self._last_runs("daily_rollup"), self.due_session(), present)
+        runs, due = self._last_runs("daily_rollup"), self.due_session()
+        return _rollup(runs, due, present, lambda day: self._left_out.get(day, lambda: left_out(found, day)))
 
     def _report(self, found: Deployment) -> tuple[str, Light]:
         reports = self._reports.get(None, lambda: lake.reports(found))
@@ -261,11 +265,23 @@ def _partitions(present: Sequence[date], registered: set[date], today: date) -> 
     )
 
 
-def _rollup(runs: Sequence[Run], due: str, present: Iterable[date]) -> tuple[str, Light]:
+def _rollup(
+    runs: Sequence[Run], due: str, present: Iterable[date], ask_left_out: Callable[[str], dict[str, str]]
+) -> tuple[str, Light]:
     good = max((run.partition_key for run in runs if run.state == "success" and run.partition_key), default="")
     value = good or "none"
     if good >= due:
-        return value, Light("rollup", Colour.GREEN, f"the session of {good} is rolled up")
+        if not (without := ask_left_out(good)):
+            return value, Light("rollup", Colour.GREEN, f"the session of {good} is rolled up")
+        names = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(without.items())[:MOST_NAMED])
+        more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
+        symbols = "1 symbol" if len(without) == 1 else f"{len(without)} symbols"
+        return f"{value}, without {symbols}", Light(
+            "rollup",
+            Colour.YELLOW,
+            f"the session of {good} is rolled up without {symbols}: {names}{more}",
+            "The other symbols are published. Once the figures are right, run the session again; DAGs.md says how.",
+        )
     if date.fromisoformat(due) not in set(present):
         return value, Light("rollup", Colour.GREY, f"there are no quotes of {due}, the last session that has ended")
     failed = any(run.state == "failed" and run.partition_key == due for run in runs)
@@ -304,7 +320,7 @@ def _document(name: str, value: str, light: Light) -> dict[str, Any]:
         "label": _LABELS[name],
         "state": _STATES[light.colour],
         "value": value if judged or name == "quotes" else "–",  # the rate is known whoever should be heard
-        "detail": f"{detail.rstrip('.')}.",
+        "detail": printable(f"{detail.rstrip('.')}."),  # Airflow's strip shows it as it is
         "todo": light.next_step or None if troubled or not judged else None,
         "dag_id": _DAG_THAT_HELPS.get(name) if troubled else None,
     }

@@ -13,6 +13,7 @@ const RETRY_MILLISECONDS = 5000;
 const REST_MILLISECONDS = 1000; // until the server has read further back
 const GAPS_TOLD = 3;
 const EVENTS_FIRST = 12;
+const NAMES_TOLD = 8;
 const FIELDS = [`Time (${words.ZONE})`, "Open", "High", "Low", "Close", "Volume", "Average of 5", "Average of 20", "Marks"];
 
 const address = (symbol, session) => `#/symbol/${encodeURIComponent(symbol)}${session ? `/${session}` : ""}`;
@@ -42,6 +43,7 @@ export class SymbolView {
     this.eventCount = el("span", { class: "soft" });
     this.shapes = el("div", { class: "shapes", role: "group", "aria-label": "Drawn as" }, ["line", ...INTERVALS].map((shape) =>
       el("button", { type: "button", class: "chip", "data-shape": shape, on: { click: () => this.#choose(shape) } }, shape === "line" ? "Line" : `${shape} min`)));
+    this.leftOut = el("p", { class: "warning" });
     this.said = el("p", { class: "soft small", role: "status" });
     this.minutes = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Minutes of the session" });
     this.table = el("details", { class: "card", on: { toggle: () => this.#showMinutes() } }, el("summary", {}, "The same as a table"), this.minutes);
@@ -64,7 +66,7 @@ export class SymbolView {
       el("div", { class: "column" },
         el("section", { class: "card", "aria-labelledby": "chart-title" },
           
-          el("div", { class: "tools" }, this.caption, this.origin, el("span", { class: "grow" }), this.shapes), this.state, this.drawing),
+          el("div", { class: "tools" }, this.caption, this.origin, el("span", { class: "grow" }), this.shapes), this.leftOut, this.state, this.drawing),
         el("section", { class: "card", "aria-labelledby": "events-title" }, 
           el("div", { class: "tools" }, el("h3", { id: "events-title" }, "What happened"), this.eventCount, el("span", { class: "grow" }), el("span", { class: "soft" }, `${words.ZONE} time`)),
           this.events),
@@ -124,7 +126,11 @@ export class SymbolView {
       if (!(error instanceof ServerError)) throw error;
       return null; // the session itself says what is wrong
     });
-    if (known === null || symbol !== this.#symbol) return;
+    if (symbol !== this.#symbol) return;
+    if (known === null) {
+      setTimeout(() => symbol === this.#symbol && this.#loadDays(), RETRY_MILLISECONDS);
+      return;
+    }
     this.#days = known;
     this.calendar.show(known, this.#wanted ?? this.#data?.session ?? known.today);
   }
@@ -141,7 +147,9 @@ export class SymbolView {
       if (asked !== this.#asked) return;
       this.#data = { ...data, averages: { long: data.moving_average, short: data.moving_average_5 } };
       this.#volume = null;
-      if (!same) this.calendar.show(this.#days, data.session);
+      // The list of all sessions takes longer than the newest session, and is not waited for.
+      const days = this.#days.sessions.length ? this.#days : { today: data.today, sessions: [data.session] };
+      if (!same) this.calendar.show(days, data.session);
       this.#showQuote();
       await this.#show();
     } catch (error) {
@@ -177,6 +185,7 @@ export class SymbolView {
     this.shapes.hidden = Boolean(box);
     this.table.hidden = Boolean(box);
     if (box) {
+      this.leftOut.hidden = true;
       setText(this.caption, this.#wanted ? words.day(this.#wanted) : "Session");
       setText(this.origin, "");
       setText(this.eventCount, "");
@@ -193,6 +202,7 @@ export class SymbolView {
     this.#say(null);
     const newest = data.session === words.dateOf(this.#feed.now()) ? ", today" : ", the newest";
     setText(this.caption, words.day(data.session) + (this.#live() ? newest : ""));
+    this.#showLeftOut();
     const from = data.from === "dynamodb" ? "from the live table" : "from the curated minute bars";
     setText(this.origin, data.complete === false ? `${from}, reading further back …` : from);
     const over = data.averages_over === "quotes" ? "quotes" : "minutes";
@@ -348,6 +358,18 @@ export class SymbolView {
       setText(shown[number], value);
       suspect(shown[number], suspicion);
     });
+  }
+
+  /** Which symbols of the session are not in the curated tables, this one first. */
+  #showLeftOut() {
+    const { left_out: found = {}, symbol } = this.#data;
+    const others = Object.keys(found).filter((one) => one !== symbol);
+    const more = others.length > NAMES_TOLD ? ` and ${others.length - NAMES_TOLD} more` : "";
+    setText(this.leftOut, [
+      Object.hasOwn(found, symbol) && `${symbol} was left out when this session was published: ${found[symbol]}.`,
+      others.length && `Left out of this session: ${others.slice(0, NAMES_TOLD).join(", ")}${more}.`,
+    ].filter(Boolean).join(" "));
+    this.leftOut.hidden = !this.leftOut.textContent;
   }
 
   #showLegend(time) {
