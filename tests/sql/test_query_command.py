@@ -343,7 +343,7 @@ def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: obj
         ),
         ("moving_average_crosses", {"first_session": SESSION, "last_session": SESSION}, [SESSION], "21st session"),
         ("moves_over_five_percent", {}, [], "no quote was more than 5 % away from its previous close."),
-        ("daily_summary/checks/completeness", {"session": SESSION}, [SESSION], "the check finds nothing wrong."),
+        ("daily_summary/checks/duplicate_keys", {"session": SESSION}, [SESSION], "the check finds nothing wrong."),
     ],
 )
 def test_an_empty_result_says_why(name: str, values: dict[str, object], there: list[date], words: str) -> None:
