@@ -8,13 +8,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tapeline.aws import correct as correcting
 from tapeline.aws import stack
 from tapeline.aws.correct import Correction, CorrectionError
 from tapeline.aws.session import session
+from tapeline.printable import json_text, printable
 from tapeline.quotes import FIGURES, QuoteRejectedError
+from tapeline.terminal import Terminal
 
 
 def _number(text: str) -> Decimal:
@@ -60,7 +61,7 @@ def correct(
         raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
     aws = session(target)
     names = stack.outputs(aws, stack_name)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     try:
         with console.status("Looking for the quote") as line:
             correction = correcting.plan(
@@ -75,12 +76,12 @@ def correct(
         if not dry_run:
             correcting.send(aws, names, correction)
     except (CorrectionError, QuoteRejectedError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(printable(f"Error: {error}"), err=True)
         raise typer.Exit(1) from error
     if as_json:
-        sys.stdout.write(json.dumps(_as_document(correction, sent=not dry_run), indent=2) + "\n")
+        sys.stdout.write(json_text(_as_document(correction, sent=not dry_run), indent=2) + "\n")
     else:
-        typer.echo(_in_words(correction, sent=not dry_run, target=target))
+        typer.echo(printable(_in_words(correction, sent=not dry_run, target=target), keep="\n"))
 
 
 def _as_document(correction: Correction, *, sent: bool) -> dict[str, object]:

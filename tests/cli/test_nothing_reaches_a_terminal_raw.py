@@ -12,7 +12,7 @@ from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localaws.mail import Mailbox
@@ -90,6 +90,7 @@ RENDERED = [status, tail, reconcile, redrive, query, log, page, mail_subject, ma
 
 
 @pytest.mark.parametrize("render", RENDERED, ids=lambda render: render.__name__)
+@settings(deadline=None, max_examples=50)
 @given(text=texts)
 def test_only_what_prints_is_written(render: Callable[[str], str], text: str) -> None:
     shown = render(text)
@@ -97,6 +98,7 @@ def test_only_what_prints_is_written(render: Callable[[str], str], text: str) ->
     assert [one for one in shown if not one.isprintable() and one != "\n"] == []
 
 
+@settings(deadline=None, max_examples=50)
 @given(text=texts)
 def test_a_subject_is_one_that_sns_takes(text: str) -> None:
     subject = mail_subject(text)
