@@ -13,10 +13,12 @@ from tapeline import sessions
 from tapeline.aws import tables
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.partitions import RAW_PREFIX
+from tapeline.partitions import RAW_PREFIX, parse_key
 from tapeline.quotes import Quote, write_timestamp
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
     from producer.simulated import SimulatedMarket
     from producer.source import Counters, Stop
 
@@ -77,14 +79,13 @@ def missing_sessions(session: Session, outputs: StackOutputs, now: datetime) -> 
     wanted = [newest]
     while wanted[0].closes_at + ROLLUP_DELAY > now:
         wanted.insert(0, sessions.previous_session(wanted[0].day))
-    s3 = session.client("s3")
-    return [
-        one
-        for one in wanted
-        if not s3.list_objects_v2(Bucket=outputs.bucket_name, Prefix=f"{RAW_PREFIX}dt={one.key}/", MaxKeys=1).get(
-            "KeyCount"
-        )
-    ]
+    return [one for one in wanted if not _has_trading(session.client("s3"), outputs.bucket_name, one)]
+
+
+def _has_trading(s3: S3Client, bucket: str, one: sessions.Session) -> bool:
+    """Tell whether the raw zone has a quote of before the session's close; of the evening alone nothing is made up."""
+    first = s3.list_objects_v2(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={one.key}/", MaxKeys=1).get("Contents", [])
+    return bool(first) and parse_key(first[0]["Key"]).first_time < one.closes_at
 
 
 def is_stored(session: Session, outputs: StackOutputs, trading: PastTrading) -> bool:

@@ -14,6 +14,7 @@ from producer.source import Counters
 from tapeline import laptop_airflow, local, sessions
 from tapeline.aws.stack import StackOutputs
 from tapeline.first_session import PastTrading, missing_sessions
+from tapeline.partitions import raw_key
 from tests.dags.conftest import Deployment
 
 OUTPUTS = StackOutputs(**dict.fromkeys(StackOutputs.__slots__, "x") | {"region": "us-east-1"})
@@ -73,3 +74,10 @@ def test_only_sessions_without_quotes_are_made_up(deployment: Deployment) -> Non
     assert missing("2025-12-01T15:00:00+00:00") == ["2025-12-01"]
     assert missing("2025-11-26T12:00:00+00:00") == ["2025-11-25"]
     assert missing("2025-12-02T21:10:00+00:00") == ["2025-12-01", "2025-12-02"]
+
+
+def test_quotes_of_the_evening_alone_are_no_session(deployment: Deployment) -> None:
+    key = raw_key(datetime(2025, 12, 4, 0, 30, tzinfo=UTC), "shard-1", "7")  # 19:30 in New York
+    deployment.session.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=b"")
+    evening = datetime(2025, 12, 4, 1, 0, tzinfo=UTC)
+    assert [one.key for one in missing_sessions(deployment.session, deployment.outputs, evening)] == ["2025-12-03"]
