@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import ModuleType
 
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +11,8 @@ from hypothesis import strategies as st
 from tapeline.quotes import Quote
 
 from . import histories
-from .deployment import CrashError, Deployment, Faults, make_quote, make_records
+from .deployment import Deployment, make_quote, make_records
+from .histories import Delivery
 
 quotes = st.builds(
     make_quote,
@@ -30,36 +29,14 @@ bad = st.one_of(st.binary(max_size=60), st.just(b'{"symbol": "AAPL"}'), st.just(
 streams = st.one_of(st.lists(st.one_of(quotes, quotes, quotes, bad), max_size=80), rising, drifting)
 
 
-OPERATIONS = ["batch_get_item", "put_object", "get_object", "batch_write_item", "batch_write_item"]
-
-
-@dataclass
-class Attempt:
-    """One delivery: how far before the checkpoint it starts, its size, the time it has, and which calls meet what."""
-
-    back: int
-    size: int
-    seconds: float
-    fates: dict[tuple[str, int], str]
-
-    def faults(self) -> Faults:
-        counts: Counter[str] = Counter()
-
-        def choose(operation: str) -> str | None:
-            counts[operation] += 1
-            return self.fates.get((operation, counts[operation]))
-
-        return Faults(choose)
-
-
 attempts = st.lists(
     st.builds(
-        Attempt,
+        Delivery,
         back=st.integers(0, 30),
         size=st.integers(1, 70),
         seconds=st.sampled_from([60.0, 5.0]),
         fates=st.dictionaries(
-            st.tuples(st.sampled_from(OPERATIONS), st.integers(1, 4)),
+            st.tuples(st.sampled_from(histories.FAILING), st.integers(1, 4)),
             st.sampled_from(["fail", "crash", "late crash", "half"]),
             max_size=3,
         ),
@@ -72,7 +49,7 @@ attempts = st.lists(
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(payloads=streams, attempts=attempts)
 def test_retries_splits_duplicates_and_crashes_change_nothing(
-    deploy: Callable[[], Deployment], payloads: list[bytes | Quote], attempts: list[Attempt]
+    deploy: Callable[[], Deployment], payloads: list[bytes | Quote], attempts: list[Delivery]
 ) -> None:
     records = make_records(payloads)
     reference = deploy()
@@ -80,21 +57,7 @@ def test_retries_splits_duplicates_and_crashes_change_nothing(
         assert reference.deliver(records) is None
 
     subject = deploy()
-    done = 0
-    for attempt in attempts:
-        start = max(0, done - attempt.back)
-        batch = records[start : start + attempt.size]
-        if not batch:
-            continue
-        try:
-            failed = subject.deliver(batch, attempt.faults(), attempt.seconds)
-        except CrashError:
-            continue
-        numbers = [record["kinesis"]["sequenceNumber"] for record in batch]
-        done = max(done, start + (len(batch) if failed is None else numbers.index(failed)))
-    while done < len(records):
-        assert subject.deliver(records[done : done + 7]) is None
-        done += 7
+    histories.deliver_by_chance(subject, records, attempts)
 
     items, raw, rejects, states = subject.content()
     wanted_items, wanted_raw, wanted_rejects, wanted_states = reference.content()
