@@ -70,7 +70,7 @@ class Alert:
             "price_move": f"{quote.symbol} {self._change} from the previous close, at {_usd(quote.price)}",
             "band_break": f"{quote.symbol} leaves its usual band, at {_usd(quote.price)}",
             "suspect": f"{quote.symbol}: looks wrong, not counted: {self._suspect_figures}",
-            "correction": f"{quote.symbol} corrected: an alert was sent on a wrong figure",
+            "correction": f"{quote.symbol} corrected: a message was sent on a wrong figure",
         }[self.kind]
         prefix = "" if quote.source not in _SOURCE_NOTES else f"[{quote.source}] "
         return (prefix + subject)[:MAX_SUBJECT_CHARACTERS]
@@ -80,15 +80,18 @@ class Alert:
         """The mail's body, plain text in lines of at most 72 characters."""
         quote = self.quote
         local = quote.time.astimezone(NEW_YORK)
-        rows = [
-            ("Symbol", quote.symbol),
+        figures = [
             ("Price", f"{_usd(quote.price)} ({self._change} from {_usd(quote.previous_close)})"),
-            ("Time", f"{local:%a %d %b %Y, %H:%M:%S} New York ({quote.timestamp})"),
             ("Day so far", f"open {_usd(quote.open)}, low {_usd(quote.low)}, high {_usd(quote.high)}"),
             ("Volume", f"{quote.volume:,} shares"),
             ("Average of 5", _usd(self.moving_average_5)),
             ("Average of 20", _usd(self.moving_average_20)),
             ("Looks wrong", self._suspect_figures),
+        ]
+        rows = [
+            ("Symbol", quote.symbol),
+            ("Time", f"{local:%a %d %b %Y, %H:%M:%S} New York ({quote.timestamp})"),
+            *([] if self._is_withdrawal else figures),
             ("Source", quote.source),
             ("Source says", f"\n{'':<15}".join(wrap(quote.doubt, 60))),
         ]
@@ -136,14 +139,27 @@ class Alert:
 
     def _explain_correction(self) -> str:
         quote, before = self.quote, self.corrected or {}
-        kinds = ", ".join(kind.replace("_", " ") for kind in before.get("alerts", ()))
-        was = f"at {_usd(Decimal(before['price']))}, from {_usd(Decimal(before['previous_close']))}" if before else ""
-        now = "that print is withdrawn" if not quote.price else "the figures below stand in its place"
+        sent = " and ".join(_SENT.get(kind, kind.replace("_", " ")) for kind in before.get("alerts", ()))
+        was = f", at {_usd(Decimal(before['price']))}" if before else ""
+        now = "that print is withdrawn" if self._is_withdrawal else "the figures below stand in its place"
         return (
-            f"{quote.symbol}: an alert was sent on a figure that was wrong.\n"
-            f"Sent: {kinds or 'an alert'} {was}.\nNow: {now} (version {quote.revision})."
+            f"{quote.symbol}: a message was sent on a figure that was wrong.\n"
+            f"Sent: {sent or 'an alert'}{was}.\nNow: {now} (version {quote.revision})."
         )
 
+    @property
+    def _is_withdrawal(self) -> bool:
+        return "price:withdrawn" in self.suspect
+
+
+_SENT = {
+    "trend_up": "turns up",
+    "trend_down": "turns down",
+    "price_move": "moved far from its previous close",
+    "band_break": "left its usual band",
+    "suspect": "looks wrong",
+    "correction": "a correction",
+}
 
 _WHY = {
     "far price": "far from the last prices and from the previous close",

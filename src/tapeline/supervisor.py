@@ -92,6 +92,10 @@ class ProcessState:
         return self.state == "RUNNING"
 
 
+LOCK_NAME = "supervisord.lock"
+"""Supervisord's own file while it lives; it takes it away when it ends in order."""
+
+
 class NotRunningError(RuntimeError):
     """No supervisord answers in this state folder."""
 
@@ -154,6 +158,10 @@ class Supervisor:
         path = self.run_folder / f"{program.name}.json"
         path.touch(mode=0o600)
         path.write_text(json.dumps(asdict(program)))
+
+    def was_killed(self) -> bool:
+        """Tell whether a supervisord that does not answer any more left without cleaning up."""
+        return (self.run_folder / LOCK_NAME).exists()
 
     def is_running(self) -> bool:
         """Tell whether supervisord answers."""
@@ -291,7 +299,7 @@ class Supervisor:
                 "logfile": "logs/supervisord.log",
                 "logfile_maxbytes": "5MB",
                 "logfile_backups": 1,
-                "pidfile": "run/supervisord.lock",
+                "pidfile": f"run/{LOCK_NAME}",
             },
         }
         for program in programs:

@@ -378,6 +378,9 @@ class Laptop:
             try:
                 states = self.supervisor.states()
             except NotRunningError:
+                if not self.supervisor.was_killed():
+                    self._console.print("Stopped by `tapeline down`. The data is kept; `tapeline up` goes on with it.")
+                    return
                 raise UpError(
                     "supervisord was killed; its programs are ended now. Start again with `tapeline up`"
                 ) from None

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from tapeline import local, up
 from tapeline.aws.stack import StackOutputs
 from tapeline.cli import cli
+from tapeline.supervisor import LOCK_NAME, NotRunningError
 
 
 @pytest.fixture
@@ -53,3 +58,28 @@ def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monk
     program = next(one for one in up.programs(up.Options()) if one.name == "producer")
     signed = up._signed(program, local.Credentials("AKIA", "key"), outputs)
     assert (signed.environment["TAPELINE_STACK"], signed.environment["TAPELINE_STREAM"]) == ("tapeline", "x")
+
+
+def test_a_run_that_another_terminal_stops_ends_without_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
+    monkeypatch.setattr(up, "WATCH_SECONDS", 0.0)
+    said = StringIO()
+    laptop = up.Laptop(Console(file=said))
+    states: Iterator[list[object]] = iter([[]])
+
+    def gone() -> list[object]:
+        for answer in states:
+            return answer
+        raise NotRunningError
+
+    monkeypatch.setattr(laptop.supervisor, "states", gone)
+    laptop._watch()
+    assert "Stopped by `tapeline down`" in said.getvalue()
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LOCK_NAME).touch()
+    states = iter([[]])
+    with pytest.raises(up.UpError, match="was killed"):
+        laptop._watch()

@@ -137,12 +137,16 @@ def test_a_correction_says_what_was_sent_and_what_stands() -> None:
     before = {"revision": 0, "price": "106", "previous_close": "100", "alerts": ["price_move"]}
     quote = make_quote(price="101", revision=1, source="correction")
     alert = Alert("correction", quote, Decimal("1.00"), Decimal(101), Decimal(100), corrected=before)
-    assert alert.subject == "AAPL corrected: an alert was sent on a wrong figure"
-    assert "Sent: price move at $106.00, from $100.00.\nNow: the figures below stand in its place (version 1)." in (
-        alert.text
+    assert alert.subject == "AAPL corrected: a message was sent on a wrong figure"
+    assert (
+        "Sent: moved far from its previous close, at $106.00.\nNow: the figures below stand in its place" in alert.text
     )
-    withdrawn = replace(alert, quote=replace(quote, price=Decimal(0)), change_percent=None)
+    assert "Price:         $101.00 (+1.00% from $100.00)" in alert.text
+    withdrawn = replace(
+        alert, quote=replace(quote, price=Decimal(0)), change_percent=None, suspect=("price:withdrawn",)
+    )
     assert "Now: that print is withdrawn (version 1)." in withdrawn.text
+    assert "$0.00" not in withdrawn.text
 
 
 @pytest.mark.parametrize("kind", ["trend_up", "trend_down", "price_move", "band_break", "suspect", "correction"])
