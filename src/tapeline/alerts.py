@@ -168,6 +168,7 @@ _WHY = {
     "far high": "no price came near it",
     "far low": "no price came near it",
     "far volume": "out of all proportion to what is usual",
+    "fell": "far below what it was",
     "zero": "zero is no price",
     "doubted": "the source itself doubts it",
     "withdrawn": "the print was withdrawn",

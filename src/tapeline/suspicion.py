@@ -33,6 +33,9 @@ MOST_TURNOVER = Decimal(10) ** 14
 LEAST_USUAL_VOLUME = 100_000
 """A thin symbol's usual volume is taken for so much: some hundred times of next to nothing is an ordinary busy day."""
 
+QUIET_REASONS = frozenset({"volume:fell"})
+"""Not worth a message: the counters of round-the-clock markets begin anew at midnight of their own."""
+
 UNBELIEVABLE = Decimal("0.0001")
 """A price and a previous close of which one is less than this share of the other are never believed together."""
 
@@ -122,7 +125,8 @@ class Verdict:
     ----------
     reasons : tuple of str
         ``figure:reason`` of each suspect figure, in the order of `FIGURES`. Reasons are ``far`` (out of all
-        proportion), ``zero``, ``doubted`` (by the source), ``withdrawn``, ``below_low`` and ``above_high``.
+        proportion), ``fell`` (a volume, as a counter that begins anew does), ``zero``, ``doubted`` (by the source),
+        ``withdrawn``, ``below_low`` and ``above_high``.
     confirms : str
         Time of the first quote of the run of suspect prices that this quote confirms; mostly empty.
     new_scale : bool
@@ -286,13 +290,14 @@ def _judge_volume(quote: Quote, price: Decimal | None, memory: Memory, limits: L
     has_fallen = memory.volume > LEAST_USUAL_VOLUME and volume * times < memory.volume
     if not volume or not times or not (has_jumped or has_fallen):
         return "", None if volume else memory.volume_run
+    reason = "far" if has_jumped else "fell"
     run = memory.volume_run
     if run is None or volume < run.first * (1 - NEARNESS) or volume > run.first * times:
-        return "far", Run(Decimal(volume), quote.timestamp)
+        return reason, Run(Decimal(volume), quote.timestamp)
     run = Run(run.first, run.since, run.near + 1, run.quotes + 1)
     if run.near >= CONFIRMING_QUOTES or quote.time - read_timestamp(run.since) >= CONFIRMING_TIME:
         return "", None
-    return "far", run
+    return reason, run
 
 
 def _kept(percent: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from tapeline import anomalies, indicators, suspicion, trends
 from tapeline.quotes import CORRECTION, Quote, read_timestamp
-from tapeline.suspicion import NO_LIMITS, Limits, Memory, Verdict, figure_of
+from tapeline.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
 from tapeline.trends import Side
 
 SUSPECT = "suspect"
@@ -166,7 +166,8 @@ def _observe_next(
     entered = [name for name in reasons if name not in state.anomalies]
     if trends.crossed(side_before, side):
         entered.append(f"trend_{side}")
-    if verdict.figures - set(map(figure_of, state.suspect)):
+    loud = {figure_of(reason) for reason in verdict.reasons if reason not in QUIET_REASONS}
+    if loud - set(map(figure_of, state.suspect)):
         entered.append(SUSPECT)
     alerts = tuple(kind for kind in entered if _cooled_down(state.alerted.get(kind), quote, rules))
     observation = _observation(

@@ -56,7 +56,7 @@ def quote(price: str = "101", *, seconds: float = 0, **fields: Any) -> Quote:
         ({"volume": 9223372036854775807}, ("volume:far",)),
         ({"volume": 5_000_000_001}, ("volume:far",)),
         ({"volume": 5_000_000_000}, ()),
-        ({"volume": 19_999}, ("volume:far",)),
+        ({"volume": 19_999}, ("volume:fell",)),
         ({"volume": 0}, ()),
         ({"doubt": "previous_close: no bar of 2026-03-11"}, ("previous_close:doubted",)),
         ({"doubt": "price: odd; volume: half"}, ("price:doubted", "volume:doubted")),

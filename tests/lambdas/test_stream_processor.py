@@ -377,3 +377,12 @@ def test_a_quote_that_was_kept_aside_for_days_says_nothing_of_the_latency(
     deploy().deliver(make_records([make_quote(ingested_at=ingested_at)]))  # it arrives at 2026-03-13T13:30:00.001Z
 
     assert ("EndToEndLatency" in capsys.readouterr().out) == measured
+
+
+def test_a_counter_that_begins_anew_is_no_news(deploy: Deploy) -> None:
+    deployment = deploy()
+    volumes = [5_000_000, 900, 950, 1_000, 1_100]
+    deployment.deliver(make_records([make_quote(minute=n, volume=volume) for n, volume in enumerate(volumes)]))
+    suspect = ["suspect" in item for _, item in sorted(deployment.items().items())]
+    assert suspect == [False, True, True, False, False]
+    assert deployment.alerts() == set()

@@ -27,6 +27,7 @@ REASONS = {
     "zero": "zero",
     "doubted": "doubted by the source",
     "withdrawn": "withdrawn",
+    "fell": "far below what it was",
     "below_low": "below the day's low",
     "above_high": "above the day's high",
 }

@@ -33,6 +33,7 @@ const FIGURES = {
 };
 const REASONS = {
   far: "out of all proportion", zero: "zero", doubted: "doubted by the source", withdrawn: "withdrawn",
+  fell: "far below what it was",
   below_low: "below the day's low", above_high: "above the day's high",
 };
 
