@@ -163,7 +163,7 @@ _SENT = {
 
 _WHY = {
     "far price": "far from the last prices and from the previous close",
-    "far previous_close": "far from all prices: an unknown split, or a wrong figure",
+    "far previous_close": "far from all prices: an unknown split, a wrong figure, or news",
     "far open": "no price came near it",
     "far high": "no price came near it",
     "far low": "no price came near it",

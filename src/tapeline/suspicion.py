@@ -27,14 +27,16 @@ NEARNESS = Decimal("0.005")
 """How near, as a share of the first price of the run."""
 
 MOST_UNITS = 10**15
-MOST_TURNOVER = Decimal(10) ** 14
-"""Shares, and USD, that no instrument trades in a day; all of New York's together trade some 10^12 USD."""
+"""Shares that no instrument trades in a day; all of New York's together trade some 10^10."""
 
 LEAST_USUAL_VOLUME = 100_000
 """A thin symbol's usual volume is taken for so much: some hundred times of next to nothing is an ordinary busy day."""
 
 QUIET_REASONS = frozenset({"volume:fell"})
 """Not worth a message: the counters of round-the-clock markets begin anew at midnight of their own."""
+
+NEW_SCALE = Decimal("0.34")
+"""A jump between the prices of one date to less than this share, or from it, is taken for a split, not for news."""
 
 UNBELIEVABLE = Decimal("0.0001")
 """A price and a previous close of which one is less than this share of the other are never believed together."""
@@ -114,7 +116,11 @@ class Memory:
         """Return the memory as a trading date begins; itself if that is the date it is of."""
         if day == self.day:
             return self
-        return Memory(day=day, usual_volume=self.volume or self.usual_volume, price_run=self.price_run)
+        return Memory(day=day, usual_volume=self.volume or self.usual_volume)
+
+    def has_seen(self, price: Decimal) -> bool:
+        """Tell whether a price lies between the date's lowest and highest."""
+        return self.low is not None and self.high is not None and self.low <= price <= self.high
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +197,7 @@ def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limit
     known += [min(prices), max(prices)] if prices else []
     _judge_day(quote, known, limits, reasons)
 
-    reason, volume_run = _judge_volume(quote, price, memory, limits)
+    reason, volume_run = _judge_volume(quote, memory, limits)
     if reason:
         reasons.setdefault("volume", reason)
     believed = [price] if price is not None else []
@@ -224,11 +230,17 @@ def _judge_price(
         return "zero", "", None, False
     if prices:
         low, high = min(prices), max(prices)
-        if _reaches(price, low, high, keep):
+        if _reaches(price, low, high, keep) or memory.has_seen(price):
             return "", "", None, False
         if previous_close and _reaches(price, previous_close, previous_close, keep):
-            return "", "", None, True  # a jump that the previous close has made too is no fault
-        jumped = not _reaches(price, low, high, _kept(limits.change_percent) or UNBELIEVABLE)
+            # A jump that the previous close has made too is a split, or a night; it is made before the date's first
+            # price. Later it may be another symbol's quote, unless that close fits the day.
+            if memory.low is None or memory.high is None:
+                return "", "", None, not _reaches(previous_close, low, high, keep)
+            if _reaches(previous_close, memory.low, memory.high, keep):
+                return "", "", None, False
+        scale = NEW_SCALE if memory.low is not None else _kept(limits.change_percent) or UNBELIEVABLE
+        jumped = not _reaches(price, low, high, scale)
     elif _fits_alone(quote, previous_close, limits):
         return "", "", None, False
     else:
@@ -280,10 +292,10 @@ def _judge_day(quote: Quote, known: Sequence[Decimal], limits: Limits, reasons: 
         reasons.update(high="below_low", low="above_high")
 
 
-def _judge_volume(quote: Quote, price: Decimal | None, memory: Memory, limits: Limits) -> tuple[str, Run | None]:
+def _judge_volume(quote: Quote, memory: Memory, limits: Limits) -> tuple[str, Run | None]:
     """Return why a volume is suspect, and the run that goes on; 0 says nothing."""
     volume, times = quote.volume, limits.volume_times
-    if volume > MOST_UNITS or (price is not None and volume * price > MOST_TURNOVER):
+    if volume > MOST_UNITS:
         return "far", None
     usual = max(memory.volume, memory.usual_volume)
     has_jumped = usual and volume > times * max(usual, LEAST_USUAL_VOLUME)
@@ -306,5 +318,14 @@ def _kept(percent: Decimal) -> Decimal:
 
 
 def _reaches(figure: Decimal, low: Decimal, high: Decimal, keep: Decimal) -> bool:
-    """Tell whether a figure lies in a range, or so near that the smaller of the two has its share of the larger."""
-    return low * keep <= figure and figure * keep <= high
+    """Tell whether a figure lies in a range, or so near that the smaller of the two has its share of the larger.
+
+    Of a price in fractions of a cent two steps of its last decimal are near, whatever their share.
+    """
+    if low * keep <= figure and figure * keep <= high:
+        return True
+    exponent = figure.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent > -4:
+        return False
+    steps = Decimal((0, (2,), exponent))
+    return low - steps <= figure <= high + steps

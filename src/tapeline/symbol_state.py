@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tapeline import anomalies, indicators, suspicion, trends
+from tapeline.partitions import partition_of
 from tapeline.quotes import CORRECTION, Quote, read_timestamp
 from tapeline.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
 from tapeline.trends import Side
@@ -57,7 +58,7 @@ class SymbolState:
     alerted : mapping of str to str
         Time of the quote of the last alert, by kind.
     suspect : tuple of str
-        What was suspect of the newest quote.
+        What was suspect of the newest quote, as far as it was told.
     revision : int
         Of the newest quote.
     is_counted : bool
@@ -148,7 +149,9 @@ def observe(
         return _observe_next(state, quote, arrived_at, rules)
     if quote.timestamp == state.newest_timestamp and quote.revision > state.revision:
         return _observe_revision(state, quote, arrived_at, rules)
-    verdict = _judge(quote, (), Memory(), rules)
+    day = state.memory if state.memory.day == partition_of(quote.timestamp) else Memory()
+    seen = (day.low, day.high) if day.low is not None and day.high is not None else ()
+    verdict = _judge(quote, seen, Memory(), rules)
     return _observation(quote, arrived_at, verdict, reasons=_anomalies(quote, (), verdict, rules), late=True), state
 
 
@@ -169,7 +172,12 @@ def _observe_next(
     loud = {figure_of(reason) for reason in verdict.reasons if reason not in QUIET_REASONS}
     if loud - set(map(figure_of, state.suspect)):
         entered.append(SUSPECT)
-    alerts = tuple(kind for kind in entered if _cooled_down(state.alerted.get(kind), quote, rules))
+    alerts = tuple(
+        kind
+        for kind in entered
+        # What is wrong once a price is confirmed is other news than that the price looks wrong.
+        if _cooled_down(state.alerted.get(kind), quote, rules) or (kind == SUSPECT and verdict.confirms)
+    )
     observation = _observation(
         quote,
         arrived_at,
@@ -185,7 +193,7 @@ def _observe_next(
         side=side or side_before,
         anomalies=_remembered(state.anomalies, reasons, verdict),
         alerted={**state.alerted, **dict.fromkeys(alerts, quote.timestamp)},
-        suspect=verdict.reasons,
+        suspect=_told(state.suspect, verdict, is_told=SUSPECT in alerts),
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
@@ -217,11 +225,20 @@ def _observe_revision(
         side=side,
         anomalies=_remembered(state.anomalies, reasons, verdict),
         # What was alerted in error must not keep a true alert back.
-        alerted={kind: timestamp for kind, timestamp in state.alerted.items() if kind not in false},
+        alerted={kind: timestamp for kind, timestamp in state.alerted.items() if kind not in false}
+        | ({CORRECTED: quote.timestamp} if false else {}),
         suspect=verdict.reasons,
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
+    )
+
+
+def _told(before: Sequence[str], verdict: Verdict, *, is_told: bool) -> tuple[str, ...]:
+    """Return what is suspect without the figures that nobody was told of: they are news when the cooldown is over."""
+    known = set(map(figure_of, before))
+    return tuple(
+        reason for reason in verdict.reasons if is_told or reason in QUIET_REASONS or figure_of(reason) in known
     )
 
 

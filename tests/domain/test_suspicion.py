@@ -148,6 +148,44 @@ def test_an_unadjusted_split_leaves_the_previous_close_suspect_all_day_and_start
     assert [verdict.reasons for verdict in verdicts[2:]] == [("previous_close:far",)] * 2
 
 
+def test_a_true_jump_within_the_session_keeps_the_days_other_figures() -> None:
+    verdicts = run((0, "210"), (30, "211"), (60, "210.5"), (90, "212"), high="212")
+    assert believed(verdicts) == [False, False, True, True]
+    assert not verdicts[2].new_scale
+    assert [verdict.reasons for verdict in verdicts[2:]] == [(), ()]
+
+
+def test_a_quote_of_another_symbol_in_mid_session_is_no_split() -> None:
+    foreign = quote("500", open="497", high="505", low="492", previous_close="495")
+    verdict = judge(foreign, HUNDREDS, TODAY, LIMITS)
+    assert {"price", "previous_close"} <= verdict.figures
+    assert judge(quote("101", seconds=30), HUNDREDS, verdict.memory, LIMITS).reasons == ()
+
+
+def test_a_fall_and_its_recovery_within_the_day_are_believed() -> None:
+    low = Memory("2026-03-12", Decimal(60), Decimal(100))
+    back = judge(quote("95", high="100", low="60", previous_close="100"), (Decimal(70),) * 20, low, LIMITS)
+    assert (back.reasons, back.new_scale) == ((), False)
+
+
+def test_an_overnight_gap_that_stays_near_the_old_prices_starts_no_new_scale() -> None:
+    gap = quote("126", open="126", high="127", low="125", previous_close="110")
+    yesterday = Memory("2026-03-11", Decimal(98), Decimal(103), 2_000_000)
+    verdict = judge(gap, HUNDREDS, yesterday, LIMITS)
+    assert (verdict.reasons, verdict.new_scale) == ((), False)
+
+
+def test_a_run_does_not_last_over_the_night() -> None:
+    verdicts = run((0, "150"), (86400, "150.5"), open="0", high="0", low="0")
+    assert believed(verdicts) == [False, False]
+
+
+def test_one_tick_of_a_price_in_fractions_of_a_cent_is_near() -> None:
+    cheap = dict.fromkeys(("open", "high", "low", "previous_close"), "0.0003")
+    assert judge(quote("0.0004", **cheap), (Decimal("0.0003"),) * 20, Memory(), LIMITS).reasons == ()
+    assert judge(quote("0.0009", **cheap), (Decimal("0.0003"),) * 20, Memory(), LIMITS).reasons == ("price:far",)
+
+
 def test_a_price_that_comes_near_a_days_high_makes_it_believed() -> None:
     first = judge(quote("101", high="140"), HUNDREDS, TODAY, LIMITS)
     assert first.reasons == ("high:far",)

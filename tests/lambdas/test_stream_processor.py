@@ -386,3 +386,40 @@ def test_a_counter_that_begins_anew_is_no_news(deploy: Deploy) -> None:
     suspect = ["suspect" in item for _, item in sorted(deployment.items().items())]
     assert suspect == [False, True, True, False, False]
     assert deployment.alerts() == set()
+
+
+def test_an_overnight_crash_is_told_though_the_price_looked_wrong_a_minute_before(deploy: Deploy) -> None:
+    deployment = deploy()
+    yesterday = [make_quote(minute=minute) for minute in range(20)]
+    today = [make_quote(minute=1440 + n / 2, price=price) for n, price in enumerate(("50", "50.2", "49.9", "50.1"))]
+    deployment.deliver(make_records([*yesterday, *today]))
+    told = sorted((time, kind) for _, time, kind in deployment.alerts())
+    assert told == [("2026-03-13T13:30:00Z", "suspect"), ("2026-03-13T13:31:00Z", "suspect")]
+    items = deployment.items()
+    assert items["AAPL", "2026-03-13T13:31:00Z"]["suspect"] == {"L": [{"S": "previous_close:far"}]}
+
+
+def test_what_the_cooldown_holds_back_is_told_after_it(deploy: Deploy) -> None:
+    deployment = deploy()
+    usual = [make_quote(minute=0), make_quote(minute=1, price="0"), make_quote(minute=2)]
+    high = [make_quote(minute=minute, high=Decimal(900)) for minute in range(3, 20)]
+    deployment.deliver(make_records([*usual, *high]))
+    assert {time for _, time, kind in deployment.alerts() if kind == "suspect"} == {
+        "2026-03-12T13:31:00Z",
+        "2026-03-12T13:46:00Z",
+    }
+
+
+def test_a_late_quote_of_a_wild_day_is_judged_by_that_days_prices(deploy: Deploy) -> None:
+    deployment = deploy()
+    prices = {0: "95", 1: "85", 2: "75", 3: "65", 5: "52"}
+    deployment.deliver(make_records([make_quote(minute=m, price=p, open=Decimal(95)) for m, p in prices.items()]))
+    deployment.deliver(make_records([make_quote(minute=4, price="56", open=Decimal(95))], first_number=9))
+    assert "suspect" not in deployment.items()["AAPL", "2026-03-12T13:34:00Z"]
+
+
+def test_a_second_correction_is_told_too(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.deliver(make_records([make_quote(minute=0), make_quote(minute=1, price="110")]))
+    deployment.deliver(make_records([correction(1, "101"), correction(1, "107", revision=2)], first_number=3))
+    assert deployment.items()["AAPL", "2026-03-12T13:31:00Z"]["alerts"] == {"SS": ["correction"]}
