@@ -227,7 +227,8 @@ def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dic
     else:
         figures = _figures_of(earlier, quote.revision)
         if figures is None:
-            plan.entries.append(Entry(record, observation, is_outdated=True))
+            # It counts nowhere; a verdict would depend on how often it was delivered.
+            plan.entries.append(Entry(record, replace(observation, suspect=()), is_outdated=True))
         elif figures == _figures(quote):
             plan.repeated += 1
         else:
