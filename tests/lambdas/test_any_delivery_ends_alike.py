@@ -46,7 +46,7 @@ attempts = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(payloads=streams, attempts=attempts)
 def test_retries_splits_duplicates_and_crashes_change_nothing(
     deploy: Callable[[], Deployment], payloads: list[bytes | Quote], attempts: list[Delivery]
@@ -68,7 +68,7 @@ def test_retries_splits_duplicates_and_crashes_change_nothing(
     assert subject.alerts() == reference.alerts()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(payloads=st.lists(st.one_of(st.binary(max_size=300), quotes), min_size=1, max_size=40))
 def test_every_record_is_stored_or_kept_with_its_reason(
     deploy: Callable[[], Deployment], payloads: list[bytes | Quote]
