@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from producer.circuit_breaker import CircuitBreaker
 from producer.source import Counters, Stop
 from producer.yahoo_answer import Market
-from producer.yahoo_chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts
+from producer.yahoo_chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline import sessions
 from tapeline.quotes import Quote
 
@@ -83,7 +83,7 @@ class YahooSource:
             for symbol in [symbol for symbol, due in self._due.items() if due <= self._clock()]:
                 if stop.is_set() or not self._breaker.allows():
                     break
-                chart = self._ask(symbol, counters)
+                chart = self._chart(symbol, counters)
                 self._trouble = self._what_keeps_all_away()
                 if chart and self._is_new(chart.quote, counters):
                     yield chart.quote
@@ -104,6 +104,15 @@ class YahooSource:
             return f"no symbol gives a quote; {symbol}: {problem}"
         return ""
 
+    def _chart(self, symbol: str, counters: Counters) -> Chart | None:
+        try:
+            return self._ask(symbol, counters)
+        except Exception as error:  # noqa: BLE001 - one symbol's trouble must not stop the others
+            self._answered()
+            self._note_problem(symbol, own_fault(error))
+            counters.add(read=1, rejected=1)
+            return None
+
     def _ask(self, symbol: str, counters: Counters) -> Chart | None:
         try:
             chart = self._charts.fetch(symbol)
@@ -123,10 +132,11 @@ class YahooSource:
             counters.add(read=1, rejected=1)
             return None
         self._answered()
+        pause = self._pause(chart.market)
         if self._problems.pop(symbol, None):
             log.info("%s: quotes come again", symbol)
         self._failures.pop(symbol, None)
-        self._due[symbol] = self._clock() + self._pause(chart.market)
+        self._due[symbol] = self._clock() + pause
         return chart
 
     def _answered(self) -> None:
@@ -184,8 +194,14 @@ class YahooSource:
 
 
 def _next_opening(market: Market) -> datetime | None:
-    """Return when an exchange opens after the session Yahoo speaks of; Yahoo names no other."""
+    """Return when an exchange opens after the session Yahoo speaks of; Yahoo names no other.
+
+    None if that is not known, as of a session in 1970, which Yahoo has not meant.
+    """
     if market.name != sessions.NEW_YORK_STOCK_EXCHANGE or market.closes_at is None:
         return None
-    opens_at = sessions.next_session(market.closes_at.date()).opens_at
+    try:
+        opens_at = sessions.next_session(market.closes_at.date()).opens_at
+    except sessions.NotASessionError:
+        return None
     return opens_at.astimezone(market.closes_at.tzinfo)

@@ -25,7 +25,7 @@ US_INSTRUMENTS = {"EQUITY", "ETF", "INDEX", "MUTUALFUND"}
 NO_CLOSE = "previous_close: Yahoo states none, as on the first day of a listing"
 
 ROUNDING = Decimal("0.0001")
-"""A change in per cent comes in two decimals at least: half of the last one, twice."""
+"""A change in per cent comes in two decimals at least: half of the last one, twice; for a price that did not fall."""
 
 
 class UnusableAnswerError(ValueError):
@@ -141,9 +141,9 @@ def usd(value: float) -> Decimal:
     return Decimal(str(single) if float(single) == value else repr(float(value)))
 
 
-def agree(one: Decimal, other: Decimal, tick: Decimal) -> bool:
+def agree(one: Decimal, other: Decimal, tick: Decimal, rounding: Decimal = ROUNDING) -> bool:
     """Tell whether two statements of one price differ by no more than their rounding."""
-    return abs(one - other) <= max(abs(one), abs(other)) * ROUNDING + tick
+    return abs(one - other) <= max(abs(one), abs(other)) * rounding + tick
 
 
 def tick_of(price: Decimal, price_hint: object) -> Decimal:
@@ -206,15 +206,15 @@ def _bars(result: Mapping[str, Any], zone: ZoneInfo) -> dict[date, _Bar]:
     found: dict[date, tuple[float, _Bar]] = {}
     for row, stamp in enumerate(times):
         seconds = _number(stamp)
-        try:
-            start = datetime.fromtimestamp(seconds, zone) if seconds is not None else None
-        except (OverflowError, OSError, ValueError):
-            start = None
-        if start is None or seconds is None:
+        if seconds is None:
             continue
-        day = start.date()
-        if start.minute == 0 and start.hour >= 22:
-            day += timedelta(days=1)  # Yahoo's midnight across a change of the clocks
+        try:
+            start = datetime.fromtimestamp(seconds, zone)
+            day = start.date()
+            if start.minute == 0 and start.hour >= 22:
+                day += timedelta(days=1)  # Yahoo's midnight across a change of the clocks
+        except (OverflowError, OSError, ValueError):
+            continue
         if day not in found or found[day][0] <= seconds:
             opened, high, low, close = (_price(cell(name, row)) for name in ("open", "high", "low", "close"))
             found[day] = seconds, _Bar(opened, high, low, close, _shares(cell("volume", row)))
@@ -274,8 +274,9 @@ def _previous_close(
         return Decimal(0), NO_CLOSE
     candidates = _adjusted(closed, split, price)
     if by_change:
+        rounding = ROUNDING * max(Decimal(1), by_change / price)  # after a crash a hundredth of a per cent means more
         for candidate in candidates:
-            if agree(candidate, by_change, tick):
+            if agree(candidate, by_change, tick, rounding):
                 return candidate, ""
         doubt = f"the daily bar of {day} closes at {closed:f}, the change that Yahoo states means {by_change:f}"
     elif candidates[0] != closed:
@@ -288,7 +289,7 @@ def _previous_close(
 def _session_before(today: date) -> date:
     try:
         return sessions.previous_session(today).day
-    except sessions.NotASessionError as error:
+    except (sessions.NotASessionError, OverflowError) as error:
         raise UnusableAnswerError(f"Yahoo states a time of {today}: {error}") from None
 
 
@@ -301,11 +302,15 @@ def _adjusted(closed: Decimal, split: Decimal, price: Decimal) -> list[Decimal]:
 
 
 def _by_change(price: Decimal, percent: object, tick: Decimal) -> Decimal | None:
-    """Return the previous close that a change in per cent means, to the digits that prices of this symbol have."""
+    """Return the previous close that a change in per cent means, to the digits that prices of this symbol have.
+
+    None for what no price can be.
+    """
     number = _number(percent)
-    if number is None or price <= 0 or number <= -100:
+    if number is None or not 0 < price <= MAX_ABSOLUTE_USD or number <= -100:
         return None
-    return round(price / (1 + Decimal(repr(number)) / 100), -tick.adjusted()) or None
+    meant = price / (1 + Decimal(repr(number)) / 100)
+    return (round(meant, -tick.adjusted()) or None) if meant <= MAX_ABSOLUTE_USD else None
 
 
 def _price(value: object) -> Decimal | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
@@ -89,6 +91,8 @@ class YahooCharts:
             figures, market = read_answer(answer)
         except UnusableAnswerError as error:
             raise SymbolError(f"{error}{_hint(symbol)}") from error
+        except Exception as error:
+            raise SymbolError(own_fault(error)) from error
         now = self._now()
         quote = Quote(
             symbol=symbol,
@@ -123,7 +127,7 @@ class YahooCharts:
             raise UnreachableError(f"Yahoo answered {response.status_code}")
         try:
             return response.json()
-        except ValueError:  # a page of HTML, or half an answer
+        except (ValueError, RecursionError):  # a page of HTML, or half an answer
             if response.status_code >= 400:
                 raise SymbolError(f"Yahoo answered {response.status_code}") from None
             words = "that it is down" if "Will be right back" in response.text else "no JSON"
@@ -150,6 +154,14 @@ def yahoo_session(mirror: str = "", longest_seconds: float = LONGEST_REQUEST_SEC
             return super().request(method, url, *arguments, **options)
 
     return Patient(impersonate="chrome")
+
+
+def own_fault(error: Exception) -> str:
+    """Say that our own code failed on what Yahoo sent, and where: the other symbols go on, and someone can find it."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"our own code failed on what Yahoo sent ({type(error).__name__} at {Path(frame.filename).name}:{frame.lineno})"
+    )
 
 
 def _hint(symbol: str) -> str:

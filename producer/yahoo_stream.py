@@ -33,7 +33,7 @@ from yfinance.pricing_pb2 import PricingData
 from producer.circuit_breaker import CircuitBreaker
 from producer.source import Counters, Stop
 from producer.yahoo_answer import LEAST_USD, agree, tick_of
-from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts
+from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline import sessions
 from tapeline.partitions import trading_date
 from tapeline.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
@@ -205,6 +205,10 @@ class YahooStreamSource:
             counters.add(read=1, rejected=1)
             self._note(symbol, f"rejected, {error}")
             return None
+        except Exception as error:  # noqa: BLE001 - one message's trouble must not stop the others
+            counters.add(read=1, rejected=1)
+            self._note(symbol, f"rejected, {own_fault(error)}")
+            return None
         counters.add(read=1)
         self._problems.pop(symbol, None)
         return quote
@@ -215,10 +219,11 @@ class YahooStreamSource:
         milliseconds = int(message["time"])
         try:
             moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+            today = trading_date(moment)
         except (OverflowError, OSError, ValueError):
             raise UnreadableMessageError(f"a message of time {milliseconds}") from None
         price = _decimal(message["price"])
-        before = self._day(symbol, trading_date(moment))
+        before = self._day(symbol, today)
         own_high, own_low, own_close = (_figure(message, name) for name in ("day_high", "day_low", "previous_close"))
         high, low = own_high or before.high, own_low or before.low
         by_change = _minus_change(price, message)
@@ -230,7 +235,7 @@ class YahooStreamSource:
             volume=max(0, int(message.get("day_volume", 0))) or before.volume,
             previous_close=own_close or by_change or before.previous_close,
         )
-        previous_close, doubt = _previous_close(day, own_close, by_change, tick_of(price, message.get("price_hint")))
+        previous_close, doubt = _previous_close(day, own_close, by_change, _tick(price, message))
         quote = Quote(
             symbol=symbol,
             timestamp=write_timestamp(moment, milliseconds=milliseconds % 1000 != 0),
@@ -320,10 +325,15 @@ def _minus_change(price: Decimal, message: Mapping[str, Any]) -> Decimal:
     A change of exactly 0 looks like none stated, as the format leaves out what is 0.
     """
     change = _figure(message, "change")
-    if not change or price > MAX_ABSOLUTE_USD:
+    if not change or abs(price) > MAX_ABSOLUTE_USD:
         return ZERO
-    by_change = round(price - change, -tick_of(price, message.get("price_hint")).adjusted())
+    by_change = round(price - change, -_tick(price, message).adjusted())
     return max(ZERO, by_change)
+
+
+def _tick(price: Decimal, message: Mapping[str, Any]) -> Decimal:
+    """Return the smallest step of a price; the message's `price_hint` is a whole number, which comes as text."""
+    return tick_of(price, int(message.get("price_hint", 0)))
 
 
 def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) -> tuple[Decimal, str]:

@@ -225,7 +225,7 @@ def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dic
     elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state
         entry = Entry(record, observation, tuple(t for t in earlier.superseded if _revision(t) < quote.revision))
     else:
-        figures = _figures_of(earlier, quote.revision)
+        figures = figures_of(earlier, quote.revision)
         if figures is None:
             # It counts nowhere; a verdict would depend on how often it was delivered.
             plan.entries.append(Entry(record, replace(observation, suspect=()), is_outdated=True))
@@ -251,7 +251,7 @@ def version_to_json(quote: Quote, alerts: Sequence[str]) -> str:
     )
 
 
-def _figures_of(stored: Stored, revision: int) -> tuple[Decimal, ...] | None:
+def figures_of(stored: Stored, revision: int) -> tuple[Decimal, ...] | None:
     """Return the figures of a stored quote's version, in the order of `FIGURES`, None if it never had this revision."""
     if stored.quote.revision == revision:
         return _figures(stored.quote)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from decimal import Decimal, InvalidOperation
+from time import sleep
 from typing import Annotated
 
 import typer
@@ -49,8 +50,9 @@ def correct(
 ) -> None:
     """Put a stored quote right, or withdraw a print, by a version with a higher revision.
 
-    DynamoDB has it within seconds, and who got an alert on the wrong figure gets a correction. Curated tables and
-    reports follow when the session is rolled up again; the command says how. The raw zone keeps every version.
+    DynamoDB has it within seconds, which is waited for, and who got an alert on the wrong figure gets a correction.
+    Curated tables and reports follow when the session is rolled up again; the command says how. The raw zone keeps
+    every version. A withdrawn print that is given a price again has its other figures of before.
 
     Examples: `tapeline correct AAPL 2026-03-12T14:30:00Z --price 101.25`,
     `tapeline correct AAPL 2026-03-12T14:30:00Z --withdraw`
@@ -73,27 +75,37 @@ def correct(
                 withdraw=withdraw,
                 on_progress=lambda number: line.update(f"Looking for the quote: {number:,} objects read"),
             )
+        stored = False
         if not dry_run:
             correcting.send(aws, names, correction)
+            with console.status("Sent; waiting until it is stored") as line:
+                stored = correcting.wait(
+                    aws,
+                    names,
+                    correction,
+                    sleep=sleep,
+                    on_progress=lambda seconds: line.update(f"Sent; waiting until it is stored: {seconds:.0f} s"),
+                )
     except (CorrectionError, QuoteRejectedError) as error:
         typer.echo(printable(f"Error: {error}"), err=True)
         raise typer.Exit(1) from error
     if as_json:
-        sys.stdout.write(json_text(_as_document(correction, sent=not dry_run), indent=2) + "\n")
+        sys.stdout.write(json_text(_as_document(correction, sent=not dry_run, stored=stored), indent=2) + "\n")
     else:
-        typer.echo(printable(_in_words(correction, sent=not dry_run, target=target), keep="\n"))
+        typer.echo(printable(_in_words(correction, sent=not dry_run, stored=stored, target=target), keep="\n"))
 
 
-def _as_document(correction: Correction, *, sent: bool) -> dict[str, object]:
+def _as_document(correction: Correction, *, sent: bool, stored: bool) -> dict[str, object]:
     return {
         "sent": sent,
+        "stored": stored,
         "session": correction.session,
         "before": json.loads(correction.before.to_json()),
         "after": json.loads(correction.after.to_json()),
     }
 
 
-def _in_words(correction: Correction, *, sent: bool, target: str) -> str:
+def _in_words(correction: Correction, *, sent: bool, stored: bool, target: str) -> str:
     before, after = correction.before, correction.after
     changes = [
         f"  {name.replace('_', ' '):<15}{getattr(before, name)} becomes {getattr(after, name)}"
@@ -106,11 +118,15 @@ def _in_words(correction: Correction, *, sent: bool, target: str) -> str:
     if not sent:
         return "\n".join([f"Would send {what}:", *changes, "Nothing was changed."])
     airflow = "tapeline airflow" if target == "local" else "airflow"
+    again = "run the session again:"
+    if not stored:
+        changes.append("It is on the stream and not stored yet: `tapeline status` says what holds it up.")
+        again = "run the session again once it is:"
     return "\n".join(
         [
-            f"Sent {what}:",
+            f"{'Stored' if stored else 'Sent'} {what}:",
             *changes,
-            "DynamoDB has it within seconds. For the curated tables, the report and its mail, run the session again:",
+            f"For the curated tables, the report and its mail, {again}",
             f"  {airflow} backfill create --dag-id daily_rollup --from-date {correction.session} "
             f"--to-date {correction.session} --reprocess-behavior completed",
         ]

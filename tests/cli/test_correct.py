@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from tapeline import correct_command
 from tapeline.aws import correct
 from tapeline.aws.correct import CorrectionError
 from tapeline.cli import cli
-from tapeline.quotes import QuoteRejectedError
+from tapeline.quotes import FIGURES, QuoteRejectedError
 
 from .stream import Deployment, make_quote
 
@@ -21,7 +22,8 @@ TIME = "2026-03-12T13:30:00Z"
 
 @pytest.fixture
 def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """The command line over one stored quote."""
+    """The command line over two stored quotes; what it sends is delivered while it waits."""
+    monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
     monkeypatch.setattr(correct_command, "session", lambda target: deployment.session)
     monkeypatch.setattr(correct_command.stack, "outputs", lambda session, name: deployment.outputs)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
@@ -29,12 +31,14 @@ def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunne
     return CliRunner()
 
 
-def test_a_corrected_price_stands_in_the_table_after_delivery(deployment: Deployment, command: CliRunner) -> None:
+def test_a_corrected_price_stands_in_the_table_when_the_command_ends(
+    deployment: Deployment, command: CliRunner
+) -> None:
     done = command.invoke(cli, ["correct", "aapl", TIME, "--price", "101.25"])
     assert done.exit_code == 0, done.output
+    assert f"Stored AAPL at {TIME}, version 1:" in done.output
     assert "price          106 becomes 101.25" in done.output
     assert "backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-12" in done.output
-    deployment.deliver()
     key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}}
     item = deployment.dynamodb.get_item(TableName="data", Key=key)["Item"]
     assert (item["price"], item["revision"], item["source"]) == ({"N": "101.25"}, {"N": "1"}, {"S": "correction"})
@@ -47,12 +51,74 @@ def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: Deploym
     done = command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw", "--json"])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
-    assert (said["sent"], said["session"], said["after"]["price"], said["after"]["revision"]) == (
-        True, "2026-03-12", 0, 1,
-    )  # fmt: skip
-    deployment.deliver()
+    assert (said["sent"], said["stored"], said["session"]) == (True, True, "2026-03-12")
+    assert (said["after"]["price"], said["after"]["revision"]) == (0, 1)
     lines = [json.loads(line) for key in deployment.objects("raw-data/") for line in deployment.lines(key)]
     assert ["price:withdrawn", "previous_close:withdrawn"] in [line.get("suspect") for line in lines]
+
+
+def test_what_is_not_stored_in_time_is_said_to_be_on_the_stream(
+    command: CliRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(correct_command, "sleep", lambda seconds: None)
+    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25"])
+    assert done.exit_code == 0, done.output
+    assert f"Sent AAPL at {TIME}, version 1:" in done.output
+    assert "It is on the stream and not stored yet" in done.output
+    again = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
+    assert (json.loads(again.stdout)["sent"], json.loads(again.stdout)["stored"]) == (True, False)
+
+
+def test_the_second_of_two_quick_corrections_is_told_to_run_again(deployment: Deployment, command: CliRunner) -> None:
+    first = correct.plan(
+        deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal("101.25")}, withdraw=False
+    )
+    correct.send(deployment.session, deployment.outputs, first)
+    late = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "102"])
+    assert late.exit_code == 1
+    assert "Error: another correction came first; run it again" in late.output
+    again = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "102"])
+    assert f"Stored AAPL at {TIME}, version 2:" in again.output
+
+
+def test_a_correction_that_was_corrected_since_was_stored(deployment: Deployment, command: CliRunner) -> None:
+    first, second = (
+        correct.plan(deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal(price)}, withdraw=False)
+        for price in (101, 102)
+    )
+    second = replace(second, after=replace(second.after, revision=2))
+    deployment.put(first.after, second.after)
+    deployment.deliver()
+    assert correct.wait(deployment.session, deployment.outputs, first, seconds=0)
+    assert correct.wait(deployment.session, deployment.outputs, second, seconds=0)
+
+
+def test_it_waits_as_long_as_it_is_told_and_says_so(deployment: Deployment, command: CliRunner) -> None:
+    planned = correct.plan(
+        deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal(101)}, withdraw=False
+    )
+    slept: list[float] = []
+    told: list[float] = []
+    assert not correct.wait(
+        deployment.session, deployment.outputs, planned, seconds=2, sleep=slept.append, on_progress=told.append
+    )
+    assert sum(slept) == 2
+    assert told == [0.5, 1.0, 1.5, 2.0]
+
+
+@pytest.mark.parametrize("expired", [False, True], ids=["stored", "in the raw zone only"])
+def test_a_withdrawn_print_comes_back_with_its_figures_of_before(
+    deployment: Deployment, command: CliRunner, expired: bool
+) -> None:
+    command.invoke(cli, ["correct", "AAPL", TIME, "--volume", "900"])
+    command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw"])
+    if expired:
+        deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
+    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
+    assert done.exit_code == 0, done.output
+    after = json.loads(done.stdout)["after"]
+    assert [after[name] for name in FIGURES] == [106, 106, 106, 101.25, 100, 900]
+    assert (after["revision"], json.loads(done.stdout)["stored"]) == (3, True)
 
 
 def test_a_dry_run_sends_nothing(deployment: Deployment, command: CliRunner) -> None:

@@ -49,6 +49,7 @@ class Listing:
     closes_at: datetime
     closes: dict[date, float] = field(default_factory=dict)
     kind: str = "EQUITY"
+    change_percent: float | None = None
 
     def chart(self) -> dict[str, Any]:
         """Return the answer of ``/v8/finance/chart/SYMBOL?range=5d&interval=1d``."""
@@ -73,6 +74,7 @@ class Listing:
             "timezone": "EDT",
             "exchangeTimezoneName": "America/New_York",
             "regularMarketPrice": self.price,
+            "regularMarketChangePercent": self.change_percent,
             "regularMarketDayHigh": self.high,
             "regularMarketDayLow": self.low,
             "regularMarketVolume": self.volume,
@@ -101,8 +103,8 @@ class Listing:
 class ChartServer:
     """Answers for charts, cookies and crumbs. `answers` maps a symbol to a `Listing`, a word of trouble, or a callable.
 
-    Troubles: ``429``, ``500``, ``malformed``, ``html``, ``down``, ``empty``, ``no result``, ``delisted``, ``hang up``,
-    ``silence`` (no answer while the server lives).
+    Troubles: ``429``, ``500``, ``malformed``, ``deep``, ``html``, ``down``, ``empty``, ``no result``, ``delisted``,
+    ``hang up``, ``silence`` (no answer while the server lives).
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, port: int = 0) -> None:
@@ -144,6 +146,8 @@ class ChartServer:
                         return self.answer(500, "oops")
                     case "malformed":
                         return self.answer(200, '{"chart": {"result": [')
+                    case "deep":
+                        return self.answer(200, "[" * 200_000)
                     case "html":
                         return self.answer(200, "<html>edge error</html>")
                     case "down":

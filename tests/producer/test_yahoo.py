@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from producer import yahoo
 from producer.source import Counters
 from producer.yahoo import YahooSource
+from producer.yahoo_answer import Market
 from producer.yahoo_chart import UnreachableError, YahooCharts, yahoo_session
 from tapeline.quotes import Quote
 from tests.producer.builders import FakeTime
@@ -159,6 +161,7 @@ def test_a_symbol_that_recovers_gives_quotes_again(feed: Feed, caplog: pytest.Lo
         (replace(AAPL, price=-37.63), "Yahoo's price is -37.63: negative prices are not supported"),
         (replace(AAPL, low=-40.32), "Yahoo's low is -40.32: negative prices are not supported"),
         (replace(AAPL, price=1e13), "Yahoo's figures are no quote: out_of_range"),
+        (replace(AAPL, price=1e30, change_percent=1.0), "Yahoo's figures are no quote: out_of_range"),
         (replace(AAPL, time=new_york("2026-03-12 12:30")), "Yahoo's figures are no quote: future_timestamp"),
     ],
 )
@@ -261,6 +264,47 @@ def test_a_closed_market_is_said_and_waited_through(
     assert messages[0] == f"XNYS is closed until {said}"
     assert "The last quote of each symbol is sent at every start" in messages[1]
     assert len(messages) == len(set(messages))
+
+
+@pytest.mark.parametrize(
+    ("now", "closes_at"),
+    [
+        ("2026-03-12 11:30", "1970-01-01 20:00"),
+        ("2026-03-12 11:30", "2004-12-01 16:00"),
+        ("2032-12-31 17:00", "2032-12-31 16:00"),
+    ],
+)
+def test_a_trading_period_that_the_calendar_does_not_know_silences_no_symbol(
+    feed: Feed, caplog: pytest.LogCaptureFixture, now: str, closes_at: str
+) -> None:
+    start = feed.time.now = new_york(now).timestamp()
+    closed = new_york(closes_at)
+    feed.server.answers["AAPL"] = replace(AAPL, opens_at=closed.replace(hour=10), closes_at=closed)
+    quotes = feed.quotes("AAPL", "KO", minutes=16)
+    assert [quote.symbol for quote in quotes] == ["AAPL", "KO"]
+    assert [at - start for at in feed.asked("AAPL")] == [0, 900]
+    assert "XNYS is closed" in caplog.messages
+
+
+def test_what_our_own_code_fails_on_costs_its_symbol_only(
+    feed: Feed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail_for(market: Market, before: Callable[[Market], datetime | None] = yahoo._next_opening) -> datetime | None:
+        return before(market) if market.closes_at != AAPL.closes_at else market.name[99]  # type: ignore[return-value]
+
+    monkeypatch.setattr(yahoo, "_next_opening", fail_for)
+    feed.time.now = new_york("2026-03-12 18:00").timestamp()
+    feed.server.answers["KO"] = replace(KO, closes_at=new_york("2026-03-12 15:59"))
+    assert [quote.symbol for quote in feed.quotes("AAPL", "KO", minutes=20)] == ["KO"]
+    said = [message for message in caplog.messages if message.startswith("AAPL:")]
+    assert len(said) == 1
+    assert said[0].startswith("AAPL: our own code failed on what Yahoo sent (IndexError at test_yahoo.py:")
+
+
+def test_an_answer_nested_too_deep_is_this_symbols_trouble(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:
+    feed.server.answers["DEEP"] = "deep"
+    assert [quote.symbol for quote in feed.quotes("DEEP", "AAPL", minutes=0.1)] == ["AAPL"]
+    assert "DEEP: Yahoo's answer holds no quote: it says no JSON" in caplog.text
 
 
 def test_an_exchange_elsewhere_has_its_own_name_and_hours(feed: Feed, caplog: pytest.LogCaptureFixture) -> None:

@@ -129,6 +129,17 @@ PREVIOUS_CLOSES: dict[str, tuple[Answer, str, str]] = {
     ),
     "the same, and Yahoo's change has it": (nvidia(regularMarketChangePercent=0.746), "120.888", ""),
     "a split of days ago": (split(answer(), "2026-08-27", 10, 1), "7711.76", ""),
+    "after a crash the change's two decimals mean less": (
+        answer(closes=(*CLOSES[:3], 60.07, 3.0), regularMarketPrice=3.0, regularMarketChangePercent=-95.01),
+        "60.07",
+        "",
+    ),
+    "after a crash too the change may disagree": (
+        answer(closes=(*CLOSES[:3], 60.07, 3.0), regularMarketPrice=3.0, regularMarketChangePercent=-94.0),
+        "60.07",
+        "previous_close: the daily bar of 2026-08-28 closes at 60.07, the change that Yahoo states means 50.00",
+    ),
+    "a change that means more than any price": (answer(regularMarketChangePercent=-99.99999999999999), "7711.76", ""),
     "a change of no figure": (answer(regularMarketChangePercent=float("nan")), "7711.76", ""),
     "elsewhere New York's calendar says nothing": (
         answer(without=("2026-08-28",), exchangeTimezoneName="Europe/Berlin", regularMarketChangePercent=0.17),
@@ -201,6 +212,7 @@ def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: fl
         (answer(regularMarketTime=None), "Yahoo left out the time of the price"),
         (answer(regularMarketTime=1e30), "Yahoo states a time that is none, 1e\\+30"),
         (answer(regularMarketTime=0), "Yahoo states a time of 1969-12-31: the calendar of XNYS reaches from"),
+        (answer(regularMarketTime=-62135578800), "Yahoo states a time of 0001-01-01"),
         (answer(exchangeTimezoneName=None), "Yahoo names no time zone of the exchange that is known"),
         (answer(exchangeTimezoneName="../../etc"), "Yahoo names no time zone of the exchange that is known"),
         (answer(regularMarketPrice=-37.63), "Yahoo's price is -37.63: negative prices are not supported"),
@@ -218,6 +230,12 @@ def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: fl
 def test_an_answer_without_a_price_and_its_time_says_what_is_missing(found: Any, words: str) -> None:
     with pytest.raises(UnusableAnswerError, match=words):
         read_answer(found)
+
+
+def test_a_bar_on_the_last_day_there_is_counts_as_missing() -> None:
+    found = answer(exchangeTimezoneName="UTC")
+    found["chart"]["result"][0]["timestamp"][0] = 253402293600  # 9999-12-31 22:00
+    assert read_answer(found)[0].price == 7725
 
 
 # As public repositories keep them, captured in 2026; bars of days that do not matter are cut.

@@ -13,7 +13,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -400,13 +400,30 @@ def test_what_cannot_be_read_is_counted_and_said_and_the_next_message_counts(
         json.dumps([1]),
         pricing("AAPL", float("nan"), at(1)),
         pricing("AAPL", -3.0, at(1)),
+        pricing("AAPL", -3e38, at(1), change=1.0),
+        pricing("AAPL", 255.0, datetime.min.replace(tzinfo=UTC)),
         pricing("AAPL", 255.0, at(5400)),  # an hour and a half ahead
         pricing("AAPL", 255.5, at(2)),
     ]
     with listening(charts_server, send(*frames)) as (quotes, _, counters):
         assert next(quotes).price == Decimal("255.5")
-        assert counters.now() == Counts(read=10, rejected=9)
+        assert counters.now() == Counts(read=12, rejected=11)
     assert "AAPL: rejected, future_timestamp" in caplog.text
+    assert "our own code" not in caplog.text
+
+
+def test_a_message_our_own_code_fails_on_is_counted_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    source, counters = reader(), Counters()
+    source._ask_chart = NoCharts().fetch  # type: ignore[method-assign,assignment]
+    assert source._read(pricing("AAPL", 255.0, at(1)), counters) is None
+    assert counters.now() == Counts(read=1, rejected=1)
+    assert "AAPL: rejected, our own code failed on what Yahoo sent (TypeError at yahoo_stream.py:" in caplog.text
+
+
+def test_the_previous_close_of_a_currency_has_all_its_decimals(charts_server: ChartServer) -> None:
+    frame = pricing("EURUSD=X", 1.0850, at(1), change=0.0017, price_hint=4)
+    with listening(charts_server, send(frame), ("EURUSD=X",)) as (quotes, _, _):
+        assert next(quotes).previous_close == Decimal("1.0833")
 
 
 class NoCharts:
@@ -442,7 +459,9 @@ def test_price_minus_change_is_the_previous_close_to_the_cent(cents: int, change
 
 @given(frame=st.one_of(st.binary(), st.text(), st.binary().map(lambda raw: json.dumps({"message": _base64(raw)}))))
 def test_no_frame_raises(frame: str | bytes) -> None:
-    reader()._read(frame, Counters())
+    source = reader()
+    source._read(frame, Counters())
+    assert "our own code" not in str(source._problems)
 
 
 @given(
@@ -457,8 +476,9 @@ def test_no_frame_raises(frame: str | bytes) -> None:
 )
 def test_no_figures_raise(fields: dict[str, Any]) -> None:
     message = PricingData(id="AAPL", market_hours=1, **fields)
-    counters = Counters()
-    quote = reader()._read(json.dumps({"message": _base64(message.SerializeToString())}), counters)
+    counters, source = Counters(), reader()
+    quote = source._read(json.dumps({"message": _base64(message.SerializeToString())}), counters)
+    assert "our own code" not in str(source._problems)
     assert counters.now() == Counts(read=1, rejected=0 if quote else 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws import items, raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
+from tapeline.batch import Stored, figures_of, version_to_json
 from tapeline.partitions import RAW_PREFIX, trading_date
 from tapeline.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
 
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 THREADS = 8
+
+WAIT_SECONDS = 30.0
+"""How long a correction may take to its item; a few seconds are usual."""
+
+LOOK_AGAIN_SECONDS = 0.5
 
 
 class CorrectionError(RuntimeError):
@@ -57,7 +64,8 @@ def plan(
 ) -> Correction:
     """Find the version of a quote that stands, and make the one that is to take its place.
 
-    DynamoDB is asked first; a quote that it no longer has is looked for in the raw zone's partition.
+    DynamoDB is asked first; a quote that it no longer has is looked for in the raw zone's partition. A withdrawn print
+    comes back with the figures it had before, but for those given.
 
     Parameters
     ----------
@@ -81,10 +89,13 @@ def plan(
     """
     if "revision" not in outputs.quote_fields.split(","):
         raise CorrectionError("this deployment takes no revisions yet; bring it up to date with `tapeline deploy`")
-    before = _stored(session, outputs, symbol, timestamp) or _raw(session, outputs, symbol, timestamp, on_progress)
-    if before is None:
+    stored = _stored(session, outputs, symbol, timestamp) or _raw(session, outputs, symbol, timestamp, on_progress)
+    if stored is None:
         raise CorrectionError(f"no quote of {symbol} at {timestamp} is stored; {_nearest(session, outputs, symbol)}")
+    before = stored.quote
     values: dict[str, Any] = dict.fromkeys(FIGURES, Decimal(0)) if withdraw else dict(figures)
+    if not before.price and values.get("price", 1):
+        values = _before_withdrawal(stored) | values
     if "volume" in values:
         values["volume"] = int(values["volume"])
     if all(getattr(before, name) == value for name, value in values.items()):
@@ -110,16 +121,70 @@ def send(session: Session, outputs: StackOutputs, correction: Correction) -> Non
     )
 
 
-def _stored(session: Session, outputs: StackOutputs, symbol: str, timestamp: str) -> Quote | None:
+def wait(
+    session: Session,
+    outputs: StackOutputs,
+    correction: Correction,
+    *,
+    seconds: float = WAIT_SECONDS,
+    sleep: Callable[[float], object] = time.sleep,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> bool:
+    """Wait until a correction that was sent is stored; return whether it is.
+
+    Parameters
+    ----------
+    session, outputs : Session, StackOutputs
+        The deployment.
+    correction : Correction
+        The one that was sent.
+    seconds : float
+        How long to wait.
+    sleep : callable
+        Waits; tests pass their own.
+    on_progress : callable
+        Told how many seconds were waited.
+
+    Raises
+    ------
+    CorrectionError
+        If another correction took the place first: this one is refused.
+    """
+    after = correction.after
+    waited = 0.0
+    while True:
+        stored = _stored(session, outputs, after.symbol, after.timestamp)
+        if stored and stored.quote.revision >= after.revision:
+            if figures_of(stored, after.revision) == tuple(Decimal(getattr(after, name)) for name in FIGURES):
+                return True
+            raise CorrectionError(
+                f"another correction came first; run it again. {after.symbol} at {after.timestamp} has version "
+                f"{stored.quote.revision} now, at {stored.quote.price}"
+            )
+        if waited >= seconds:
+            return False
+        sleep(LOOK_AGAIN_SECONDS)
+        waited += LOOK_AGAIN_SECONDS
+        on_progress(waited)
+
+
+def _before_withdrawal(stored: Stored) -> dict[str, Any]:
+    """Return the figures of the newest version that had a price; none if there is none."""
+    versions = (json.loads(text) for text in reversed(stored.superseded))
+    priced = next((version for version in versions if Decimal(version["price"])), None)
+    return {name: Decimal(priced[name]) for name in FIGURES} if priced else {}
+
+
+def _stored(session: Session, outputs: StackOutputs, symbol: str, timestamp: str) -> Stored | None:
     dynamodb: DynamoDBClient = session.client("dynamodb")
     key: Any = {"symbol": {"S": symbol}, "timestamp": {"S": timestamp}}
     item = dynamodb.get_item(TableName=outputs.table_name, Key=key, ConsistentRead=True).get("Item")
-    return items.quote_from_item(item) if item else None
+    return items.stored_from_item(item) if item else None
 
 
 def _raw(
     session: Session, outputs: StackOutputs, symbol: str, timestamp: str, on_progress: Callable[[int], None]
-) -> Quote | None:
+) -> Stored | None:
     try:
         moment = read_timestamp(timestamp)
     except ValueError as error:
@@ -129,8 +194,11 @@ def _raw(
         for line in _lines(session.client("s3"), outputs.bucket_name, trading_date(moment).isoformat(), on_progress)
         if f'"{symbol}"' in line and timestamp in line and (quote := _quote(line)) and quote.timestamp == timestamp
     ]
+    if not found:
+        return None
     # The highest revision stands, of equal ones the first to arrive.
-    return min(found, key=lambda quote: (-quote.revision, quote.ingested_at), default=None)
+    *others, newest = sorted(found, key=lambda quote: (-quote.revision, quote.ingested_at), reverse=True)
+    return Stored(newest, superseded=tuple(version_to_json(quote, ()) for quote in others))
 
 
 def _lines(s3: S3Client, bucket: str, day: str, on_progress: Callable[[int], None]) -> Iterator[str]:
