@@ -37,6 +37,12 @@ QUIET_AFTER = timedelta(seconds=90)
 HUNG_AFTER = timedelta(minutes=3)
 """The producer says each minute what it follows; one that has not for so long hangs or is dead."""
 
+CLOCK_AHEAD = timedelta(minutes=2)
+"""How far the producer's clock may be ahead of ours before it is trouble: a silence is heard so much later."""
+
+BEFORE_THE_OPEN = timedelta(minutes=30)
+"""A quote from longer before the open is the session's before, though it came only now; others are late by 15 min."""
+
 NOT_A_FEED = ("replay", "correction")
 """Sources whose quotes are no sign of life: a file, and a figure put right by hand."""
 
@@ -115,10 +121,22 @@ class NewestQuote:
     ingested_at: str
     suspect: tuple[str, ...] = ()
 
-    @property
-    def heard_at(self) -> datetime:
-        """When the feed gave this sign of life: for a correction that is the time of the quote that it corrects."""
-        return read_timestamp(self.timestamp if self.source in NOT_A_FEED else self.ingested_at)
+    def heard_at(self, now: datetime, hours: Hours | None) -> datetime:
+        """Return when the feed gave this sign of life, no later than now.
+
+        That is the quote's own time for a correction, and for a quote of the session before: a producer sends the last
+        quote of each symbol at its start.
+
+        Parameters
+        ----------
+        now : datetime
+            Aware.
+        hours : Hours or None
+            The session that began last; None if it is not known or the market never sleeps.
+        """
+        own = read_timestamp(self.timestamp)
+        is_old = hours is not None and own < hours.opens_at - BEFORE_THE_OPEN
+        return min(own if is_old or self.source in NOT_A_FEED else read_timestamp(self.ingested_at), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +188,10 @@ def judge_feed(
     thin : frozenset of str
         Symbols that trade seldom.
     """
-    heard = {quote.symbol: quote.heard_at for quote in newest}
     if followed is None:
         return _unfollowed(now, hours, [quote for quote in newest if quote.source not in NOT_A_FEED])
+    followed = replace(followed, started_at=min(followed.started_at, now))
+    heard = {quote.symbol: quote.heard_at(now, None if followed.never_sleeps else hours) for quote in newest}
     if now - followed.said_at >= HUNG_AFTER:
         return Feed(
             Verdict.LOST,
@@ -187,7 +206,7 @@ def judge_feed(
             "Make it longer: `make trading-days`, then deploy.",
         )
     if not followed.never_sleeps and hours is not None and not hours.are_at(now):
-        return _closed(hours, followed, heard, thin)
+        return _closed(now, hours, followed, heard, thin)
     begin = followed.started_at if followed.never_sleeps or hours is None else hours.opens_at
     silent, alive = _silent_and_alive(now, begin, followed, heard, thin)
     return _in_session(now, begin, followed, heard, silent, alive, thin)
@@ -233,12 +252,22 @@ def _silent_and_alive(
     silent = tuple(
         symbol
         for symbol in followed.symbols
-        if now - _since(begin, followed, heard.get(symbol)) >= (THIN_SILENCE if symbol in thin else followed.patience)
+        if now - _since(begin, followed, heard.get(symbol))
+        >= (max(THIN_SILENCE, followed.patience) if symbol in thin else followed.patience)
     )
     alive = tuple(
         symbol for symbol in followed.symbols if symbol not in silent and symbol in heard and heard[symbol] >= begin
     )
     return silent, alive
+
+
+def _trouble(now: datetime, followed: Followed) -> tuple[str, str]:
+    """Return what is wrong with a producer that goes on, and what to do; empty if nothing."""
+    said = f"the producer says: {followed.trouble}" if followed.trouble else ""
+    if followed.said_at - now <= CLOCK_AHEAD:
+        return said, "See the producer's log." if said else ""
+    ahead = f"the producer's clock is {words((followed.said_at - now).total_seconds())} ahead"
+    return "; ".join(filter(None, (said, ahead))), "Set the clock where the producer runs: silence is heard late."
 
 
 def _in_session(
@@ -256,7 +285,8 @@ def _in_session(
         return Feed(Verdict.UNKNOWN, "could not be judged: no symbol is followed", "Start the producer with symbols.")
     usual = set(followed.symbols) - thin or set(followed.symbols)
     newest = max((heard[symbol] for symbol in followed.symbols if symbol in heard), default=None)
-    trouble = f"; the producer says: {followed.trouble}" if followed.trouble else ""
+    wrong, mend = _trouble(now, followed)
+    trouble = f"; {wrong}" if wrong else ""
     if quiet >= QUIET_AFTER:
         trouble += f"; the producer has said nothing for {words(quiet.total_seconds())}"
     quietest = now - max(_since(begin, followed, heard.get(symbol)) for symbol in followed.symbols)
@@ -264,10 +294,10 @@ def _in_session(
     feed = Feed(
         Verdict.ALIVE,
         f"{count} symbols{trouble}",
-        "Quotes still come. See the producer's log." if followed.trouble else "",
+        f"Quotes still come. {mend}" if wrong else "",
         silent,
         alive,
-        followed.trouble,
+        wrong,
         proven=2 * len(usual.intersection(alive)) >= len(usual),
     )
     if is_troubled or (silent and not alive):
@@ -279,7 +309,7 @@ def _in_session(
             next_step="If `tapeline status` shows a part that is down, mend that first. Else read the producer's log: "
             "it says whether the source refuses, is closed or is silent.",
         )
-    if silent and 2 * len(silent) > max(2, len(usual)):
+    if silent and 2 * len(silent) > max(2, count):
         return replace(
             feed,
             verdict=Verdict.LOST,
@@ -300,21 +330,19 @@ def _in_session(
             feed,
             verdict=Verdict.WAITING,
             reading=f"waiting for the first quote since the {start}, {since} ago{trouble}",
-            next_step="See the producer's log." if followed.trouble else "",
+            next_step=mend,
         )
     return feed
 
 
-def _closed(hours: Hours, followed: Followed, heard: Mapping[str, datetime], thin: frozenset[str]) -> Feed:
+def _closed(
+    now: datetime, hours: Hours, followed: Followed, heard: Mapping[str, datetime], thin: frozenset[str]
+) -> Feed:
     """Say of a market that is closed how its last session ended, which nothing can have changed since."""
     count = f"{len(followed.symbols)} symbols; market closed"
-    if followed.trouble:
-        return Feed(
-            Verdict.CLOSED,
-            f"{count}; the producer says: {followed.trouble}",
-            "Mend it before the market opens. See the producer's log.",
-            trouble=followed.trouble,
-        )
+    wrong, mend = _trouble(now, followed)
+    if wrong:
+        return Feed(Verdict.CLOSED, f"{count}; {wrong}", f"Mend it before the market opens. {mend}", trouble=wrong)
     silent, alive = _silent_and_alive(hours.closes_at, hours.opens_at, followed, heard, thin)
     if silent and not alive and followed.started_at < hours.closes_at:
         trouble = "nothing came any more when the last session ended"
@@ -331,8 +359,9 @@ def _closed(hours: Hours, followed: Followed, heard: Mapping[str, datetime], thi
 def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote]) -> Feed:
     """Judge a deployment whose producer has never said what it follows: an older one, or none at all."""
     sources = {quote.source for quote in newest}
-    is_open = SIMULATED in sources or (hours is not None and hours.are_at(now))
-    last = max((quote.heard_at for quote in newest), default=None)
+    never_sleeps = SIMULATED in sources
+    is_open = never_sleeps or (hours is not None and hours.are_at(now))
+    last = max((quote.heard_at(now, None if never_sleeps else hours) for quote in newest), default=None)
     if last is None:
         return Feed(
             Verdict.UNKNOWN,
@@ -340,7 +369,7 @@ def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote
             "Start a producer: it says what it follows.",
         )
     patience = SIMULATED_SILENCE if sources == {SIMULATED} else MARKET_SILENCE
-    since = last if hours is None or SIMULATED in sources else max(last, hours.opens_at)
+    since = last if hours is None or never_sleeps else max(last, hours.opens_at)
     if is_open and now - since >= patience:
         return Feed(
             Verdict.LOST,

@@ -15,7 +15,10 @@ SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0
 """Latency and iterator age that are worth a look, and that lose their purpose; the latter is the template's alarm."""
 
 CALENDAR_NOTICE = timedelta(days=90)
-"""How long before the table of trading days ends it is told."""
+"""How long before the table of trading days ends it is shown."""
+
+CALENDAR_URGENT = timedelta(days=14)
+"""How long before it is red, and told."""
 
 INTERNAL_ERROR = "internal_error"
 """The reason of a record that was rejected because our own code failed on it."""
@@ -348,7 +351,7 @@ def _calendar(now: datetime) -> list[Light]:
     return [
         Light(
             "calendar",
-            Colour.YELLOW,
+            Colour.RED if left <= CALENDAR_URGENT else Colour.YELLOW,
             f"the table of trading days ends on {LAST_DAY}; after it no silence of a real market is heard",
             "Update Tapeline, or make the table longer (LAST_DAY in src/tapeline/sessions.py, `make trading-days`), "
             "and deploy.",

@@ -20,11 +20,13 @@ from tapeline.quotes import read_timestamp, write_timestamp
 TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""
 
-THIN_FOR = timedelta(days=7)
-"""How long a symbol that was missed and came back by itself has more time before it is missed again."""
+TOLD_ONCE = ("calendar",)
+"""Lights that are told once for what they say, and never that they are well: two that watch may differ in it."""
 
-FEW = 4
-"""A symbol is thin only if it was missed alone: with at most one in so many, for else it was an outage."""
+THIN_FOR = timedelta(days=7)
+"""How long a symbol that was missed and came back by itself has more time before it is missed again.
+
+Missed all the same, it is told once in so long."""
 
 SYMBOLS_EVERY = timedelta(minutes=30)
 SYMBOLS_AFTER_OUTAGE = timedelta(minutes=5)
@@ -36,10 +38,10 @@ LONGEST_START = timedelta(minutes=6)
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A symbol whose silence was told: when, and whether it was one of few."""
+    """A symbol that is silent: since when it is known, and whether at least half of the others stayed alive."""
 
     at: datetime
-    one_of_few: bool
+    others_alive: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,11 @@ class Memory:
     red : mapping of str to str
         Lights that were told to be red, with what they said.
     missed : mapping of str to Missed
-        Symbols that were told to be silent and have not come back.
+        Symbols that are known to be silent and have not come back.
     thin_until : mapping of str to datetime
         Symbols that came back by themselves.
+    told_again : mapping of str to datetime
+        Those of them that were told to be silent once more, and before when they are not again.
     symbols_from : datetime or None
         Before this nothing more is told of single symbols.
     waiting_since : datetime or None
@@ -65,6 +69,7 @@ class Memory:
     red: Mapping[str, str] = field(default_factory=dict)
     missed: Mapping[str, Missed] = field(default_factory=dict)
     thin_until: Mapping[str, datetime] = field(default_factory=dict)
+    told_again: Mapping[str, datetime] = field(default_factory=dict)
     symbols_from: datetime | None = None
     waiting_since: datetime | None = None
     had_subscribers: bool = False
@@ -78,8 +83,9 @@ class Memory:
         return json.dumps(
             {
                 "red": dict(self.red),
-                "missed": {symbol: [write_timestamp(one.at), one.one_of_few] for symbol, one in self.missed.items()},
+                "missed": {symbol: [write_timestamp(one.at), one.others_alive] for symbol, one in self.missed.items()},
                 "thin_until": {symbol: write_timestamp(until) for symbol, until in self.thin_until.items()},
+                "told_again": {symbol: write_timestamp(until) for symbol, until in self.told_again.items()},
                 "had_subscribers": self.had_subscribers,
                 **{name: write_timestamp(at) if (at := getattr(self, name)) else None for name in _MOMENTS},
             },
@@ -89,14 +95,18 @@ class Memory:
 
     @classmethod
     def from_json(cls, text: str) -> Memory:
-        """Read it; a memory of an older version, which named the red lights only, is read as that."""
+        """Read it; a memory of an older version, which named the red lights only, is read as that.
+
+        That version told of what alarms tell as well; nothing would ever say that such a light is well again.
+        """
         if not text.startswith("{"):
-            return cls(red={name: "" for name in text.split(", ") if name})
+            return cls(red={name: "" for name in text.split(", ") if name and not name.startswith(TOLD_BY_ALARMS)})
         document = json.loads(text)
         return cls(
-            red=document["red"],
-            missed={symbol: Missed(read_timestamp(at), few) for symbol, (at, few) in document["missed"].items()},
+            red={name: said for name, said in document["red"].items() if not name.startswith(TOLD_BY_ALARMS)},
+            missed={symbol: Missed(read_timestamp(at), alive) for symbol, (at, alive) in document["missed"].items()},
             thin_until={symbol: read_timestamp(until) for symbol, until in document["thin_until"].items()},
+            told_again={symbol: read_timestamp(until) for symbol, until in document.get("told_again", {}).items()},
             had_subscribers=document["had_subscribers"],
             **{name: read_timestamp(document[name]) if document[name] else None for name in _MOMENTS},
         )
@@ -136,7 +146,7 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
             seen["quotes"] = replace(seen["quotes"], colour=Colour.RED, reading=reading, next_step="Read its log.")
 
     red = [light for light in seen.values() if light.colour is Colour.RED]
-    new = [light for light in red if light.name not in memory.red]
+    new = [light for light in red if not _is_told(light, memory)]
     over = [name for name in memory.red if name in seen and _is_over(seen[name], feed)]
     still = {name: said for name, said in memory.red.items() if name not in over}
     memory = replace(memory, red={**still, **{light.name: light.reading for light in new}})
@@ -149,7 +159,13 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     return memory, _message(memory, feed, new, over, silent)
 
 
+def _is_told(light: Light, memory: Memory) -> bool:
+    return light.name in memory.red and (light.name not in TOLD_ONCE or memory.red[light.name] == light.reading)
+
+
 def _is_over(light: Light, feed: Feed) -> bool:
+    if light.name in TOLD_ONCE:
+        return False
     if light.name == "quotes":
         # Not when the market has closed or all begins anew: nothing is proven by that.
         return feed.verdict is Verdict.ALIVE and feed.proven
@@ -169,20 +185,40 @@ def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tu
     now = readings.at
     followed = readings.followed.symbols if readings.followed else ()
     missed = {symbol: one for symbol, one in memory.missed.items() if symbol in followed}
+    for symbol, until in memory.told_again.items():
+        if until <= now and symbol in missed and missed[symbol].at > until - THIN_FOR:
+            del missed[symbol]  # it fell silent untold; if it still is, it is told now
     thin = {symbol: until for symbol, until in memory.thin_until.items() if symbol in followed and until > now}
+    told_again = {symbol: until for symbol, until in memory.told_again.items() if symbol in followed and until > now}
     silent: tuple[str, ...] = ()
     if feed.verdict is Verdict.ALIVE:
         back = [symbol for symbol in missed if symbol in feed.alive]
-        thin |= {symbol: now + THIN_FOR for symbol in back if missed[symbol].one_of_few}
+        thin |= {
+            symbol: now + THIN_FOR
+            for symbol in back
+            if missed[symbol].others_alive and _others_alive(symbol, followed, feed)
+        }
         missed = {symbol: one for symbol, one in missed.items() if symbol not in back}
         silent = tuple(symbol for symbol in feed.silent if symbol not in missed)
         if memory.symbols_from is not None and now < memory.symbols_from:
             silent = ()
+        missed |= {symbol: Missed(now, True) for symbol in silent}
+        silent = tuple(symbol for symbol in silent if symbol not in told_again)
+        told_again |= {symbol: now + THIN_FOR for symbol in silent if symbol in thin}
     if silent:
-        few = len(feed.silent) <= max(1, len(followed) // FEW)
-        missed |= {symbol: Missed(now, few) for symbol in silent}
         memory = replace(memory, symbols_from=now + SYMBOLS_EVERY)
-    return replace(memory, missed=missed, thin_until=thin), silent
+    if feed.verdict in (Verdict.ALIVE, Verdict.LOST):
+        missed = {
+            symbol: replace(one, others_alive=one.others_alive and _others_alive(symbol, followed, feed))
+            for symbol, one in missed.items()
+        }
+    return replace(memory, missed=missed, thin_until=thin, told_again=told_again), silent
+
+
+def _others_alive(symbol: str, followed: Sequence[str], feed: Feed) -> bool:
+    """Tell whether the silence of a symbol is its own, for else it was an outage."""
+    silent = set(feed.silent) - {symbol}
+    return feed.verdict is Verdict.ALIVE and 2 * len(silent) <= len(set(followed) - {symbol})
 
 
 def _message(
@@ -195,7 +231,7 @@ def _message(
         parts.append(f"quotes: {feed.reading}\n  {feed.next_step}\n  New among them: {', '.join(silent)}")
     if over:
         parts.append(f"Well again: {', '.join(over)}.")
-    still = [name for name in memory.red if name not in {light.name for light in new}]
+    still = [name for name in memory.red if name not in TOLD_ONCE and name not in {light.name for light in new}]
     if still:
         parts.append(f"Still red: {', '.join(still)}.")
     if new:
@@ -203,6 +239,6 @@ def _message(
     elif silent:
         subject = f"Feed: {named(silent)} silent"
     else:
-        subject = "Feed: well again" if not memory.red else f"Feed: {', '.join(over)} well again"
+        subject = "Feed: well again" if not still else f"Feed: {', '.join(over)} well again"
     parts.append("This is told once. `tapeline status` shows how it is now; docs/runbook.md has more.")
     return Message(subject, "\n\n".join(parts), "error" if new else "warning" if silent else "info")

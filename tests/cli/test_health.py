@@ -147,6 +147,40 @@ SILENCE = {
         },
         Colour.RED,
     ),
+    "the producer's clock is two minutes ahead": (
+        {"followed": make_followed(said_at=NOW + timedelta(minutes=2))},
+        Colour.GREEN,
+    ),
+    "the producer's clock is further ahead": (
+        {"followed": make_followed(said_at=NOW + timedelta(minutes=2, seconds=1))},
+        Colour.YELLOW,
+    ),
+    "a seldom traded symbol of a slow producer": (
+        {
+            "followed": make_followed(every_seconds=7200.0, started_at=OPEN - timedelta(hours=9)),
+            "newest": [make_newest("AAPL"), make_newest("MSFT", 4 * 3600)],
+            "thin": ["MSFT"],
+        },
+        Colour.GREEN,
+    ),
+    "Thursday's quotes came late, but this session": (
+        {
+            "newest": [
+                NewestQuote(symbol, "2026-03-12T13:05:00Z", "1", "", "yahoo", "2026-03-12T14:59:59Z")
+                for symbol in ("AAPL", "MSFT")
+            ]
+        },
+        Colour.GREEN,
+    ),
+    "Wednesday's close came just now": (
+        {
+            "newest": [
+                NewestQuote(symbol, "2026-03-11T20:00:00Z", "1", "", "yahoo", "2026-03-12T14:59:59Z")
+                for symbol in ("AAPL", "MSFT")
+            ]
+        },
+        Colour.RED,
+    ),
     "no producer has said anything, and quotes come": ({"followed": None}, Colour.UNJUDGED),
     "no producer has said anything, and no quotes come any more": (
         {"followed": None, "newest": [make_newest("AAPL", 301)]},
@@ -269,3 +303,6 @@ def test_the_end_of_the_table_of_trading_days_is_told_in_time() -> None:
     names = [[light.name for light in judge(make_readings(end - timedelta(days=days)))] for days in (91, 90, -1)]
 
     assert ["calendar" in one for one in names] == [False, True, True]
+
+    lights = [light("calendar", at=end - timedelta(days=days)) for days in (15, 14, -1)]
+    assert [one.colour for one in lights] == [Colour.YELLOW, Colour.RED, Colour.RED]

@@ -12,9 +12,9 @@ import pytest
 
 from tapeline import trading_hours
 from tapeline.feed import Followed, NewestQuote
-from tapeline.health import Readings, judge
+from tapeline.health import Colour, Light, Readings, judge
 from tapeline.quotes import write_timestamp
-from tapeline.watch_memory import Memory, look
+from tapeline.watch_memory import Memory, Missed, look
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE = timedelta(minutes=1)
@@ -42,11 +42,14 @@ class Case:
     subscribers: Sequence[tuple[str, int]] = ()
     dead_letters: Sequence[Span] = ()
     unread: Sequence[Span] = ()
+    ahead: timedelta = timedelta(0)
+    """How far the producer's clock is ahead."""
 
 
 NEVER = ("Fri 12:00", "Tue 12:00")
 WEEKEND = ("Fri 16:00", "Tue 12:00")
 RED = "Feed: quotes red - "
+HOURLY = [(f"{day} {hour:02}:01", f"{day} {hour + 1}:00") for day in ("Fri", "Mon", "Tue") for hour in range(9, 17)]
 
 CASES = {
     "all is well": Case([]),
@@ -102,6 +105,20 @@ CASES = {
         dead=[WEEKEND],
         started=[f"Mon 09:{minute:02}" for minute in range(30, 60)],
     ),
+    "the producer is started anew during an outage and sends Friday's close once more": Case(
+        [f"Mon 09:35 {RED}nothing new for 2 d 17 h, 4 symbols followed", "Mon 12:00 Feed: well again"],
+        dead=[("Fri 16:00", "Mon 12:00")],
+        started=["Mon 10:40"],
+    ),
+    "the producer's clock is ahead": Case([], ahead=10 * MINUTE),
+    "the feed dies while the producer's clock is ahead": Case(
+        [
+            f"Mon 10:24 {RED}nothing new for 5 min, 4 symbols followed; the producer's clock is 10 min ahead",
+            "Mon 11:00 Feed: well again",
+        ],
+        dead=[("Mon 10:10", "Mon 11:00")],
+        ahead=10 * MINUTE,
+    ),
     "the producer hangs on Saturday and is started on Monday": Case(
         [f"Sat 12:02 {RED}the producer (yahoo) has said nothing for 3 min", "Mon 09:30 Feed: well again"],
         hung=[("Sat 12:00", "Mon 08:00")],
@@ -141,6 +158,44 @@ CASES = {
     "a thin symbol that dies is missed all the same": Case(
         ["Mon 10:04 Feed: KO silent", "Mon 13:59 Feed: KO silent"],
         silent={"KO": [("Mon 10:00", "Mon 10:30"), ("Mon 11:00", "Tue 12:00")]},
+    ),
+    "two of seven trade once an hour in the same minute": Case(
+        ["Fri 12:05 Feed: KO, XOM silent"],
+        symbols=("A", "B", "C", "D", "E", "KO", "XOM"),
+        silent={"KO": HOURLY, "XOM": HOURLY},
+    ),
+    "more and more of a small list trade seldom": Case(
+        ["Mon 10:04 Feed: B, C silent", "Mon 10:54 Feed: D, E silent", "Mon 11:44 Feed: F, G silent"],
+        symbols="ABCDEFG",
+        silent={
+            "B": [("Mon 10:00", "Mon 10:40"), ("Tue 10:00", "Tue 11:00")],
+            "C": [("Mon 10:00", "Mon 10:40"), ("Tue 10:00", "Tue 11:00")],
+            "D": [("Mon 10:50", "Mon 11:30"), ("Tue 10:00", "Tue 11:00")],
+            "E": [("Mon 10:50", "Mon 11:30"), ("Tue 10:00", "Tue 11:00")],
+            "F": [("Mon 11:40", "Mon 12:20"), ("Tue 10:00", "Tue 11:00")],
+            "G": [("Mon 11:40", "Mon 12:20"), ("Tue 10:00", "Tue 11:00")],
+        },
+    ),
+    "an outage teaches nothing": Case(
+        [
+            "Mon 10:04 Feed: KO silent",
+            f"Mon 10:14 {RED}nothing new for 5 min, 4 symbols followed",
+            "Mon 11:00 Feed: well again",
+            "Mon 14:04 Feed: KO silent",
+        ],
+        dead=[("Mon 10:10", "Mon 11:00")],
+        silent={"KO": [("Mon 10:00", "Mon 11:00"), ("Mon 14:00", "Mon 14:30")]},
+    ),
+    "a symbol trades twice a day": Case(
+        ["Mon 09:35 Feed: KO silent", "Mon 12:40 Feed: KO silent"],
+        silent={
+            "KO": [
+                ("Mon 09:30", "Mon 09:40"),
+                ("Mon 09:41", "Mon 12:50"),
+                ("Mon 12:51", "Tue 09:30"),
+                ("Tue 09:31", "Tue 12:00"),
+            ]
+        },
     ),
     "one after the other falls silent": Case(
         ["Mon 10:04 Feed: AAPL silent", "Mon 10:34 Feed: KO, MSFT silent"],
@@ -218,6 +273,57 @@ def test_the_dag_alone_tells_of_a_lost_feed_within_six_minutes_of_the_open() -> 
     assert list(told(case, [lambda now: now.minute % 5 == 0])) == list(case.wanted)
 
 
+def test_a_symbol_that_fell_silent_untold_is_told_when_a_week_has_passed() -> None:
+    world = World(Case([], silent={"KO": [("Mon 10:00", "Tue 12:00")]}))
+    monday = world.moment("Mon 15:00")
+    memory = Memory(missed={"KO": Missed(world.moment("Mon 13:00"), True)}, told_again={"KO": monday})
+
+    for now, subject in ((monday - MINUTE, None), (monday, "Feed: KO silent"), (monday + MINUTE, None)):
+        readings = world.readings(now, memory)
+        memory, message = look(memory, readings, judge(readings))
+        assert (message.subject if message else None) == subject
+
+
+def test_the_end_of_the_table_of_trading_days_is_told_once_whatever_another_watch_has() -> None:
+    world = World(Case([]))
+    readings = world.readings(world.moment("Mon 12:00"), Memory())
+    lights = judge(readings)
+
+    def ending(year: int) -> list[Light]:
+        return [*lights, Light("calendar", Colour.RED, f"the table ends in {year}", "Make it longer.")]
+
+    memory, subjects = Memory(), []
+    for found in (ending(2032), lights, ending(2032), lights, ending(2042), ending(2042)):
+        memory, message = look(Memory.from_json(memory.to_json()), readings, found)
+        subjects.append(message.subject if message else None)
+
+    first, other = (f"Feed: calendar red - the table ends in {year}" for year in (2032, 2042))
+    assert subjects == [first, None, None, None, other, None]
+
+
+def test_a_table_that_ends_is_not_named_when_all_else_is_well_again() -> None:
+    world = World(Case([]))
+    readings = world.readings(world.moment("Mon 12:00"), Memory())
+
+    _, message = look(Memory(red={"calendar": "", "quotes": ""}), readings, judge(readings))
+
+    assert message is not None
+    assert message.subject == "Feed: well again"
+    assert "Still red" not in message.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "alarm, iterator age of processor, quotes, rejects",
+        '{"red":{"alarm":"","quotes":"","rejects":""},"missed":{},"thin_until":{},"had_subscribers":true,'
+        '"symbols_from":null,"waiting_since":null}',
+    ],
+)
+def test_of_what_an_older_version_told_nothing_stays_red_that_alarms_tell_now(text: str) -> None:
+    assert list(Memory.from_json(text).red) == ["quotes"]
+
+
 def told(case: Case, watchers: Sequence[Callable[[datetime], bool]]) -> Iterator[str]:
     """Yield each message with its time; the watchers that look in the same minute do so one after the other."""
     world = World(case)
@@ -289,7 +395,7 @@ class World:
             tuple(self._symbols(now)),
             5.0 if case.source == "simulated" else 30.0,
             max(start for start in starts if start <= now),
-            self.said_at,
+            self.said_at + case.ahead,
             "Yahoo cannot be reached" if self.within(now, case.troubled) else "",
         )
         reading = Readings(
@@ -316,11 +422,24 @@ class World:
         if not self.within(at, case.hung):
             self.said_at = at
         hours = trading_hours.latest(at)
+        if at in [self.moment(text) for text in case.started]:
+            self._last_of_all(at)
         if case.source != "simulated" and not (hours and hours.are_at(at)):
             return
         if self.within(at, [*case.dead, *case.hung]):
             return
-        stamp = write_timestamp(at)
+        stamp, got = write_timestamp(at), write_timestamp(at + case.ahead)
         for symbol in self._symbols(at):
             if not self.within(at, case.silent.get(symbol, ())):
-                self.heard[symbol] = NewestQuote(symbol, stamp, "100", "0", case.source, stamp)
+                self.heard[symbol] = NewestQuote(symbol, stamp, "100", "0", case.source, got)
+
+    def _last_of_all(self, at: datetime) -> None:
+        """A producer that starts sends the last quote of each symbol: that of the close, which no poll had got."""
+        hours = trading_hours.latest(at)
+        if hours and hours.are_at(at):
+            hours = trading_hours.latest(hours.opens_at - MINUTE)
+        if hours and self.case.source != "simulated":
+            close, got = write_timestamp(hours.closes_at), write_timestamp(at + self.case.ahead)
+            for symbol, quote in self.heard.items():
+                if quote.timestamp < close:
+                    self.heard[symbol] = replace(quote, timestamp=close, ingested_at=got)
