@@ -32,7 +32,8 @@ published before of a symbol that is left out stays as it was; once its data are
 - `audit` with `feed_is_alive` or `most_symbols_are_there`: the feed was down; nothing was published. Replay what is
   missing and clear the run. If the data are right (symbols were taken out), run it again with a lower threshold.
 - `audit` with *no symbol passes*, or a symbol left out: the log has its checks and first rows. Put a wrong figure right
-  by `tapeline correct`, take a print back by `--withdraw`, or replay; then run the session again.
+  by `tapeline correct`, take a print back by `--withdraw`, or replay; then run the session again. *Coverage* alone
+  withholds a symbol for one session and never all; to have it at once, allow a larger shortfall or ask fewer sessions.
 - `stage_…`, `publish_…`: Athena's reason is in the log. A commit conflict or a timeout is retried; clear the task.
 """
 
@@ -62,24 +63,25 @@ WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
     params={
         "session": Param(
             None, type=["null", "string"], format="date", title="Session",
-            description="Empty for the newest session that has ended. Of no effect on a backfill or scheduled run.",
-        ),
+            description="Empty for the newest session that has ended. Of no effect on a backfill or scheduled run."),
         "min_completeness_pct": Param(
             80, type="number", minimum=0, maximum=100, title="Minutes alive asked for (%)",
-            description="Minutes in which half of the usual symbols have a quote, in per cent of the minutes open.",
-        ),
+            description="Minutes in which half of the usual symbols have a quote, in per cent of the minutes open."),
         "min_symbols_pct": Param(
             25, type="number", minimum=0, maximum=100, title="Symbols asked for (%)",
-            description="Symbols of the session before that must be there. Lower it when most were taken out.",
-        ),
+            description="Symbols of the session before that must be there. Lower it when most were taken out."),
+        "max_shortfall_pct": Param(
+            50, type="number", minimum=0, maximum=100, title="Largest shortfall of a symbol (points)",
+            description="How far below its usual coverage a symbol may be, in per cent of the minutes open."),
+        "usual_sessions": Param(
+            20, type="integer", minimum=5, maximum=250, title="Sessions that make up what is usual",
+            description="The last ones before, of a symbol and of the feed. A symbol with fewer than 5 is not judged."),
         "max_change_pct": Param(
             50, type="number", exclusiveMinimum=0, title="Largest plausible change (%)",
-            description="A larger change of the previous close is written to the log as a warning.",
-        ),
+            description="A larger change of the previous close is written to the log as a warning."),
         "threshold_pct": Param(
             5, type="number", exclusiveMinimum=0, title="Anomaly threshold (%)",
-            description="A move above this many per cent of the previous close is an anomaly.",
-        ),
+            description="A move above this many per cent of the previous close is an anomaly."),
     },
     tags=["curated", "per session"],
     doc_md=__doc__,

@@ -132,10 +132,9 @@ def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
 ) -> None:
     before = summaries(deployment, "2025-11-28")
     quotes = quotes_of("2025-11-28", "ACME.SIM")
-    # Every third minute of a symbol that had all of them the session before, and a thin one never seen before.
-    deployment.query(
-        "INSERT INTO daily_summary (session, symbol, completeness_pct) VALUES (DATE '2025-11-26', 'TORN.SIM', 100E0)"
-    )
+    # Every third minute of a symbol that had all of them in five sessions, and a thin one never seen before.
+    known = ", ".join(f"(DATE '2025-11-{day}', 'TORN.SIM', 100E0)" for day in (20, 21, 24, 25, 26))
+    deployment.query(f"INSERT INTO daily_summary (session, symbol, completeness_pct) VALUES {known}")
     torn = [quote.to_json().replace("ACME.SIM", "TORN.SIM") for quote in quotes[::3]]
     thin = [quote.to_json().replace("ACME.SIM", "THIN.SIM") for quote in quotes if quote.time.minute == 0]
     raw_lines(torn + thin)

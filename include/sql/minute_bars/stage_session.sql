@@ -54,6 +54,7 @@ USING (
             ) AS copy_number,
             ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at ORDER BY ingested_at) AS arrival_number,
             ROW_NUMBER() OVER (PARTITION BY symbol, quoted_at, revision ORDER BY ingested_at) > 1 AS is_repeat,
+            MAX(revision) OVER (PARTITION BY symbol, quoted_at) AS standing_revision,
             MIN(confirms) OVER (PARTITION BY symbol ORDER BY quoted_at DESC) AS confirmed_from,
             MIN(IF(suspect LIKE '% previous_close:%', confirms)) OVER (
                 PARTITION BY symbol ORDER BY quoted_at DESC
@@ -75,8 +76,22 @@ USING (
         FROM copies
     ),
 
+    -- Prices that a later revision replaced or withdrew. The vendor goes on telling them as the day's high or low.
+    taken_back AS (
+        SELECT
+            symbol,
+            MIN(quoted_at) AS first_quoted_at,
+            ARRAY_AGG(price) AS prices
+        FROM copies
+        WHERE
+            revision < standing_revision
+            AND price > 0
+        GROUP BY symbol
+    ),
+
     -- A figure that the stream found suspect counts as absent, a price of a confirmed run aside. Of the figures of the
-    -- day so far, 0 says nothing either: the vendor leaves them out of some messages.
+    -- day so far, 0 says nothing either: the vendor leaves them out of some messages. Nor does a price taken back; if
+    -- another quote has that price, it counts with that quote.
     quotes AS (
         SELECT
             asked_session.session,
@@ -95,12 +110,25 @@ USING (
                 moments.suspect LIKE '% previous_close:%' OR moments.rescaled_from <= moments.quoted_at,
                 NULL, NULLIF(moments.previous_close, 0)
             ) AS previous_close,
-            IF(moments.suspect LIKE '% open:%', NULL, NULLIF(moments.open, 0)) AS day_open,
-            IF(moments.suspect LIKE '% high:%', NULL, NULLIF(moments.high, 0)) AS day_high,
-            IF(moments.suspect LIKE '% low:%', NULL, NULLIF(moments.low, 0)) AS day_low,
+            IF(
+                moments.suspect LIKE '% open:%' OR CONTAINS(taken_back.prices, moments.open),
+                NULL, NULLIF(moments.open, 0)
+            ) AS day_open,
+            IF(
+                moments.suspect LIKE '% high:%' OR CONTAINS(taken_back.prices, moments.high),
+                NULL, NULLIF(moments.high, 0)
+            ) AS day_high,
+            IF(
+                moments.suspect LIKE '% low:%' OR CONTAINS(taken_back.prices, moments.low),
+                NULL, NULLIF(moments.low, 0)
+            ) AS day_low,
             IF(moments.suspect LIKE '% volume:%', NULL, NULLIF(moments.volume, 0)) AS day_volume
         FROM moments
         CROSS JOIN asked_session
+        LEFT JOIN taken_back
+            ON
+                moments.symbol = taken_back.symbol
+                AND moments.quoted_at >= taken_back.first_quoted_at
         WHERE
             moments.copy_number = 1
             AND moments.price > 0

@@ -3,6 +3,9 @@
 A check says in its header how much it weighs and on whom. ``Severity: fail`` with ``Scope: session`` is about the feed
 as a whole, and nothing of the session is published. With ``Scope: symbol`` only the symbols that it names are withheld:
 what was published of them before stays, whole, and the others are replaced. ``Severity: warn`` withholds nothing.
+
+What is usual is learnt from published sessions. A symbol that has become slower for good is therefore withheld once: if
+coverage alone names it in the session after as well, or names every symbol, it is published with a warning.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
+from tapeline.sessions import previous_session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +31,7 @@ MEMORY = timedelta(days=400)
 
 MOST_ROWS_SHOWN = 10
 MOST_NAMES_SHOWN = 8
+COVERAGE = "daily_summary/checks/coverage"
 MISSING = "daily_summary/checks/symbols_are_there"
 STAGED = "daily_summary/staged_symbols"
 
@@ -90,7 +95,9 @@ class Verdict:
     withheld : mapping of str to str
         Symbols that do not, each with the reason in words.
     missing : tuple of str
-        Symbols of the session before that have no quote.
+        Symbols that have no quote: those of the session before, and those missing then that are still followed.
+    slower : tuple of str
+        Symbols that are published although coverage names them.
     rows : mapping of str to int
         How many rows are published, by table.
     completeness_pct : float
@@ -102,6 +109,7 @@ class Verdict:
     published: tuple[str, ...]
     withheld: Mapping[str, str]
     missing: tuple[str, ...]
+    slower: tuple[str, ...]
     rows: Mapping[str, int]
     completeness_pct: float
 
@@ -120,6 +128,8 @@ class Verdict:
         told = [f"{len(self.published):,} of {self.expected:,} symbols of {self.session} pass"]
         if self.withheld:
             told.append(f"withheld: {named(self.withheld)}")
+        if self.slower:
+            told.append(f"published, though far below their usual coverage: {named(self.slower)}")
         if self.missing:
             told.append(f"without a quote: {named(self.missing)}")
         return "; ".join(told)
@@ -128,7 +138,7 @@ class Verdict:
     def table(self) -> str:
         """The symbols that are not published and why, one to a line."""
         rows = [{"symbol": symbol, "because": reason} for symbol, reason in sorted(self.withheld.items())]
-        rows += [{"symbol": symbol, "because": "no quote, and one in the session before"} for symbol in self.missing]
+        rows += [{"symbol": symbol, "because": "no quote, and one in a session before"} for symbol in self.missing]
         return "\n".join(_table(rows))
 
 
@@ -163,19 +173,22 @@ def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values
     day = str(values["session"])
     checks = [check for table in tables for check in sql.catalogue(f"{table}/checks")]
     findings = tuple(found for check in checks if (found := _run(session, outputs, check, values)) is not None)
-    missing = next((tuple(sorted(found.symbols)) for found in findings if found.check == MISSING), ())
+    staged = list(_rows(session, outputs, sql.load(STAGED).render({"session": day})))
+    symbols = {row["symbol"] for row in staged}
+    before = _item(session, outputs, f"rollup#{previous_session(date.fromisoformat(day)).key}")
+    missing = {symbol for found in findings if found.check == MISSING for symbol in found.symbols}
+    missing |= _strings(before, "missing") & _strings(_item(session, outputs, "followed"), "symbols") - symbols
     withheld = _reasons([found for found in findings if found.severity == "fail" and found.scope == "symbol"])
-    staged = [
-        row
-        for row in _rows(session, outputs, sql.load(STAGED).render({"session": day}))
-        if row["symbol"] not in withheld
-    ]
+    slower = _slower(findings, withheld, before, symbols)
+    withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}
+    staged = [row for row in staged if row["symbol"] not in withheld]
     verdict = Verdict(
         session=day,
         findings=findings,
         published=tuple(row["symbol"] for row in staged),
         withheld=withheld,
-        missing=missing,
+        missing=tuple(sorted(missing)),
+        slower=tuple(sorted(slower)),
         rows={
             "minute_bars": sum(row["bars"] for row in staged),
             "anomalies": sum(row["anomalies"] for row in staged),
@@ -186,7 +199,7 @@ def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values
     failed = [found for found in findings if found.severity == "fail" and found.scope == "session"]
     if failed or not verdict.published:
         told = "\n\n".join(map(str, failed)) or "Not one symbol passes:\n" + verdict.table
-        gone = f"{len(missing)} of {verdict.expected} symbols missing: {named(missing)}.\n" if missing else ""
+        gone = f"{len(missing)} of {verdict.expected} symbols missing: {named(verdict.missing)}.\n" if missing else ""
         raise FailedChecksError(
             f"session {day} is not published, readers see what they saw before: "
             f"{', '.join(found.name for found in failed) or 'no symbol passes'}.\n{gone}\n{told}"
@@ -203,12 +216,13 @@ def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: dat
     dynamodb.put_item(
         TableName=outputs.state_table_name,
         Item={
-            **_key(verdict.session),
+            "key": {"S": f"rollup#{verdict.session}"},
             "rolled_up_at": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
             "published": {"N": str(len(verdict.published))},
             "expected": {"N": str(verdict.expected)},
             "withheld": {"M": {symbol: {"S": reason} for symbol, reason in verdict.withheld.items()}},
             "missing": {"L": [{"S": symbol} for symbol in verdict.missing]},
+            "slower": {"L": [{"S": symbol} for symbol in verdict.slower]},
             "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
         },
     )
@@ -216,10 +230,8 @@ def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: dat
 
 def recall(session: Session, outputs: StackOutputs, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the symbols that the newest rollup of a session withheld, with reasons, and those that had no quote."""
-    dynamodb: DynamoDBClient = session.client("dynamodb")
-    item = dynamodb.get_item(TableName=outputs.state_table_name, Key=_key(day)).get("Item", {})
-    withheld = {symbol: reason["S"] for symbol, reason in item.get("withheld", {"M": {}})["M"].items()}
-    return withheld, tuple(one["S"] for one in item.get("missing", {"L": []})["L"])
+    item = _item(session, outputs, f"rollup#{day}")
+    return _withheld(item), tuple(sorted(_strings(item, "missing")))
 
 
 def named(symbols: Iterable[str]) -> str:
@@ -233,8 +245,30 @@ def named(symbols: Iterable[str]) -> str:
     return ", ".join(found[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _key(day: str) -> Any:
-    return {"key": {"S": f"rollup#{day}"}}
+def _item(session: Session, outputs: StackOutputs, key: str) -> Mapping[str, Any]:
+    dynamodb: DynamoDBClient = session.client("dynamodb")
+    found = dynamodb.get_item(TableName=outputs.state_table_name, Key={"key": {"S": key}})
+    return found.get("Item", {})
+
+
+def _strings(item: Mapping[str, Any], name: str) -> set[str]:
+    return {one["S"] for one in item.get(name, {"L": []})["L"]}
+
+
+def _withheld(item: Mapping[str, Any]) -> dict[str, str]:
+    return {symbol: reason["S"] for symbol, reason in item.get("withheld", {"M": {}})["M"].items()}
+
+
+def _slower(
+    findings: Sequence[Finding], withheld: Mapping[str, str], before: Mapping[str, Any], staged: set[str]
+) -> set[str]:
+    """Return the symbols that only coverage would withhold, and whose slower quotes are to be taken as they are."""
+    alone = {found.name for found in findings if found.check == COVERAGE}
+    named_now = {symbol for symbol, reason in withheld.items() if reason in alone}
+    if named_now == staged:
+        return named_now
+    named_before = {symbol for symbol, reason in _withheld(before).items() if reason in alone}
+    return named_now & (named_before | _strings(before, "slower"))
 
 
 def _run(session: Session, outputs: StackOutputs, check: sql.SqlFile, values: Mapping[str, object]) -> Finding | None:

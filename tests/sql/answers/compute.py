@@ -106,9 +106,12 @@ def distinct_quotes(day: str) -> dict[str, list[Row]]:
             runs[symbol].append((datetime.fromisoformat(record["confirms"].rstrip("Z")), at, rescales))
     found: dict[str, list[Row]] = {}
     for symbol in sorted(versions):
+        gone: set[Decimal] = set()  # prices taken back so far
         for _, known in sorted(versions[symbol].items()):
+            gone |= {one["price"] for revision, one in known.items() if revision < max(known)}
             copies = sum(one["copies"] for one in known.values())
             quote = judged({**known[max(known)], "copies": copies}, runs[symbol])
+            quote |= {name: None for name in ("open", "high", "low") if quote[name] in gone}
             if quote["price"] is not None:
                 found.setdefault(symbol, []).append(quote)
     return found

@@ -5,13 +5,15 @@
 -- Severity: fail
 -- Scope: symbol
 -- Note: usual is the mean of the symbol's last sessions. One long silence is a halt, and normal; so is a thin symbol,
---   whose usual is low, and a new one, of which nothing is usual yet.
+--   whose usual is low, and a new one, of which nothing is usual yet. The audit withholds a symbol for one session
+--   only, and none if this check names all: what goes on is the new usual.
 WITH
 
 params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         20 AS usual_sessions,  -- how many sessions before make up what is usual
+        5 AS min_known_sessions,  -- how many of them there must be for a symbol to be judged
         50.0 AS max_shortfall_pct  -- how far below its usual a symbol may be, in points of per cent of the minutes
 ),
 
@@ -20,6 +22,7 @@ earlier AS (
         daily_summary.symbol,
         daily_summary.completeness_pct,
         params.usual_sessions,
+        params.min_known_sessions,
         ROW_NUMBER() OVER (PARTITION BY daily_summary.symbol ORDER BY daily_summary.session DESC) AS recency
     FROM daily_summary
     CROSS JOIN params
@@ -35,6 +38,7 @@ usual AS (
     FROM earlier
     WHERE recency <= usual_sessions
     GROUP BY symbol
+    HAVING COUNT(*) >= MAX(min_known_sessions)
 ),
 
 bars AS (

@@ -5,13 +5,16 @@
 -- Severity: fail
 -- Scope: session
 -- Note: asked of the symbols of this session that usually have a quote in most minutes. Thin and new symbols say
---   nothing of the feed; where there are no others, as in the first session of all, it is not judged.
+--   nothing of the feed; where there are hardly any others, as in the first session of all or with two symbols that may
+--   be halted, it is not judged. A silence of a few minutes, as of a feed that asks every three, counts as alive.
 WITH
 
 params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         20 AS usual_sessions,  -- how many sessions before make up what is usual
+        3 AS min_steady_symbols,  -- symbols that usually have a quote in most minutes, for the feed to be judged
+        5 AS short_silence_minutes,  -- a silence up to this long is none of the feed's
         80.0 AS min_completeness_pct  -- minutes alive that are asked for, in per cent of the minutes open
 ),
 
@@ -58,14 +61,26 @@ minutes AS (
     GROUP BY minute_bars_staging.minute_utc
 ),
 
-alive AS (
+silences AS (
     SELECT
-        COUNT(*) AS minutes_alive,
-        MIN(minutes.minute_utc) AS first_alive_utc,
-        MAX(minutes.minute_utc) AS last_alive_utc
+        minutes.minute_utc,
+        DATE_DIFF('minute', LAG(minutes.minute_utc) OVER (ORDER BY minutes.minute_utc), minutes.minute_utc)
+        - 1 AS minutes_before
     FROM minutes
     CROSS JOIN usual
     WHERE 2 * minutes.symbols >= usual.usual_symbols
+),
+
+alive AS (
+    SELECT
+        COUNT(*)
+        + COALESCE(
+            SUM(IF(silences.minutes_before <= params.short_silence_minutes, silences.minutes_before, 0)), 0
+        ) AS minutes_alive,
+        MIN(silences.minute_utc) AS first_alive_utc,
+        MAX(silences.minute_utc) AS last_alive_utc
+    FROM silences
+    CROSS JOIN params
 )
 
 SELECT
@@ -81,5 +96,5 @@ INNER JOIN trading_sessions ON params.session = trading_sessions.session
 CROSS JOIN usual
 CROSS JOIN alive
 WHERE
-    usual.steady_symbols > 0
+    usual.steady_symbols >= params.min_steady_symbols
     AND 100E0 * alive.minutes_alive / trading_sessions.expected_minutes < params.min_completeness_pct
