@@ -45,7 +45,7 @@ class Pages:
     def __init__(self, mailbox: Mailbox, mail: SnsMail, endpoint: str, secret: str) -> None:
         self._mailbox = mailbox
         self._mail = mail
-        self._links = re.compile(re.escape(html.escape(endpoint + LINK)) + r"\S+")
+        self._links = re.compile(re.escape(html.escape(endpoint + "/")) + r"\S+")
         self._token = page_token(secret)
 
     def answer(self, method: str, path: str, query_string: str, headers: Mapping[str, str]) -> Response:

@@ -26,8 +26,8 @@ from botocore.exceptions import (
 from rich.markup import escape
 
 from tapeline import local, show, up
+from tapeline.aws import feed_state, stack
 from tapeline.aws import reconcile as reconciling
-from tapeline.aws import stack
 from tapeline.aws import status as reading
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackError, StackOutputs
@@ -43,6 +43,9 @@ from tapeline.terminal import Terminal
 
 console = Terminal(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
 errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
+
+TAIL_SILENCE_SECONDS = 10.0
+"""After so long without a quote `tail` says why there may be none."""
 
 cli = typer.Typer(
     add_completion=False,
@@ -273,13 +276,28 @@ def tail(
     stop = threading.Event()
     aws, outputs = _deployment(target, stack_name)
     wanted = {symbol.upper() for symbol in symbols or []}
+    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(aws, outputs, wanted)))
+    silence.daemon = True
+    silence.start()
     with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
         for item in follow(aws, outputs, wanted, stop):
+            silence.cancel()
             if as_json:
                 sys.stdout.write(json_text(show.plain_item(item)) + "\n")
                 sys.stdout.flush()
             else:
                 console.print(show.quote_line(item))
+    silence.cancel()
+
+
+def _say_silence(aws: Session, outputs: StackOutputs, wanted: set[str]) -> str:
+    """Return why `tail` may have nothing to show."""
+    key: Any = {"key": {"S": feed_state.FOLLOWED_KEY}}
+    found = aws.client("dynamodb").get_item(TableName=outputs.state_table_name, Key=key).get("Item")
+    followed = feed_state.followed_from_item(found).symbols if found else ()
+    who = ", ".join(sorted(wanted)) or "any symbol"
+    what = f"the producer follows {', '.join(followed[:12])}{' …' if len(followed) > 12 else ''}" if followed else ""
+    return f"No new quote of {who} in {TAIL_SILENCE_SECONDS:.0f} s{'; ' + what if what else ''}. Ctrl-C ends this."
 
 
 @cli.command()

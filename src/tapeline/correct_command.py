@@ -115,6 +115,7 @@ def _in_words(correction: Correction, *, sent: bool, stored: bool, target: str) 
     what = f"{after.symbol} at {after.timestamp}, version {after.revision}"
     if correction.is_withdrawal:
         changes = [f"  The print at {before.price} is withdrawn: it counts in nothing."]
+    changes += [f"  Look again: {oddity}." for oddity in correction.oddities]
     if not sent:
         return "\n".join([f"Would send {what}:", *changes, "Nothing was changed."])
     airflow = "tapeline airflow" if target == "local" else "airflow"

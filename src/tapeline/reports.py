@@ -245,5 +245,19 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for reports that tell the same; the cost is left out, for every look at the tables adds to it."""
-        return hashlib.sha256(repr(replace(self, cost=())).encode()).hexdigest()
+        """Equal for reports that tell the same.
+
+        The cost is left out, for every look at the tables adds to it; so is how many quotes came and when, for a feed
+        that goes on after the close adds to that, and no figure of the session is another for it.
+        """
+        same = replace(
+            self,
+            cost=(),
+            quotes=0,
+            late_quotes=0,
+            repeated_quotes=0,
+            arrival=None,
+            last_quote_at=None,
+            days=tuple(replace(day, quotes=0) for day in self.days),
+        )
+        return hashlib.sha256(repr(same).encode()).hexdigest()

@@ -49,6 +49,9 @@ READY_SECONDS = 90.0
 FIRST_QUOTE_SECONDS = 45.0
 PAST_SECONDS = 120.0
 AIRFLOW_SECONDS = 300.0
+NOT_STARTED = "Not started"
+"""What supervisord says of a program that nobody has started yet."""
+
 WATCH_SECONDS = 1.0
 
 _INHERITED_AWS = ("AWS_CA_BUNDLE",)
@@ -387,7 +390,10 @@ class Laptop:
             for state in states:
                 if state.running and state.pid != known.get(state.name):
                     if known.get(state.name):
-                        self._console.print(f"[yellow]![/] {state.name} had died and runs again (pid {state.pid})")
+                        was_asked_for = _restarts(state.name).exists()
+                        _restarts(state.name).unlink(missing_ok=True)
+                        how = "was restarted" if was_asked_for else "had died and runs again"
+                        self._console.print(f"[yellow]![/] {state.name} {how} (pid {state.pid})")
                         if state.name == LOCAL_AWS:
                             self._tell_last_end()
                     known[state.name] = state.pid
@@ -477,6 +483,11 @@ def parts() -> list[Part]:
     return [_part(state) for state in states]
 
 
+def _restarts(name: str) -> Path:
+    """Return the file that tells the `up` in the foreground that a program did not die but was restarted."""
+    return local.home() / "run" / f"{name}.restarted"
+
+
 def restart(name: str) -> ProcessState:
     """Stop one program of `up` and start it again; return how it is then.
 
@@ -490,6 +501,7 @@ def restart(name: str) -> ProcessState:
     if name not in known:
         raise UpError(f"expected one of {', '.join(known)}, found {name!r}")
     supervisor.restart_program(name)
+    _restarts(name).touch()
     deadline = time.monotonic() + READY_SECONDS
     while (state := supervisor.state(name)).state in ("STARTING", "BACKOFF") and time.monotonic() < deadline:
         time.sleep(0.2)
@@ -522,14 +534,19 @@ def _part(state: ProcessState) -> Part:
         )
     if state.running:
         return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
-    is_given_up = state.state in ("FATAL", "EXITED", "STOPPED")
+    is_to_come = state.state == "STOPPED" and state.explanation == NOT_STARTED
+    is_given_up = state.state in ("FATAL", "EXITED", "STOPPED") and not is_to_come
     return Part(
         state.name,
         up=False,
-        detail=f"{state.state.lower()}: {state.explanation}" if state.explanation else state.state.lower(),
+        detail="not started yet"
+        if is_to_come
+        else f"{state.state.lower()}: {state.explanation}"
+        if state.explanation
+        else state.state.lower(),
         next_step=f"Read {state.log}, mend the cause, then `tapeline restart {state.name}`."
         if is_given_up
-        else "It is being started again; look once more in half a minute.",
+        else "It is being started; look once more in half a minute.",
         log=tuple(last_lines(state.log, 8)),
         passing=not is_given_up,
     )

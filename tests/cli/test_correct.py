@@ -121,6 +121,19 @@ def test_a_withdrawn_print_comes_back_with_its_figures_of_before(
     assert (after["revision"], json.loads(done.stdout)["stored"]) == (3, True)
 
 
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        (["--high", "90"], "the high 90 is below the low 106: both will be marked suspect"),
+        (["--price", "500"], "the price 500 lies outside that quote's own low and high, 106 to 106"),
+        (["--price", "50"], "the price 50 is far from 106, which it replaces"),
+    ],
+)
+def test_a_dry_run_says_what_may_not_have_been_meant(command: CliRunner, figures: list[str], words: str) -> None:
+    done = command.invoke(cli, ["correct", "AAPL", TIME, *figures, "--dry-run"])
+    assert f"Look again: {words}." in done.output
+
+
 def test_a_dry_run_sends_nothing(deployment: Deployment, command: CliRunner) -> None:
     done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101", "--dry-run"])
     assert "Would send AAPL" in done.output

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from tapeline import local, up
 from tapeline.aws.stack import StackOutputs
 from tapeline.cli import cli
-from tapeline.supervisor import LOCK_NAME, NotRunningError
+from tapeline.health import Part
+from tapeline.supervisor import LOCK_NAME, NotRunningError, ProcessState
 
 
 @pytest.fixture
@@ -58,6 +59,14 @@ def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monk
     program = next(one for one in up.programs(up.Options()) if one.name == "producer")
     signed = up._signed(program, local.Credentials("AKIA", "key"), outputs)
     assert (signed.environment["TAPELINE_STACK"], signed.environment["TAPELINE_STREAM"]) == ("tapeline", "x")
+
+
+def test_a_program_that_is_to_come_is_no_trouble_and_one_that_was_stopped_is(tmp_path: Path) -> None:
+    def part(explanation: str) -> Part:
+        return up._part(ProcessState("airflow-scheduler", "STOPPED", 0, 0, explanation, tmp_path / "none.log"))
+
+    assert (part("Not started").passing, part("Not started").detail) == (True, "not started yet")
+    assert not part("Nov 26 02:00 AM").passing
 
 
 def test_a_run_that_another_terminal_stops_ends_without_an_error(

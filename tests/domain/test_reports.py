@@ -190,9 +190,11 @@ def test_a_page_with_nothing_to_show_is_still_a_page() -> None:
     assert "no market data" in page(empty)
 
 
-def test_reports_that_differ_in_cost_alone_have_one_fingerprint() -> None:
+def test_reports_that_differ_in_cost_or_in_quotes_of_the_evening_have_one_fingerprint() -> None:
     found = report()
     assert replace(found, cost=()).fingerprint == found.fingerprint
+    evening = replace(found, quotes=found.quotes + 98, arrival=None, last_quote_at=None)
+    assert evening.fingerprint == found.fingerprint
     assert report(anomalies=[]).fingerprint != found.fingerprint
 
 

@@ -69,14 +69,15 @@ def test_what_was_not_believed_or_corrected_is_counted_by_symbol_and_reason() ->
     lake.add(hand_made_quotes("judged"))
     found = ask(lake, "suspects", JUDGED)
     assert [(row["symbol"], row["code"], row["quotes"]) for row in found] == [
+        ("BACK", "corrected", 2),
         ("BAD", "high:far", 1),
         ("BAD", "price:far", 1),
         ("BAD", "price:zero", 1),
         ("CORR", "corrected", 3),
-        ("CORR", "price:withdrawn", 1),
         ("JUMP", "high:far", 3),
         ("JUMP", "price:far", 1),  # two more were confirmed
         ("JUMP", "price:zero", 1),
+        ("OPEN", "corrected", 1),
         ("PREV", "previous_close:doubted", 1),
         ("PREV", "previous_close:far", 3),
         ("SCALE", "low:far", 2),

@@ -48,9 +48,9 @@ codes AS (
     CROSS JOIN UNNEST(copies.suspect) AS listed (code)
     WHERE
         copies.copy_number = 1
+        AND listed.code NOT LIKE '%:withdrawn'
         AND (
             listed.code NOT LIKE 'price:%'
-            OR listed.code = 'price:withdrawn'
             OR copies.price = 0
             OR COALESCE(copies.confirmed_from > copies.quoted_at, TRUE)
         )

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 THREADS = 8
+LITTLE = Decimal("0.8")
+"""A corrected price below this share of the former, or beyond its inverse, is worth a second look."""
 
 WAIT_SECONDS = 30.0
 """How long a correction may take to its item; a few seconds are usual."""
@@ -45,6 +47,21 @@ class Correction:
     def session(self) -> str:
         """The trading date whose curated figures a rerun puts right, ``YYYY-MM-DD``."""
         return trading_date(self.after.time).isoformat()
+
+    @property
+    def oddities(self) -> tuple[str, ...]:
+        """What a person may not have meant, in words; a correction is taken as it is."""
+        now, before = self.after, self.before
+        if self.is_withdrawal:
+            return ()
+        found = []
+        if 0 < now.high < now.low:
+            found.append(f"the high {now.high} is below the low {now.low}: both will be marked suspect")
+        elif now.low > 0 and now.high > 0 and not now.low <= now.price <= now.high:
+            found.append(f"the price {now.price} lies outside that quote's own low and high, {now.low} to {now.high}")
+        if before.price and not before.price * LITTLE <= now.price <= before.price / LITTLE:
+            found.append(f"the price {now.price} is far from {before.price}, which it replaces")
+        return tuple(found)
 
     @property
     def is_withdrawal(self) -> bool:
