@@ -153,7 +153,7 @@ def status(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME,
     readings = _readings(target, stack_name)
     lights = judge(readings)
     if target == "local":
-        lights = explained(lights, up.log_of("producer"))
+        lights = explained(lights, up.log_of)
     if as_json:
         judged = {"green": is_green(lights), "lights": [asdict(light) for light in lights]}
         _print_json({**judged, "market_open": readings.market_open, **asdict(readings)})

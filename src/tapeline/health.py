@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,6 +22,17 @@ CALENDAR_URGENT = timedelta(days=14)
 
 INTERNAL_ERROR = "internal_error"
 """The reason of a record that was rejected because our own code failed on it."""
+
+
+ITERATOR_AGE = "iterator age of "
+TELLERS = {
+    "quotes": "producer",
+    "latency": "stock-market-stream-processor",
+    "rejects": "stock-market-stream-processor",
+    "dead letters": "stock-market-stream-processor",
+    "alerts": "stock-market-trend-alerts",
+}
+"""The program of the laptop whose log explains a light."""
 
 
 class Colour(StrEnum):
@@ -196,7 +207,7 @@ def judge(readings: Readings) -> list[Light]:
         _quotes(readings),
         _slowness("latency", readings.latency_seconds, "from the producer to the store"),
         *(
-            _slowness(f"iterator age of {name}", age, "behind its stream")
+            _slowness(f"{ITERATOR_AGE}{name}", age, "behind its stream")
             for name, age in readings.iterator_age_seconds.items()
         ),
         _rejects(readings),
@@ -221,13 +232,22 @@ def unjudged(name: str, reason: str) -> Light:
     )
 
 
-def explained(lights: Sequence[Light], log: Sequence[str]) -> list[Light]:
-    """Give the light of the quotes, if it is not well, the producer's last words."""
+def explained(lights: Sequence[Light], log_of: Callable[[str], Sequence[str]]) -> list[Light]:
+    """Give each light that is not well the last words of the program that it speaks of, by that program's name."""
     troubled = (Colour.YELLOW, Colour.RED)
     return [
-        replace(light, log=tuple(log)) if light.name == "quotes" and light.colour in troubled else light
+        replace(light, log=tuple(log_of(teller)))
+        if light.colour in troubled and not light.log and (teller := _teller(light.name))
+        else light
         for light in lights
     ]
+
+
+def _teller(light: str) -> str:
+    """Return the program of the laptop whose log explains a light; empty if none does."""
+    if light.startswith(ITERATOR_AGE):
+        return light.removeprefix(ITERATOR_AGE)
+    return TELLERS.get(light, "")
 
 
 def age(quote: NewestQuote, now: datetime) -> timedelta:

@@ -49,6 +49,8 @@ READY_SECONDS = 90.0
 FIRST_QUOTE_SECONDS = 45.0
 PAST_SECONDS = 120.0
 AIRFLOW_SECONDS = 300.0
+LOG_TAIL_BYTES = 65_536
+
 NOT_STARTED = "Not started"
 """What supervisord says of a program that nobody has started yet."""
 
@@ -512,8 +514,25 @@ def restart(name: str) -> ProcessState:
 
 
 def log_of(name: str) -> list[str]:
-    """Return the last lines that a program of `up` printed."""
-    return last_lines(Supervisor(local.home()).log_folder / f"{name}.log", 8)
+    """Return the last lines that a program of `up` or a function printed; of a function its warnings and errors."""
+    path = Supervisor(local.home()).log_folder / f"{name}.log"
+    lines = _tail_of(path)
+    if any(line.startswith('{"level"') for line in lines):
+        told = [told for line in lines if (told := _trouble(line))]
+        return [printable(line[:300]) for line in told][-8:]
+    return last_lines(path, 8)
+
+
+def _trouble(line: str) -> str:
+    """Return a warning or an error of a function's log as one line; empty for what else it says."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return "" if line.startswith("{") else line  # Lambda's own words, such as a time-out
+    if not isinstance(entry, dict) or entry.get("level") not in ("WARNING", "ERROR", "CRITICAL"):
+        return ""
+    why = f" ({entry['exception'].splitlines()[-1]})" if entry.get("exception") else ""
+    return f"{entry.get('timestamp', '')} {entry['level']} {entry.get('message', '')}{why}"
 
 
 def _is_stopped(pid: int) -> bool:
@@ -564,13 +583,17 @@ def answers() -> bool:
 
 def last_lines(path: Path, count: int) -> list[str]:
     """Return the last lines of a log, long ones cut."""
+    return [printable(line[:300]) for line in _tail_of(path)][-count:]
+
+
+def _tail_of(path: Path) -> list[str]:
     try:
         with path.open("rb") as log:
-            log.seek(max(0, path.stat().st_size - 16_384))
+            log.seek(max(0, path.stat().st_size - LOG_TAIL_BYTES))
             lines = log.read().decode(errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    return [printable(line[:300]) for line in lines if line.strip()][-count:]
+    return [line for line in lines if line.strip()]
 
 
 def _environment() -> dict[str, str]:

@@ -251,8 +251,10 @@ def test_silence_counts_from_the_open(minutes: float, colour: Colour) -> None:
 def test_the_light_of_the_quotes_shows_the_producers_last_words_only_if_it_is_not_well() -> None:
     well, ill = make_readings(), make_readings(newest=[])
 
-    assert next(one for one in explained(judge(ill), ["DNSError"]) if one.name == "quotes").log == ("DNSError",)
-    assert not any(one.log for one in explained(judge(well), ["DNSError"]))
+    assert next(
+        one for one in explained(judge(ill), lambda program: [f"{program}: DNSError"]) if one.name == "quotes"
+    ).log == ("producer: DNSError",)
+    assert not any(one.log for one in explained(judge(well), lambda program: [program]))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from io import StringIO
@@ -59,6 +60,25 @@ def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monk
     program = next(one for one in up.programs(up.Options()) if one.name == "producer")
     signed = up._signed(program, local.Credentials("AKIA", "key"), outputs)
     assert (signed.environment["TAPELINE_STACK"], signed.environment["TAPELINE_STREAM"]) == ("tapeline", "x")
+
+
+def test_a_functions_log_tells_its_warnings_and_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
+    (tmp_path / "logs").mkdir()
+    lines = [
+        {"level": "INFO", "message": "batch stored", "timestamp": "2026-11-26 02:00:00"},
+        {"level": "ERROR", "message": "again", "timestamp": "2026-11-26 02:00:01", "exception": "Traceback\nThrottled"},
+        {"_aws": {"Timestamp": 1}},
+    ]
+    text = "\n".join([*map(json.dumps, lines), "Task timed out after 60.00 seconds"])
+    (tmp_path / "logs" / "stock-market-stream-processor.log").write_text(text)
+    (tmp_path / "logs" / "producer.log").write_text("one\ntwo\n")
+    assert up.log_of("stock-market-stream-processor") == [
+        "2026-11-26 02:00:01 ERROR again (Throttled)",
+        "Task timed out after 60.00 seconds",
+    ]
+    assert up.log_of("producer") == ["one", "two"]
+    assert up.log_of("no-such-program") == []
 
 
 def test_a_program_that_is_to_come_is_no_trouble_and_one_that_was_stopped_is(tmp_path: Path) -> None:
