@@ -376,6 +376,8 @@ class Laptop:
 
     def _watch(self) -> None:
         known = {state.name: state.pid for state in self.supervisor.states()}
+        for name in known:
+            _restarts(name).unlink(missing_ok=True)
         told: set[str] = set()
         self._console.print("\nCtrl-C stops everything and keeps the data.\n")
         while True:
@@ -503,7 +505,7 @@ def restart(name: str) -> ProcessState:
     if name not in known:
         raise UpError(f"expected one of {', '.join(known)}, found {name!r}")
     supervisor.restart_program(name)
-    _restarts(name).touch()
+    _restarts(name).touch(mode=0o600)
     deadline = time.monotonic() + READY_SECONDS
     while (state := supervisor.state(name)).state in ("STARTING", "BACKOFF") and time.monotonic() < deadline:
         time.sleep(0.2)

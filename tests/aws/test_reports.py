@@ -87,7 +87,7 @@ def test_changed_figures_are_sent_as_a_correction(deployment: Deployment, lake: 
     found = reports.anomaly_report(aws, outputs, "2025-11-26")
     reports.publish(aws, outputs, found)
     messages()
-    reports.publish(aws, outputs, replace(found, quotes=found.quotes + 1), base_url="https://tapeline.example.com/")
+    reports.publish(aws, outputs, replace(found, up=found.up + 1), base_url="https://tapeline.example.com/")
     (message,) = messages()
     assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
     assert "\nhttps://tapeline.example.com/reports/dt=2025-11-26/anomaly-report.html\n" in message.text
@@ -97,7 +97,7 @@ def test_a_run_that_dies_before_the_memory_sends_once_more(
     deployment: Deployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws, outputs = deployment.session, deployment.outputs
-    found = replace(reports.anomaly_report(aws, outputs, "2025-11-26"), quotes=12345)
+    found = replace(reports.anomaly_report(aws, outputs, "2025-11-26"), up=12345)
     messages()
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("dynamodb"), "put_item", _die)
