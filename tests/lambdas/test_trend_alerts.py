@@ -128,7 +128,7 @@ def test_a_suspect_figure_is_told_with_its_reason_and_what_to_do() -> None:
     quote = make_quote(price="120.90", previous_close=Decimal("1208.88"), source="yahoo")
     alert = Alert("suspect", quote, None, Decimal(121), Decimal(120), suspect=("previous_close:far", "volume:far"))
     assert alert.subject == "AAPL: looks wrong, not counted: previous close and volume"
-    assert "- previous close $1,208.88:\n  far from all prices: an unknown split, a wrong figure, or news." in alert.text
+    assert "- previous close $1,208.88:\n  far from all prices: an unknown split, a wrong figure" in alert.text
     assert "Price:         $120.90 (change unknown from $1,208.88)\n" in alert.text
     assert "tapeline correct" in alert.text
 
