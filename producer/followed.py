@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING
 
 from producer.deployment import Deployment
 from producer.source import Counters, Stop
+from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.quotes import write_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-KEY = "followed"
 SAY_SECONDS = 60.0
 LOOK_SECONDS = 300.0
 FIRST_LOOK_SECONDS = 10.0
@@ -53,7 +53,7 @@ class Followed:
     def item(self, started_at: str, said_at: str, trouble: str) -> dict[str, AttributeValueTypeDef]:
         """Return the item of the state table."""
         item: dict[str, AttributeValueTypeDef] = {
-            "key": {"S": KEY},
+            "key": {"S": FOLLOWED_KEY},
             "source": {"S": self.source},
             "symbols": {"L": [{"S": symbol} for symbol in dict.fromkeys(self.symbols)]},
             "every_seconds": {"N": f"{self.every_seconds:g}"},

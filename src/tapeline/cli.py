@@ -292,9 +292,8 @@ def tail(
 
 def _say_silence(aws: Session, outputs: StackOutputs, wanted: set[str]) -> str:
     """Return why `tail` may have nothing to show."""
-    key: Any = {"key": {"S": feed_state.FOLLOWED_KEY}}
-    found = aws.client("dynamodb").get_item(TableName=outputs.state_table_name, Key=key).get("Item")
-    followed = feed_state.followed_from_item(found).symbols if found else ()
+    found = feed_state.read_followed(aws.client("dynamodb"), outputs.state_table_name)
+    followed = found.symbols if found else ()
     who = ", ".join(sorted(wanted)) or "any symbol"
     what = f"the producer follows {', '.join(followed[:12])}{' …' if len(followed) > 12 else ''}" if followed else ""
     return f"No new quote of {who} in {TAIL_SILENCE_SECONDS:.0f} s{'; ' + what if what else ''}. Ctrl-C ends this."

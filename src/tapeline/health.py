@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tapeline.batch import INTERNAL_ERROR
 from tapeline.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
 from tapeline.quotes import read_timestamp
 from tapeline.trading_hours import LAST_DAY, Hours
@@ -19,9 +20,6 @@ CALENDAR_NOTICE = timedelta(days=90)
 
 CALENDAR_URGENT = timedelta(days=14)
 """How long before it is red, and told."""
-
-INTERNAL_ERROR = "internal_error"
-"""The reason of a record that was rejected because our own code failed on it."""
 
 
 ITERATOR_AGE = "iterator age of "

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline import sql
 from tapeline.aws import athena
+from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.sessions import previous_session
@@ -177,7 +178,7 @@ def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values
     symbols = {row["symbol"] for row in staged}
     before = _item(session, outputs, f"rollup#{previous_session(date.fromisoformat(day)).key}")
     missing = {symbol for found in findings if found.check == MISSING for symbol in found.symbols}
-    missing |= _strings(before, "missing") & _strings(_item(session, outputs, "followed"), "symbols") - symbols
+    missing |= _strings(before, "missing") & _strings(_item(session, outputs, FOLLOWED_KEY), "symbols") - symbols
     withheld = _reasons([found for found in findings if found.severity == "fail" and found.scope == "symbol"])
     slower = _slower(findings, withheld, before, symbols)
     withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}

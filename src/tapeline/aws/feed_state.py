@@ -13,6 +13,7 @@ from tapeline.printable import printable
 from tapeline.quotes import read_timestamp
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
 
@@ -42,6 +43,18 @@ def followed_from_item(item: Item) -> Followed:
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"the item `{FOLLOWED_KEY}` of the table of states is not as agreed: {error!r}") from error
+
+
+def read_followed(dynamodb: DynamoDBClient, table: str) -> Followed | None:
+    """Return what the producer says that it follows, None if none has ever said it.
+
+    Raises
+    ------
+    ValueError
+        If the item has another form.
+    """
+    found = dynamodb.get_item(TableName=table, Key={"key": {"S": FOLLOWED_KEY}})
+    return followed_from_item(found["Item"]) if "Item" in found else None
 
 
 def newest_from_item(item: Item) -> NewestQuote | None:

@@ -130,9 +130,7 @@ class FeedWatch:
         return Memory.from_json(found["Item"]["state"]["S"]) if "Item" in found else Memory()
 
     def _followed(self) -> Followed | None:
-        key = {"key": {"S": feed_state.FOLLOWED_KEY}}
-        found = self._dynamodb.get_item(TableName=self._settings.state_table_name, Key=key)
-        return feed_state.followed_from_item(found["Item"]) if "Item" in found else None
+        return feed_state.read_followed(self._dynamodb, self._settings.state_table_name)
 
     def _newest(self, followed: Followed) -> list[NewestQuote]:
         keys = [state_key(symbol) for symbol in dict.fromkeys(followed.symbols)]
