@@ -21,8 +21,8 @@ RUN --mount=type=secret,id=build_env --mount=type=secret,id=ca_certificates --mo
         --compile-bytecode requirements-server.lock
 COPY . .
 RUN /opt/uv/bin/uv pip install --quiet --offline --python /opt/venv/bin/python --no-deps --no-build-isolation \
-        --editable . \
-    && /opt/venv/bin/python -m compileall -q src producer localaws
+        --editable . --editable packages/localaws \
+    && /opt/venv/bin/python -m compileall -q src producer packages
 
 FROM ${BASE_IMAGE}
 # The folders of the volumes exist with their owner, whom a new volume then takes over.

@@ -20,10 +20,10 @@ $(VENV)/bin/uv:
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
 
-$(READY): requirements.lock pyproject.toml | $(VENV)/bin/uv
+$(READY): requirements.lock pyproject.toml packages/localaws/pyproject.toml | $(VENV)/bin/uv
 	@echo "Setting up: packages of requirements.lock (a minute or two the first time)"
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable packages/localaws
 	@touch $@
 
 setup: $(READY)  ## Create or refresh the virtual environment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.athena.conftest import QUOTES, Runner
+from athena.conftest import QUOTES, Runner
 
 DAYS = sorted(QUOTES)[:2]
 PER_DAY = "(SELECT dt, sum(price) FROM quotes GROUP BY dt)"

@@ -2,7 +2,7 @@
 
 The base sorts a whole table for each page of a Scan, and looks at a whole partition to answer which item is its newest.
 Here it is shown a table of those items only that the page can hold, one more than fits, and does with it what it does.
-`tests/localaws/test_paging.py` fails if it no longer reads its tables through `_scan` and `_query`.
+`tests/services/test_paging.py` fails if it no longer reads its tables through `_scan` and `_query`.
 """
 
 from __future__ import annotations

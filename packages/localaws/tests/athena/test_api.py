@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
+from athena.conftest import JSON_SERDE, Runner
 from localaws.testing import LocalAws, running
 from tapeline.aws.session import Session
-from tests.athena.conftest import JSON_SERDE, Runner
 
 OUTPUT = "s3://lake/results/"
 NUMBERS = "UNNEST(sequence(1, 10000))"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import deploy_function, wait_until
 
 from localaws.invoke import SETTLE_SECONDS, LambdaInvoke, Settled
 from localaws.testing import LocalAws
+from services.conftest import deploy_function, wait_until
 from tapeline.aws.session import Session
 
 SOURCE = """

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from athena.conftest import Runner
 from tapeline.aws import athena
 from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session
-from tests.athena.conftest import Runner
 
 STATEMENT = r"""
 SELECT

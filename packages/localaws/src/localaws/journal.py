@@ -6,7 +6,7 @@ records of DynamoDB streams) rest in SQLite, and what a request changed is commi
 loses nothing that a client was told is stored. All else is small: the base's own files, which it writes every minute.
 
 The seams to the base are its record lists and item maps, and `_set_item` and `_remove_item`, through which every item
-passes. `tests/localaws/test_journal.py` fails if they move.
+passes. `tests/services/test_journal.py` fails if they move.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Left alone it walks over all records of a stream at every call, counts a reader'
 noticing when that one expires, looks through two weeks of metrics at every look at any, checks each number of an
 item that it stores five times, which is most of what storing takes, and once a minute unpacks every item to see which
 have expired, for seconds in which nobody is answered.
-`tests/localaws/test_bounds.py` fails if these seams move.
+`tests/services/test_bounds.py` fails if these seams move.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import deploy_function
 
 from localaws.testing import LocalAws, free_port, running
+from services.conftest import deploy_function
 from tapeline.aws.session import session
 
 

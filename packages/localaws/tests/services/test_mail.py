@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import wait_until
 
 from localaws.mail import Mailbox, Message, page_token
 from localaws.testing import LocalAws
+from services.conftest import wait_until
 from tapeline.aws.session import Session
 
 HOSTILE = "<script>alert(1)</script> & 'quoted'"

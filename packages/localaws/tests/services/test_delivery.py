@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RunningDelivery, deploy_function, wait_until, zip_of
 
 from localaws.testing import LocalAws
+from services.conftest import RunningDelivery, deploy_function, wait_until, zip_of
 from tapeline.aws.session import Session
 
 OBEDIENT = """

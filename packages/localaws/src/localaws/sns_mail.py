@@ -2,7 +2,7 @@
 
 The base confirms e-mail subscriptions at once and only logs what it would send. Its seams: every path to a subscription
 (Subscribe, three places of its CloudFormation) ends in a topic's list, which is looked through here, and every message
-to subscribers passes `_fanout`. `tests/localaws/test_mail.py` fails if they move.
+to subscribers passes `_fanout`. `tests/services/test_mail.py` fails if they move.
 """
 
 from __future__ import annotations
