@@ -51,7 +51,7 @@ screenshots: $(READY)  ## Make the pictures of the market desk in docs/images an
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)
 
 trading-days: $(READY)  ## Make the table of trading days anew from the exchange's calendar
-	$(BIN)/python -m tapeline.sessions
+	$(BIN)/python -m tapeline.market.sessions
 
 bench: $(READY)  ## Measure against baselines, in one run
 	$(BIN)/python -m benchmarks $(ARGS)

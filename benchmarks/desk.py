@@ -29,8 +29,8 @@ from tapeline.aws.tables import Patience
 from tapeline.batch import StreamRecord, plan_batch
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.feed import Feed, feed_of
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Rules
+from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.symbol_state import Rules
 
 SYMBOLS = 500
 QUOTES_PER_SECOND = 5.0

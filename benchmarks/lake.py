@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks import market
 from benchmarks.lakes import CURATED, Lake, lake
-from tapeline import sessions
+from tapeline.market import sessions
 
 FIRST, LAST = date(2026, 3, 2), date(2026, 3, 27)
 PER_SYMBOL = 780

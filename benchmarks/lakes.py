@@ -19,8 +19,9 @@ from tapeline.aws import athena, stack
 from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session, session
 from tapeline.aws.stack import StackOutputs
-from tapeline.partitions import raw_key, trading_date
-from tapeline.quotes import Quote
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import Quote
+from tapeline.partitions import raw_key
 
 BATCH = 500
 """Quotes of an object: a batch of the stream processor."""

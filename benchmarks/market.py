@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from tapeline import sessions
-from tapeline.quotes import FIELD_NAMES, Quote
+from tapeline.market import sessions
+from tapeline.market.quotes import FIELD_NAMES, Quote
 
 SYMBOLS = 43
 

@@ -38,7 +38,7 @@ from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket
 from tapeline.aws import stack
 from tapeline.aws.session import Session, session
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 EVERY_SECONDS = 5
 AHEAD = 100

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws import stack
 from tapeline.aws.session import Session
-from tapeline.quotes import OPTIONAL_FIELDS
+from tapeline.market.quotes import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from producer.deployment import Deployment
 from producer.source import Counters, Stop
 from tapeline.aws.feed_state import FOLLOWED_KEY
-from tapeline.quotes import write_timestamp
+from tapeline.market.quotes import write_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -30,7 +30,7 @@ from botocore.exceptions import (
 )
 
 from producer.source import Counters, Stop
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from producer.bar_file import BadBarError, Bar, BarFile
 from producer.source import Counters, Stop
-from tapeline import sessions
-from tapeline.partitions import trading_date
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.market import sessions
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 
 SKIPPED_GAP_SECONDS = 3600.0
 """Longer pauses of the market (nights, weekends) are not waited for."""

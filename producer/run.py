@@ -14,7 +14,7 @@ from producer.followed import WatchedStop
 from producer.kinesis_writer import KinesisWriter
 from producer.source import Counts, Source, Stop
 from tapeline.heartbeat import beat
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 REPORT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.1

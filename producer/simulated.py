@@ -24,8 +24,8 @@ from itertools import accumulate
 from random import Random
 
 from producer.source import Counters, Stop
-from tapeline.partitions import NEW_YORK, trading_date
-from tapeline.quotes import Quote, write_timestamp
+from tapeline.market.dates import NEW_YORK, trading_date
+from tapeline.market.quotes import Quote, write_timestamp
 
 STEP_SECONDS = 5
 CLOSING_SECONDS = 60

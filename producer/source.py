@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 DEFAULT_SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "JPM", "XOM", "WMT", "KO", "SPY")
 """Asked for when the user names none: liquid, known, of several sectors, and the market itself."""

@@ -17,8 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from tapeline import sessions
-from tapeline.quotes import MAX_ABSOLUTE_USD, MAX_SHARES
+from tapeline.market import sessions
+from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES
 
 US_INSTRUMENTS = {"EQUITY", "ETF", "INDEX", "MUTUALFUND"}
 

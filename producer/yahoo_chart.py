@@ -19,7 +19,7 @@ from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
 from producer.yahoo_answer import Market, UnusableAnswerError, read_answer
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 

@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience, UnfinishedWriteError
 from tapeline.batch import INTERNAL_ERROR, Plan, StreamRecord, plan_batch
-from tapeline.quotes import read_timestamp
+from tapeline.market.quotes import read_timestamp
 from tapeline.settings import StreamProcessorSettings
 
 SAFETY_SECONDS = 5.0

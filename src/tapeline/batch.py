@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from tapeline.quotes import FIGURES, Quote, QuoteRejectedError, parse_quote
-from tapeline.symbol_state import CORRECTED, Observation, Rules, SymbolState, observe
+from tapeline.market.quotes import FIGURES, Quote, QuoteRejectedError, parse_quote
+from tapeline.market.symbol_state import CORRECTED, Observation, Rules, SymbolState, observe
 
 Key = tuple[str, str]
 """Symbol and timestamp, the identity of a quote."""

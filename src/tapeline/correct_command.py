@@ -14,8 +14,8 @@ from tapeline.aws import correct as correcting
 from tapeline.aws import stack
 from tapeline.aws.correct import Correction, CorrectionError
 from tapeline.aws.session import session
+from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.printable import json_text, printable
-from tapeline.quotes import FIGURES, QuoteRejectedError
 from tapeline.terminal import Terminal
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tapeline.quotes import read_timestamp
-from tapeline.trading_hours import Hours
+from tapeline.market.quotes import read_timestamp
+from tapeline.market.trading_hours import Hours
 
 SIMULATED = "simulated"
 SIMULATED_SILENCE = timedelta(seconds=60)

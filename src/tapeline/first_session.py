@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tapeline import sessions
 from tapeline.aws import tables
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
+from tapeline.market import sessions
+from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.partitions import RAW_PREFIX, parse_key
-from tapeline.quotes import Quote, write_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from tapeline.batch import INTERNAL_ERROR
 from tapeline.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
-from tapeline.quotes import read_timestamp
-from tapeline.trading_hours import LAST_DAY, Hours
+from tapeline.market.quotes import read_timestamp
+from tapeline.market.trading_hours import LAST_DAY, Hours
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0
 """Latency and iterator age that are worth a look, and that lose their purpose; the latter is the template's alarm."""
@@ -371,7 +371,7 @@ def _calendar(now: datetime) -> list[Light]:
             "calendar",
             Colour.RED if left <= CALENDAR_URGENT else Colour.YELLOW,
             f"the table of trading days ends on {LAST_DAY}; after it no silence of a real market is heard",
-            "Update Tapeline, or make the table longer (LAST_DAY in src/tapeline/sessions.py, `make trading-days`), "
-            "and deploy.",
+            "Update Tapeline, or make the table longer (LAST_DAY in src/tapeline/market/sessions.py, "
+            "`make trading-days`), and deploy.",
         )
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from tapeline.quotes import MAX_ABSOLUTE_USD, MAX_SHARES, write_timestamp
+from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES, write_timestamp
 
 CHUNK_SESSIONS = 250
 """A year: one request, and far fewer months than the 100 partitions one statement may write (Athena User Guide)."""

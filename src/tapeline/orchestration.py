@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
-from tapeline import sessions
-from tapeline.partitions import trading_date
+from tapeline.market import sessions
+from tapeline.market.dates import trading_date
 from tapeline.printable import mail_subject, mail_text
 from tapeline.retries import RetryUnlessFinal, is_final
 

@@ -1,14 +1,13 @@
-"""Where a quote rests in S3: trading dates, raw-zone and reject keys, both ways."""
+"""Where a quote rests in S3: the keys of the raw zone and of the rejects, both ways."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-NEW_YORK = ZoneInfo("America/New_York")
+from tapeline.market.dates import trading_date
+
 RAW_PREFIX = "raw-data/"
 REJECTED_PREFIX = "rejected/"
 
@@ -48,31 +47,6 @@ class ObjectKey:
         return (
             f"{self.prefix}dt={self.trading_date.isoformat()}/{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
         )
-
-
-def trading_date(moment: datetime) -> date:
-    """Return the calendar date in New York of an aware moment, the partition `dt`.
-
-    >>> from datetime import timezone
-    >>> trading_date(datetime(2026, 3, 13, 3, 59, tzinfo=timezone.utc))  # 23:59 the evening before, daylight saving
-    datetime.date(2026, 3, 12)
-    """
-    return moment.astimezone(NEW_YORK).date()
-
-
-def partition_of(timestamp: str) -> str:
-    """Return the partition `dt` of a quote by its contract timestamp.
-
-    >>> partition_of("2026-03-13T03:59:59.999Z")
-    '2026-03-12'
-    """
-    return _partition_of_hour(timestamp[:13])
-
-
-@lru_cache(maxsize=1024)
-def _partition_of_hour(hour: str) -> str:
-    """Return the partition of an hour of UTC; in New York a date begins on a full one."""
-    return trading_date(datetime.fromisoformat(f"{hour}:00:00+00:00")).isoformat()
 
 
 def raw_key(first_time: datetime, shard_id: str, sequence_number: str) -> str:

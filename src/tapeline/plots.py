@@ -24,7 +24,7 @@ from math import isfinite
 from typing import Any
 
 from tapeline.charts import ticks
-from tapeline.partitions import NEW_YORK
+from tapeline.market.dates import NEW_YORK
 
 MAX_BARS = 60
 MAX_CELLS = 2000

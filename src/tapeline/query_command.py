@@ -13,10 +13,11 @@ import typer
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from tapeline import local, sessions, sql
+from tapeline import local, sql
 from tapeline.aws import athena, stack
 from tapeline.aws.athena import Column, Finished, StatementFailedError
 from tapeline.aws.session import session as aws_session
+from tapeline.market import sessions
 from tapeline.plots import PlotError
 from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
 from tapeline.query_reasons import NOT_YET, Run, Values, why_empty

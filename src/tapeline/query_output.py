@@ -19,7 +19,7 @@ from rich.table import Table
 
 from tapeline import plots, sql
 from tapeline.aws.athena import Column
-from tapeline.partitions import NEW_YORK
+from tapeline.market.dates import NEW_YORK
 from tapeline.printable import json_text, printable
 from tapeline.sql import SqlFile
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from tapeline import sessions, sql
+from tapeline import sql
 from tapeline.aws.athena import Column
+from tapeline.market import sessions
 
 Values = dict[str, object]
 Run = Callable[[str], tuple[Sequence[Column], list[tuple[Any, ...]]]]

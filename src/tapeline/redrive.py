@@ -20,9 +20,9 @@ from tapeline.batch import (
     plan_batch,
     read_quotes,
 )
+from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
+from tapeline.market.symbol_state import Rules, SymbolState
 from tapeline.printable import printable
-from tapeline.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
-from tapeline.symbol_state import Rules, SymbolState
 
 EXAMPLES = 3
 SHOWN_CHARACTERS = 100

@@ -13,7 +13,7 @@ from tapeline.aws import stack
 from tapeline.aws.redrive import RedriveError
 from tapeline.aws.redrive import redrive as run
 from tapeline.aws.session import session
-from tapeline.partitions import trading_date
+from tapeline.market.dates import trading_date
 from tapeline.printable import json_text, printable
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from tapeline import report_words as words
-from tapeline.alerts import MAX_SUBJECT_CHARACTERS
+from tapeline.market.alerts import MAX_SUBJECT_CHARACTERS
 from tapeline.report_words import Table
 from tapeline.reports import Report
 

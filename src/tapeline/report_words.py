@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from tapeline.partitions import NEW_YORK
+from tapeline.market.dates import NEW_YORK
 from tapeline.reports import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
 SHOWN_GAPS = 8

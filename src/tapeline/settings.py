@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from tapeline.suspicion import Limits
-from tapeline.symbol_state import Rules
+from tapeline.market.suspicion import Limits
+from tapeline.market.symbol_state import Rules
 
 
 class SettingError(ValueError):

@@ -21,7 +21,7 @@ from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tables import Item
 from tapeline.feed import words
 from tapeline.health import Colour, Light, Readings, age, exit_code, is_green
-from tapeline.quotes import read_timestamp
+from tapeline.market.quotes import read_timestamp
 
 if TYPE_CHECKING:
     from producer.source import Counts

@@ -1,7 +1,7 @@
 """When DAGs run, and for which keys: after each trading session, while an exchange is open, after a week.
 
-Airflow asks these classes; :mod:`tapeline.sessions` knows the answers. The calendar behind it takes a second or two to
-import, so nothing here touches it before Airflow's scheduler asks for a run: parsing a DAG file never does.
+Airflow asks these classes; :mod:`tapeline.market.sessions` knows the answers. The calendar behind it takes a second or
+two to import, so nothing here touches it before Airflow's scheduler asks for a run: parsing a DAG file never does.
 
 Registered with Airflow by ``plugins/trading_sessions.py``.
 """
@@ -20,8 +20,8 @@ from airflow.partition_mappers.window import Window
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.utils.strings import get_random_string
 
-from tapeline import sessions
-from tapeline.sessions import NEW_YORK_STOCK_EXCHANGE, NotASessionError, Session
+from tapeline.market import sessions
+from tapeline.market.sessions import NEW_YORK_STOCK_EXCHANGE, NotASessionError, Session
 
 _EXCHANGE = re.compile(r"[A-Z0-9]{4}")
 _ONE_DAY = timedelta(days=1)

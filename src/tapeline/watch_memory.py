@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from tapeline.feed import Feed, Verdict, named, words
 from tapeline.health import Colour, Light, Readings
-from tapeline.quotes import read_timestamp, write_timestamp
+from tapeline.market.quotes import read_timestamp, write_timestamp
 
 TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""

@@ -16,7 +16,7 @@ from tapeline.aws.items import observation_to_item, state_to_item
 from tapeline.aws.redrive import redrive
 from tapeline.batch import StreamRecord, plan_batch
 from tapeline.cli import cli
-from tapeline.symbol_state import Rules
+from tapeline.market.symbol_state import Rules
 from tests.domain.test_redrive import ARRIVED, line, payload
 
 from .conftest import Deployment, objects

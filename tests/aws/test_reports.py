@@ -12,7 +12,7 @@ import pytest
 
 from localaws.mail import Message
 from tapeline.aws import reports
-from tapeline.sessions import NotASessionError
+from tapeline.market.sessions import NotASessionError
 from tests.sql.lakes import AthenaLake
 
 from .conftest import Deployment, link_in, mail_to, objects, open_page, subscribe

@@ -17,8 +17,8 @@ from tapeline.aws.stack import StackOutputs
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience
 from tapeline.batch import StreamRecord, plan_batch
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Rules
+from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.symbol_state import Rules
 
 OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 RETENTION = timedelta(days=30)

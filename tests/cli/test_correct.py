@@ -13,7 +13,7 @@ from tapeline import correct_command
 from tapeline.aws import correct
 from tapeline.aws.correct import CorrectionError
 from tapeline.cli import cli
-from tapeline.quotes import FIGURES, QuoteRejectedError
+from tapeline.market.quotes import FIGURES, QuoteRejectedError
 
 from .stream import Deployment, make_quote
 

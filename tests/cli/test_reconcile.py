@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from tapeline.aws import items
 from tapeline.aws.reconcile import Reconciliation
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Observation, Rules, observe
+from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.symbol_state import Observation, Rules, observe
 
 from .stream import RETENTION, Deployment, make_quote
 

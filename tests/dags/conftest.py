@@ -44,7 +44,7 @@ from producer.source import Counters  # noqa: E402
 from tapeline.aws import athena, stack  # noqa: E402
 from tapeline.aws.session import Session, session  # noqa: E402
 from tapeline.aws.stack import StackOutputs  # noqa: E402
-from tapeline.quotes import Quote  # noqa: E402
+from tapeline.market.quotes import Quote  # noqa: E402
 
 SYMBOLS = ("ACME.SIM", "BOLT.SIM")
 AROUND_THANKSGIVING = ("2025-11-26", "2025-11-28")

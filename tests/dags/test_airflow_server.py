@@ -20,7 +20,7 @@ import pytest
 from localaws.testing import free_port
 from tapeline import laptop_airflow, local
 from tapeline.desk.errands import ERRANDS
-from tapeline.sessions import is_session
+from tapeline.market.sessions import is_session
 from tests.dags.conftest import HOME, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.dags.test_laptop_airflow import OUTPUTS

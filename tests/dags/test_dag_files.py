@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tapeline import orchestration
 from tapeline.aws.athena import StatementFailedError
+from tapeline.market.sessions import NotASessionError
 from tapeline.retries import RetryUnlessFinal, is_final
-from tapeline.sessions import NotASessionError
 from tests.dags.conftest import ROOT
 from tests.dags.documentation import DOCUMENT, render
 

@@ -11,9 +11,10 @@ import pytest
 
 from producer.simulated import SimulatedMarket
 from producer.source import Counters
-from tapeline import laptop_airflow, local, sessions
+from tapeline import laptop_airflow, local
 from tapeline.aws.stack import StackOutputs
 from tapeline.first_session import PastTrading, missing_sessions
+from tapeline.market import sessions
 from tapeline.partitions import raw_key
 from tests.dags.conftest import Deployment
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from tapeline import orchestration, sessions
+from tapeline import orchestration
 from tapeline.aws import audit
 from tapeline.desk import airflow_access
+from tapeline.market import sessions
 from tapeline.partitions import rejected_key
 from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS

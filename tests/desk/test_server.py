@@ -28,8 +28,8 @@ from tapeline.desk.deployment import Deployment
 from tapeline.desk.history import History
 from tapeline.desk.lights import DAGS
 from tapeline.local import PROJECT, Credentials
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.symbol_state import Rules
+from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.symbol_state import Rules
 from tests.sql.conftest import filled
 from tests.sql.lakes import AthenaLake
 

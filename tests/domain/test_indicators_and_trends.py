@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline import anomalies, indicators, trends
+from tapeline.market import anomalies, indicators, trends
 from tests.lambdas.deployment import make_quote
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tapeline.quotes import Quote, QuoteRejectedError, parse_quote
+from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote
 
 ARRIVED_AT = datetime(2026, 3, 12, 14, 30, 1, tzinfo=UTC)
 GOOD = {

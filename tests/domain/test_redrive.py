@@ -9,7 +9,8 @@ import pytest
 from tapeline import batch
 from tapeline.aws.stream_store import reject_to_json
 from tapeline.batch import Reject, Stored, StreamRecord, plan_batch
-from tapeline.quotes import OPTIONAL_FIELDS, Quote, parse_quote
+from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, parse_quote
+from tapeline.market.symbol_state import Rules
 from tapeline.redrive import (
     Letter,
     Redrive,
@@ -20,7 +21,6 @@ from tapeline.redrive import (
     read_letter,
     read_line,
 )
-from tapeline.symbol_state import Rules
 
 ARRIVED = datetime(2026, 3, 12, 14, 30, 1, tzinfo=UTC)
 

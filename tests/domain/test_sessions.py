@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tapeline import sessions
-from tapeline.sessions import NotASessionError
+from tapeline.market import sessions
+from tapeline.market.sessions import NotASessionError
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tapeline.quotes import Quote, write_timestamp
-from tapeline.suspicion import NO_LIMITS, Limits, Memory, Verdict, judge
+from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.suspicion import NO_LIMITS, Limits, Memory, Verdict, judge
 
 OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 LIMITS = Limits()

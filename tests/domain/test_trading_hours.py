@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from tapeline import sessions, trading_days, trading_hours
+from tapeline.market import sessions, trading_days, trading_hours
 
 
 def test_the_table_of_trading_days_says_of_every_day_what_the_calendar_says() -> None:

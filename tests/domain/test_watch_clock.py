@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tapeline import trading_hours
 from tapeline.feed import Followed, NewestQuote
 from tapeline.health import Colour, Light, Readings, judge
-from tapeline.quotes import write_timestamp
+from tapeline.market import trading_hours
+from tapeline.market.quotes import write_timestamp
 from tapeline.watch_memory import Memory, Missed, look
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeline import quotes
 from tapeline.aws import stack
 from tapeline.aws.watch import AGREED_COLUMNS
+from tapeline.market import quotes
 from tapeline.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 51_200

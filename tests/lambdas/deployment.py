@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from tapeline.quotes import Quote, write_timestamp
+from tapeline.market.quotes import Quote, write_timestamp
 
 LAMBDA_FOLDER = Path(__file__).parents[2] / "lambda"
 SHARD = "shardId-000000000000"

@@ -8,7 +8,7 @@ from types import ModuleType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 from . import histories
 from .deployment import Deployment, make_quote, make_records

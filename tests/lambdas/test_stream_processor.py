@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tapeline import batch
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 from .deployment import CrashError, Deployment, Faults, make_quote, make_records
 

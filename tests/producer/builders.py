@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from producer.source import Counters, Stop
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 
 QUOTE = Quote(
     symbol="AAPL",

@@ -22,7 +22,7 @@ from producer.source import Counters, Counts, Stop
 from tapeline import heartbeat
 from tapeline.aws import stack
 from tapeline.aws.stack import StackError, StackOutputs
-from tapeline.quotes import Quote
+from tapeline.market.quotes import Quote
 from tests.producer.builders import FakeKinesis, FakeTime
 
 START = 1_773_324_000.0  # 2026-03-12T14:00:00Z

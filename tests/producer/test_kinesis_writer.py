@@ -19,7 +19,7 @@ from moto import mock_aws
 from producer.kinesis_writer import MAX_CALL_BYTES, KinesisWriter, Outbox, StreamRefusedError
 from producer.run import run
 from producer.source import Counters
-from tapeline.quotes import FIELD_NAMES
+from tapeline.market.quotes import FIELD_NAMES
 from tests.producer.builders import QUOTE, FakeKinesis, FakeTime, FixedSource, quote
 
 THROTTLED = "ProvisionedThroughputExceededException"

@@ -14,7 +14,7 @@ import pytest
 from producer.bar_file import BarFileError
 from producer.replay import ReplaySource
 from producer.source import Counters, Counts
-from tapeline.quotes import Quote, parse_quote
+from tapeline.market.quotes import Quote, parse_quote
 from tests.producer.builders import FakeTime
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

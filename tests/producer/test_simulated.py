@@ -8,8 +8,8 @@ import pytest
 
 from producer.simulated import SimulatedMarket, SimulatedSession, SimulatedSource
 from producer.source import Counters
-from tapeline.partitions import trading_date
-from tapeline.quotes import Quote, parse_quote
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import Quote, parse_quote
 from tests.producer.builders import FakeTime
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

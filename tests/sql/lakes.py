@@ -20,8 +20,8 @@ from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
+from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.partitions import RAW_PREFIX
-from tapeline.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 
 CURATED = ("minute_bars", "anomalies", "daily_summary")
 """In the order in which a session of them is staged: the last reads the other two."""

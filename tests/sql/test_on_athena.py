@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tapeline import sql
-from tapeline.quotes import parse_quote
+from tapeline.market.quotes import parse_quote
 from tests.sql.answers.compute import JUDGED
 from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
 from tests.sql.lakes import (

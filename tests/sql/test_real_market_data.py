@@ -17,8 +17,8 @@ from producer.replay import ReplaySource
 from producer.source import Counters
 from tapeline.aws import stack
 from tapeline.aws.session import session
-from tapeline.partitions import trading_date
-from tapeline.quotes import Quote
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import Quote
 from tests.sql.lakes import AthenaLake, DuckLake, failed_checks, publish, roll_up, stage
 
 FOLDER = os.environ.get("TAPELINE_MARKET_DATA", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from tapeline import sessions
+from tapeline.market import sessions
 from tests.sql.lakes import Lake
 
 

@@ -22,7 +22,7 @@ from tapeline.aws import athena
 from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.sessions import previous_session
+from tapeline.market.sessions import previous_session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

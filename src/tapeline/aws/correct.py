@@ -15,8 +15,9 @@ from tapeline.aws import items, raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.batch import Stored, figures_of, version_to_json
-from tapeline.partitions import RAW_PREFIX, trading_date
-from tapeline.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
+from tapeline.partitions import RAW_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -91,7 +92,7 @@ def plan(
     symbol, timestamp : str
         Which quote; the timestamp exactly as it is stored.
     figures : dict of str to Decimal
-        The figures that change, by name, of `tapeline.quotes.FIGURES`; USD or shares.
+        The figures that change, by name, of `tapeline.market.quotes.FIGURES`; USD or shares.
     withdraw : bool
         Take the print out instead: it counts in nothing.
     on_progress : callable

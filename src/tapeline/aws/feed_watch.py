@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline import trading_hours
 from tapeline.aws import feed_state, tables
 from tapeline.aws.items import state_key
 from tapeline.aws.tell_once import memory_key, tell_once
 from tapeline.feed import Followed, NewestQuote
 from tapeline.health import Light, Readings, judge
+from tapeline.market import trading_hours
 from tapeline.settings import FeedWatchSettings
 from tapeline.watch_memory import Memory, Message, look
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from tapeline import sessions, sql
+from tapeline import sql
 from tapeline.aws import athena, raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.history import Backfill, Chunk, DailyBar, Filled, check, missing, row
+from tapeline.market import sessions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

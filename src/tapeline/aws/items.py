@@ -10,9 +10,9 @@ from typing import Any
 
 from tapeline.aws.tables import Item
 from tapeline.batch import Stored
-from tapeline.quotes import Quote
-from tapeline.suspicion import Memory, Run
-from tapeline.symbol_state import Observation, SymbolState
+from tapeline.market.quotes import Quote
+from tapeline.market.suspicion import Memory, Run
+from tapeline.market.symbol_state import Observation, SymbolState
 
 SYMBOL_PREFIX = "symbol#"
 ALERT_PREFIX = "alert#"

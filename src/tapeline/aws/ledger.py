@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from tapeline.batch import Key
-from tapeline.quotes import FIGURES, Quote
+from tapeline.market.quotes import FIGURES, Quote
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;

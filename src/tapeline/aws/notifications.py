@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.alerts import Alert
 from tapeline.aws import items, tables
 from tapeline.aws.tables import Item, Patience
+from tapeline.market.alerts import Alert
 from tapeline.printable import mail_subject, mail_text
 
 if TYPE_CHECKING:

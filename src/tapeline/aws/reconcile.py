@@ -26,8 +26,8 @@ from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
+from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
-from tapeline.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -22,8 +22,8 @@ from tapeline.aws.stack import StackOutputs
 from tapeline.aws.stream_store import StreamStore, reject_to_json
 from tapeline.aws.tables import Patience
 from tapeline.batch import Reject, StreamRecord
+from tapeline.market.quotes import Quote
 from tapeline.partitions import REJECTED_PREFIX, rejected_key
-from tapeline.quotes import Quote
 from tapeline.redrive import (
     EXAMPLES,
     FINAL_REASONS,

@@ -8,18 +8,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tapeline import prices, sessions, sql
+from tapeline import prices, sql
 from tapeline.aws import athena, audit
 from tapeline.aws.athena import Finished
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.partitions import NEW_YORK, RAW_PREFIX, REJECTED_PREFIX
+from tapeline.market import sessions
+from tapeline.market.dates import NEW_YORK
+from tapeline.market.sessions import NotASessionError
+from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
 from tapeline.printable import mail_subject, mail_text
 from tapeline.report_composition import Findings, compose
 from tapeline.report_page import page
 from tapeline.report_text import subject, text
 from tapeline.reports import Report
-from tapeline.sessions import NotASessionError
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline import trading_hours
 from tapeline.aws import feed_state, items, raw_zone
 from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import MEMORY_PREFIX
 from tapeline.feed import Followed, NewestQuote
 from tapeline.health import Part, Readings
-from tapeline.partitions import REJECTED_PREFIX, parse_key, trading_date
-from tapeline.quotes import read_timestamp
+from tapeline.market import trading_hours
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import read_timestamp
+from tapeline.partitions import REJECTED_PREFIX, parse_key
 from tapeline.watch_memory import Memory
 
 if TYPE_CHECKING:

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.tables import Patience, UnfinishedWriteError
 from tapeline.batch import Entry, Key, Plan, Reject, Stored
-from tapeline.partitions import partition_of, raw_key, rejected_key, trading_date
-from tapeline.quotes import write_timestamp
-from tapeline.symbol_state import SymbolState
+from tapeline.market.dates import partition_of, trading_date
+from tapeline.market.quotes import write_timestamp
+from tapeline.market.symbol_state import SymbolState
+from tapeline.partitions import raw_key, rejected_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,7 +16,7 @@ from tapeline.aws.stack import StackError
 from tapeline.desk.access import Access, StartError
 from tapeline.desk.feed import FeedError
 from tapeline.desk.history import UnknownSymbolError
-from tapeline.sessions import NotASessionError
+from tapeline.market.sessions import NotASessionError
 
 PAGE_POLICY = "; ".join(
     (

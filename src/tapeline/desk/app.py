@@ -31,7 +31,7 @@ from tapeline.desk.history import History
 from tapeline.desk.lights import Lights
 from tapeline.desk.memo import Memo
 from tapeline.desk.stopping import on_stop
-from tapeline.quotes import SYMBOL_PATTERN
+from tapeline.market.quotes import SYMBOL_PATTERN
 
 __all__ = ["PAGE_POLICY", "STATIC", "create_app"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tapeline.partitions import trading_date
+from tapeline.market.dates import trading_date
 
 REDRIVEN_DAYS = timedelta(days=1)
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from tapeline.aws import items
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.spark import Point, Spark, read_course
-from tapeline.partitions import trading_date
-from tapeline.quotes import read_timestamp
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import read_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

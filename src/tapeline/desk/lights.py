@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline import sessions, trading_hours
 from tapeline.aws import status
 from tapeline.desk import lake
 from tapeline.desk.access import Run
@@ -19,9 +18,11 @@ from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.feed import NewestQuote, words
 from tapeline.health import Colour, Light, Readings, judge, unjudged
-from tapeline.partitions import RAW_PREFIX, trading_date
+from tapeline.market import sessions, trading_hours
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import write_timestamp
+from tapeline.partitions import RAW_PREFIX
 from tapeline.printable import printable
-from tapeline.quotes import write_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

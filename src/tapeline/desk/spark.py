@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from tapeline.aws import raw_zone
 from tapeline.desk.deployment import Deployment
+from tapeline.market.quotes import read_timestamp
 from tapeline.partitions import RAW_PREFIX, ObjectKey, parse_key
-from tapeline.quotes import read_timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

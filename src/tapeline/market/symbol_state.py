@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tapeline import anomalies, indicators, suspicion, trends
-from tapeline.partitions import partition_of
-from tapeline.quotes import CORRECTION, Quote, read_timestamp
-from tapeline.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
-from tapeline.trends import Side
+from tapeline.market import anomalies, indicators, suspicion, trends
+from tapeline.market.dates import partition_of
+from tapeline.market.quotes import CORRECTION, Quote, read_timestamp
+from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
+from tapeline.market.trends import Side
 
 SUSPECT = "suspect"
 """Kind of the message that says what looks wrong."""

@@ -1,7 +1,7 @@
 """When the New York Stock Exchange is open, by a small table instead of a calendar that takes seconds to import.
 
 For what must answer at once, or has no room for pandas: `tapeline status` and the function that watches the feed. The
-table is `tapeline.trading_days`, made from :mod:`tapeline.sessions`; a test holds the two together.
+table is `tapeline.market.trading_days`, made from :mod:`tapeline.market.sessions`; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from tapeline import trading_days
+from tapeline.market import trading_days
 
 LAST_DAY = date.fromisoformat(trading_days.LAST_DAY)
 """The table's last day: `make trading-days` and a deployment make it longer."""

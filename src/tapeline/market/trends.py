@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Literal
 
-from tapeline.indicators import LONG_WINDOW, SHORT_WINDOW
+from tapeline.market.indicators import LONG_WINDOW, SHORT_WINDOW
 
 Side = Literal["up", "down"]
 

@@ -21,7 +21,7 @@ answers depend on the clock; beyond the holidays published so far the exchange's
 
 TABLE_FIRST_DAY = date(2025, 1, 1)
 REGULAR_HOURS = "09:30-16:00"
-"""Where the table of `tapeline.trading_days` begins, and what goes without saying in it."""
+"""Where the table of `tapeline.market.trading_days` begins, and what goes without saying in it."""
 
 SATURDAY = 5
 
@@ -86,7 +86,7 @@ def session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
     >>> session(date(2025, 11, 27))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    tapeline.sessions.NotASessionError: XNYS does not trade on 2025-11-27 (Thursday); the sessions around it are ...
+    tapeline.market.sessions.NotASessionError: XNYS does not trade on 2025-11-27 (Thursday); the sessions ...
 
     Raises
     ------
@@ -192,7 +192,7 @@ def read_day(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -
     >>> read_day("foo", datetime(2026, 3, 14, tzinfo=UTC))
     Traceback (most recent call last):
         ...
-    tapeline.sessions.NotASessionError: expected the date of a session such as 2026-03-13, the newest that has ended; found 'foo'
+    tapeline.market.sessions.NotASessionError: expected the date of a session such as 2026-03-13, the newest that has ended; found 'foo'
 
     Raises
     ------
@@ -260,7 +260,7 @@ def _early_closes(exchange: str) -> frozenset[str]:
 
 
 def trading_days(first: date = TABLE_FIRST_DAY, last: date = LAST_DAY) -> str:
-    """Return the source of `tapeline.trading_days`: what is open when, without a calendar to import."""
+    """Return the source of `tapeline.market.trading_days`: what is open when, without a calendar to import."""
     zone = ZoneInfo(time_zone())
     special = []
     for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):

@@ -8,8 +8,8 @@ from decimal import Decimal
 from textwrap import wrap
 from typing import Any
 
-from tapeline.partitions import NEW_YORK
-from tapeline.quotes import Quote
+from tapeline.market.dates import NEW_YORK
+from tapeline.market.quotes import Quote
 
 MAX_SUBJECT_CHARACTERS = 99
 """SNS refuses subjects of 100 characters and more, or beyond ASCII (API Reference, Publish)."""

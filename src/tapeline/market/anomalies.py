@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 
-from tapeline.indicators import LONG_WINDOW, change_percent
-from tapeline.quotes import Quote
+from tapeline.market.indicators import LONG_WINDOW, change_percent
+from tapeline.market.quotes import Quote
 
 Rule = Callable[[Quote, Sequence[Decimal], Decimal], bool]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
-from tapeline.partitions import partition_of
-from tapeline.quotes import FIGURES, Quote, read_timestamp
+from tapeline.market.dates import partition_of
+from tapeline.market.quotes import FIGURES, Quote, read_timestamp
 
 CONFIRMING_QUOTES = 3
 """Prices near the first of a run, that one included, that confirm it at once."""

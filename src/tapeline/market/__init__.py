@@ -1,0 +1,1 @@
+"""The rules of quotes and markets, without input or output."""
