@@ -23,7 +23,7 @@ from statistics import median
 
 from localaws.testing import LocalAws, running
 from tapeline.aws import stack
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience
 from tapeline.batch import StreamRecord, plan_batch

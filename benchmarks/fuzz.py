@@ -27,7 +27,7 @@ from rich.progress import track
 
 from localaws.testing import free_port
 from tapeline.aws import stack, status
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 
 RECORDS = 1_000_000
 SEED = 1

@@ -17,7 +17,7 @@ from localaws.testing import LocalAws, running
 from tapeline import sql
 from tapeline.aws import athena, stack
 from tapeline.aws.athena import Finished
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote

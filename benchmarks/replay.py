@@ -29,7 +29,7 @@ from producer.replay import ReplaySource
 from producer.run import run
 from producer.source import Counters
 from tapeline.aws import stack
-from tapeline.aws.session import session
+from tapeline.aws.clients import session
 
 DEFAULT_FILE = "yahoo_1m/2026-03_many_symbols.parquet"
 COOLDOWN = timedelta(minutes=15)

@@ -37,7 +37,7 @@ from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket
 from tapeline.aws import stack
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 from tapeline.market.quotes import Quote
 
 EVERY_SECONDS = 5

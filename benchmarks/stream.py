@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks import plain_processor
 from localaws.testing import LocalAws, running
-from tapeline.local import PROJECT, REGION
+from tapeline.aws.local import PROJECT, REGION
 
 SYMBOLS = (1, 50, 500)
 BATCHES = (100, 500, 1000)

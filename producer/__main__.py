@@ -24,8 +24,8 @@ from producer.run import run, stop_on_signals
 from producer.simulated import SIMULATED_SYMBOLS
 from producer.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
 from tapeline.aws import stack
-from tapeline.aws.session import session
-from tapeline.printable import log_to_terminal
+from tapeline.aws.clients import session
+from tapeline.aws.printable import log_to_terminal
 
 log = logging.getLogger("producer")
 

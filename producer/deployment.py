@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws import stack
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.market.quotes import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:

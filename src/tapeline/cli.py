@@ -25,17 +25,17 @@ from botocore.exceptions import (
 )
 from rich.markup import escape
 
-from tapeline import local, show, up
-from tapeline.aws import feed_state, stack
+from tapeline import show, up
+from tapeline.aws import feed_state, local, stack
 from tapeline.aws import reconcile as reconciling
 from tapeline.aws import status as reading
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
+from tapeline.aws.printable import json_text, log_to_terminal
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.correct_command import correct
 from tapeline.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.laptop_airflow import AirflowError
-from tapeline.printable import json_text, log_to_terminal
 from tapeline.query_command import query
 from tapeline.redrive_command import redrive
 from tapeline.supervisor import NotRunningError

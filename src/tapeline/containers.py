@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tapeline import local
+from tapeline.aws import local
 
 USERS = ("admin", "viewer")
 """Airflow's users, as on the laptop."""
@@ -84,7 +84,7 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
     from localaws.mail import Mailbox
     from tapeline import up
     from tapeline.aws import stack
-    from tapeline.aws.session import session
+    from tapeline.aws.clients import session
 
     aws, home = session("local"), local.own_home()
     outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))

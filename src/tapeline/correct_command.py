@@ -12,10 +12,10 @@ import typer
 
 from tapeline.aws import correct as correcting
 from tapeline.aws import stack
+from tapeline.aws.clients import session
 from tapeline.aws.correct import Correction, CorrectionError
-from tapeline.aws.session import session
+from tapeline.aws.printable import json_text, printable
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
-from tapeline.printable import json_text, printable
 from tapeline.terminal import Terminal
 
 

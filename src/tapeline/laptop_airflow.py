@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from tapeline import local
+from tapeline.aws import local
 from tapeline.aws.stack import StackOutputs
 from tapeline.supervisor import Program
 

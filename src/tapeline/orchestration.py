@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
+from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
-from tapeline.printable import mail_subject, mail_text
 from tapeline.retries import RetryUnlessFinal, is_final
 
 if TYPE_CHECKING:
-    from tapeline.aws.session import Session
+    from tapeline.aws.clients import Session
     from tapeline.aws.stack import StackOutputs
 
 AWS_CONNECTION = "aws_default"
@@ -53,12 +53,12 @@ def connect() -> Session:
     """Return clients for the AWS of the Airflow connection."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    from tapeline.aws import session
+    from tapeline.aws import clients
 
     hook = AwsBaseHook(aws_conn_id=AWS_CONNECTION)
     endpoint_url = hook.conn_config.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
-    config = session.LOCAL_CONFIG if endpoint_url else session.CONFIG
-    return session.Session("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
+    config = clients.LOCAL_CONFIG if endpoint_url else clients.CONFIG
+    return clients.Session("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
 
 
 @cache

@@ -13,10 +13,10 @@ import typer
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from tapeline import local, sql
-from tapeline.aws import athena, stack
+from tapeline import sql
+from tapeline.aws import athena, local, stack
 from tapeline.aws.athena import Column, Finished, StatementFailedError
-from tapeline.aws.session import session as aws_session
+from tapeline.aws.clients import session as aws_session
 from tapeline.market import sessions
 from tapeline.plots import PlotError
 from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
@@ -24,7 +24,7 @@ from tapeline.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.terminal import Terminal
 
 if TYPE_CHECKING:
-    from tapeline.aws.session import Session
+    from tapeline.aws.clients import Session
 
 LATEST = "latest"
 QUIET_SECONDS = 2

@@ -19,8 +19,8 @@ from rich.table import Table
 
 from tapeline import plots, sql
 from tapeline.aws.athena import Column
+from tapeline.aws.printable import json_text, printable
 from tapeline.market.dates import NEW_YORK
-from tapeline.printable import json_text, printable
 from tapeline.sql import SqlFile
 
 SHOWN_ROWS = 40

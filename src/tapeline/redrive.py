@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tapeline.aws.printable import printable
 from tapeline.batch import (
     INTERNAL_ERROR,
     BatchFailedError,
@@ -22,7 +23,6 @@ from tapeline.batch import (
 )
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
 from tapeline.market.symbol_state import Rules, SymbolState
-from tapeline.printable import printable
 
 EXAMPLES = 3
 SHOWN_CHARACTERS = 100

@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from tapeline.aws import stack
+from tapeline.aws.clients import session
+from tapeline.aws.printable import json_text, printable
 from tapeline.aws.redrive import RedriveError
 from tapeline.aws.redrive import redrive as run
-from tapeline.aws.session import session
 from tapeline.market.dates import trading_date
-from tapeline.printable import json_text, printable
 
 
 def redrive(

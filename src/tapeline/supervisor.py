@@ -22,7 +22,7 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 from supervisor.xmlrpc import SupervisorTransport
 
-from tapeline.local import OTHERS
+from tapeline.aws.local import OTHERS
 
 LONGEST_SOCKET_PATH = 100
 """Bytes; a Unix socket's path must stay below 104 on macOS and 108 on Linux."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from tapeline.printable import printable
+from tapeline.aws.printable import printable
 
 
 class Terminal(Console):

@@ -28,13 +28,13 @@ from rich.markup import escape
 from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
-from tapeline import first_session, laptop_airflow, local
-from tapeline.aws import stack, status
-from tapeline.aws.session import Session, session
+from tapeline import first_session, laptop_airflow
+from tapeline.aws import local, stack, status
+from tapeline.aws.clients import Session, session
+from tapeline.aws.printable import printable
 from tapeline.aws.stack import StackOutputs
 from tapeline.feed import words
 from tapeline.health import Part
-from tapeline.printable import printable
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
 PRODUCER_USER = "tapeline-producer"

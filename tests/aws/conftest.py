@@ -12,7 +12,7 @@ import pytest
 from localaws.mail import Mailbox, Message
 from localaws.testing import LocalAws, running
 from tapeline.aws import stack
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 from tapeline.aws.stack import StackOutputs
 from tests.sql.conftest import filled
 from tests.sql.lakes import AthenaLake

@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapeline.aws import history, raw_zone, repair, reports
+from tapeline.aws.clients import Session, session
+from tapeline.aws.local import Credentials
 from tapeline.aws.redrive import redrive
-from tapeline.aws.session import Session, session
 from tapeline.history import DailyBar
-from tapeline.local import Credentials
 from tests.domain.test_redrive import line, payload
 from tests.sql.lakes import AthenaLake
 

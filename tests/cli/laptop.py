@@ -20,7 +20,7 @@ import psutil
 
 from localaws.testing import free_port
 from tapeline.aws import stack, status
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 
 COMMAND = [sys.executable, "-m", "tapeline.cli"]
 

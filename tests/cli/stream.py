@@ -11,8 +11,8 @@ import boto3
 from botocore.config import Config
 
 from tapeline.aws import raw_zone
+from tapeline.aws.clients import Session
 from tapeline.aws.reconcile import Places, Reconciliation, reconcile
-from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience

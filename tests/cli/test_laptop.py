@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline import local
-from tapeline.aws import stack
-from tapeline.aws.session import session
+from tapeline.aws import local, stack
+from tapeline.aws.clients import session
 
 from .laptop import Laptop, await_
 

@@ -12,7 +12,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tapeline import local, up
+from tapeline import up
+from tapeline.aws import local
 from tapeline.aws.stack import StackOutputs
 from tapeline.cli import cli
 from tapeline.health import Part

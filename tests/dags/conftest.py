@@ -42,7 +42,7 @@ from producer.run import run as produce  # noqa: E402
 from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
 from producer.source import Counters  # noqa: E402
 from tapeline.aws import athena, stack  # noqa: E402
-from tapeline.aws.session import Session, session  # noqa: E402
+from tapeline.aws.clients import Session, session  # noqa: E402
 from tapeline.aws.stack import StackOutputs  # noqa: E402
 from tapeline.market.quotes import Quote  # noqa: E402
 

@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from localaws.testing import free_port
-from tapeline import laptop_airflow, local
+from tapeline import laptop_airflow
+from tapeline.aws import local
 from tapeline.desk.errands import ERRANDS
 from tapeline.market.sessions import is_session
 from tests.dags.conftest import HOME, scheduled, wait_until

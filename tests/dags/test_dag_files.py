@@ -31,7 +31,7 @@ DAGS = {
 }
 SECTIONS = ("**What.**", "**When", "**Input", "utput", "**Start by hand.**", "**Rerun safety.**", "**When it fails.**")
 
-HEAVY = ("pandas", "exchange_calendars", "boto3", "botocore", "pyarrow", "tapeline.aws.session")
+HEAVY = ("pandas", "exchange_calendars", "boto3", "botocore", "pyarrow", "tapeline.aws.clients")
 
 
 def test_every_dag_is_known_and_parses(dag_bag: Any) -> None:

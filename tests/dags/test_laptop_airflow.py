@@ -11,7 +11,8 @@ import pytest
 
 from producer.simulated import SimulatedMarket
 from producer.source import Counters
-from tapeline import laptop_airflow, local
+from tapeline import laptop_airflow
+from tapeline.aws import local
 from tapeline.aws.stack import StackOutputs
 from tapeline.first_session import PastTrading, missing_sessions
 from tapeline.market import sessions

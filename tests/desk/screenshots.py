@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tapeline import laptop_airflow, local
+from tapeline import laptop_airflow
+from tapeline.aws import local
 from tests.browser import WHY_NONE, executable, opened
 
 from .page_server import ROOT, served, usual_market

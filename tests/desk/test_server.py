@@ -17,7 +17,8 @@ from fastapi import HTTPException, Request
 
 from localaws.testing import LocalAws, running
 from tapeline.aws import stack
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
+from tapeline.aws.local import PROJECT, Credentials
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.stream_store import StreamStore
 from tapeline.aws.tables import Patience
@@ -27,7 +28,6 @@ from tapeline.desk.app import create_app
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.history import History
 from tapeline.desk.lights import DAGS
-from tapeline.local import PROJECT, Credentials
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
 from tests.sql.conftest import filled

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 
 
 @pytest.fixture(scope="module")

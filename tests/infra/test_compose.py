@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeline import laptop_airflow, local
+from tapeline import laptop_airflow
+from tapeline.aws import local
 from tapeline.aws.stack import StackOutputs
 
 FILE = local.PROJECT / "docker-compose.yaml"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import containers, heartbeat, local
-from tapeline.aws.session import session
+from tapeline import containers, heartbeat
+from tapeline.aws import local
+from tapeline.aws.clients import session
 
 HEALTH = {
     "metadatabase": {"status": "healthy"},

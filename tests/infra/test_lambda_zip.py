@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import local
-from tapeline.aws import lambda_zip
+from tapeline.aws import lambda_zip, local
 
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 """What Lambda's Python has beside the zip: the AWS SDK and what it needs."""
@@ -68,7 +67,7 @@ def test_a_zip_holds_what_its_handler_imports_and_no_more(function: str, tmp_pat
     with zipfile.ZipFile(lambda_zip.build(function, tmp_path).path) as archive:
         names = archive.namelist()
     assert {"handler.py", "tapeline/__init__.py", "tapeline/market/quotes.py", "tapeline/aws/tables.py"} <= set(names)
-    assert {"tapeline/aws/stack.py", "tapeline/aws/session.py", "tapeline/local.py"}.isdisjoint(names)
+    assert {"tapeline/aws/stack.py", "tapeline/aws/clients.py", "tapeline/aws/local.py"}.isdisjoint(names)
     assert {name.partition("/")[0] for name in names} == {
         "aws_lambda_powertools",
         "handler.py",

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from localaws.testing import LocalAws
 from tapeline.aws import stack
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 
 REFUSED = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import local
-from tapeline.aws.session import session
+from tapeline.aws import local
+from tapeline.aws.clients import session
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapeline.aws import lambda_zip, stack
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
+from tapeline.aws.local import PROJECT
 from tapeline.aws.stack import Progress, StackError, StackOutputs
-from tapeline.local import PROJECT
 
 
 @pytest.fixture(scope="module", autouse=True)

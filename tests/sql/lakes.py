@@ -18,7 +18,7 @@ import sqlglot
 
 from tapeline import sql
 from tapeline.aws import athena
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.partitions import RAW_PREFIX

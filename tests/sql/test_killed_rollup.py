@@ -11,9 +11,8 @@ import psutil
 import pytest
 
 from localaws.testing import LocalAws, running
-from tapeline import local
-from tapeline.aws import stack
-from tapeline.aws.session import session
+from tapeline.aws import local, stack
+from tapeline.aws.clients import session
 from tests.sql.conftest import hand_made_quotes
 from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Lake, Row, curated, publish, render, roll_up, stage
 

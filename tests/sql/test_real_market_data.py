@@ -16,7 +16,7 @@ from localaws.testing import running
 from producer.replay import ReplaySource
 from producer.source import Counters
 from tapeline.aws import stack
-from tapeline.aws.session import session
+from tapeline.aws.clients import session
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
 from tests.sql.lakes import AthenaLake, DuckLake, failed_checks, publish, roll_up, stage

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline import sql
 from tapeline.aws import athena
+from tapeline.aws.clients import Session
 from tapeline.aws.feed_state import FOLLOWED_KEY
-from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.sessions import previous_session
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws import items, raw_zone
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.batch import Stored, figures_of, version_to_json
 from tapeline.market.dates import trading_date

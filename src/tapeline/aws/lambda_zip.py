@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path, PurePosixPath
 
-from tapeline import local
+from tapeline.aws import local
 
 FUNCTIONS = ("stream_processor", "trend_alerts", "feed_watch")
 LIBRARIES = ("aws-lambda-powertools", "typing-extensions")

@@ -23,8 +23,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapeline.aws import items, raw_zone, tables
+from tapeline.aws.clients import Session
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
-from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX

@@ -17,7 +17,7 @@ from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws import raw_zone
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.stream_store import StreamStore, reject_to_json
 from tapeline.aws.tables import Patience

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.partitions import RAW_PREFIX
 from tapeline.repair import Plan, folders, plan

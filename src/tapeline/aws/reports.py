@@ -11,13 +11,13 @@ from urllib.parse import quote
 from tapeline import prices, sql
 from tapeline.aws import athena, audit
 from tapeline.aws.athena import Finished
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
+from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.aws.stack import StackOutputs
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError
 from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
-from tapeline.printable import mail_subject, mail_text
 from tapeline.report_composition import Findings, compose
 from tapeline.report_page import page
 from tapeline.report_text import subject, text

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tapeline import local
-from tapeline.aws import lambda_zip
-from tapeline.aws.session import Session
+from tapeline.aws import lambda_zip, local
+from tapeline.aws.clients import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

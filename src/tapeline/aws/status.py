@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws import feed_state, items, raw_zone
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import MEMORY_PREFIX
 from tapeline.feed import Followed, NewestQuote

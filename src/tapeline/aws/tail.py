@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tables import Item
 

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.market.quotes import read_timestamp, write_timestamp
-from tapeline.printable import mail_subject, mail_text
 from tapeline.watch_memory import Message
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tapeline.aws import status
+from tapeline.aws.clients import Session
 from tapeline.aws.feed_state import WATCH
 from tapeline.aws.feed_watch import UnreadError
-from tapeline.aws.session import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import Decide, tell_once
 from tapeline.health import Light, judge

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws import status
+from tapeline.aws.printable import printable
 from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.course import verdict_words
@@ -22,7 +23,6 @@ from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
 from tapeline.partitions import RAW_PREFIX
-from tapeline.printable import printable
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from localaws.environment import prepare
-from tapeline import local
+from tapeline.aws import local
 
 
 def main() -> None:

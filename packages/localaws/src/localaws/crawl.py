@@ -21,8 +21,8 @@ import boto3
 from botocore.config import Config
 
 from localaws.crawl_schema import Schema, merge, read_object, to_glue
-from tapeline import local
-from tapeline.aws.session import Session, session
+from tapeline.aws import local
+from tapeline.aws.clients import Session, session
 
 LOG_GROUP = "/aws-glue/crawlers"
 _JSON_FORMATS = {

@@ -37,10 +37,10 @@ from localaws.functions import Functions
 from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
 from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError, KinesisSource, Record, Shard, Source
-from tapeline import local
-from tapeline.aws.session import Session, session
+from tapeline.aws import local
+from tapeline.aws.clients import Session, session
+from tapeline.aws.printable import log_to_terminal
 from tapeline.heartbeat import beat
-from tapeline.printable import log_to_terminal
 
 logger = logging.getLogger("localaws.delivery")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tapeline.local import ACCOUNT_ID, REGION, Credentials, advertised_host
+from tapeline.aws.local import ACCOUNT_ID, REGION, Credentials, advertised_host
 
 
 def prepare(folder: Path, port: int, credentials: Credentials) -> None:

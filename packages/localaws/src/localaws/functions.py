@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from localaws.lambda_process import Credentials, Function, LambdaProcess, fetch, link_sdk
 from localaws.metrics import Metrics
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 KNOWN_SECONDS = 2.0
 """How soon a new deployment of a function is noticed."""

@@ -23,7 +23,7 @@ from localaws.extensions import Request, Response, ServiceError
 from localaws.functions import Functions
 from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
-from tapeline.aws.session import session
+from tapeline.aws.clients import session
 
 _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _IDLE = 2

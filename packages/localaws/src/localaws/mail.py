@@ -18,8 +18,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from tapeline import local
-from tapeline.printable import mail_text, printable
+from tapeline.aws import local
+from tapeline.aws.printable import mail_text, printable
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"

@@ -23,8 +23,8 @@ from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
-from tapeline import local
-from tapeline.aws.session import session
+from tapeline.aws import local
+from tapeline.aws.clients import session
 
 logger = logging.getLogger("localaws")
 

@@ -15,8 +15,8 @@ from localaws.athena.engine import Engine
 from localaws.athena.pages import Row, read_page
 from localaws.athena.statements import Outcome, Statement
 from localaws.testing import LocalAws, running
-from tapeline import local
-from tapeline.aws.session import Session, session
+from tapeline.aws import local
+from tapeline.aws.clients import Session, session
 
 QUOTES = {
     "2026-03-12": [

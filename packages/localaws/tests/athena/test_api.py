@@ -20,7 +20,7 @@ from pyathena.pandas.cursor import PandasCursor
 
 from athena.conftest import JSON_SERDE, Runner
 from localaws.testing import LocalAws, running
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 OUTPUT = "s3://lake/results/"
 NUMBERS = "UNNEST(sequence(1, 10000))"

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.crawl_schema import merge, read_object, to_glue
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 TRUST = {
     "Version": "2012-10-17",

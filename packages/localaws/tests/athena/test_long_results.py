@@ -11,7 +11,7 @@ import pytest
 from athena.conftest import Runner
 from tapeline.aws import athena
 from tapeline.aws.athena import Finished
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 STATEMENT = r"""
 SELECT

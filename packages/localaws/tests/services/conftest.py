@@ -15,7 +15,7 @@ import pytest
 
 from localaws.delivery import Delivery
 from localaws.testing import LocalAws, running
-from tapeline.aws.session import Session, session
+from tapeline.aws.clients import Session, session
 
 TRUST = {
     "Version": "2012-10-17",

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.testing import LocalAws
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 
 def code_of(call: Any) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 from localaws.testing import LocalAws
 from services.conftest import RunningDelivery, deploy_function, wait_until, zip_of
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 OBEDIENT = """
 import base64, json, os, sys, time

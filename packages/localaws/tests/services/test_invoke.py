@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from localaws.invoke import SETTLE_SECONDS, LambdaInvoke, Settled
 from localaws.testing import LocalAws
 from services.conftest import deploy_function, wait_until
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 SOURCE = """
 import os

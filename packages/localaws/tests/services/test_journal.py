@@ -11,7 +11,7 @@ import pytest
 
 from localaws.testing import LocalAws, free_port, running
 from services.conftest import deploy_function
-from tapeline.aws.session import session
+from tapeline.aws.clients import session
 
 
 @pytest.fixture

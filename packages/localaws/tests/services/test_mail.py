@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from localaws.mail import Mailbox, Message, page_token
 from localaws.testing import LocalAws
 from services.conftest import wait_until
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 HOSTILE = "<script>alert(1)</script> & 'quoted'"
 

@@ -19,7 +19,7 @@ from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
 from localaws.athena.statements import Statement
 from localaws.extensions import Request, Response, ServiceError, json_response
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 MAX_RESULTS = 1000
 

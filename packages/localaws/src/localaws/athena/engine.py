@@ -20,7 +20,7 @@ from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, bind, run_explain, run_select
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
-from tapeline.aws.session import Session
+from tapeline.aws.clients import Session
 
 logger = logging.getLogger(__name__)
 logging.getLogger("sqlglot").setLevel(logging.ERROR)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from localaws.athena.statements import Statement
-from tapeline import local
+from tapeline.aws import local
 
 SIZE = 4
 """Statements at a time; further ones wait, as in Athena when the account's limit is reached."""

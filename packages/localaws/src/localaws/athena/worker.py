@@ -25,9 +25,9 @@ from localaws.athena.engine import Engine
 from localaws.athena.errors import QueryError, ScanLimitError
 from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Statement
-from tapeline import local
-from tapeline.aws.session import Session
-from tapeline.printable import log_to_terminal
+from tapeline.aws import local
+from tapeline.aws.clients import Session
+from tapeline.aws.printable import log_to_terminal
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 """The checkout: template, Lambda folders and SQL are read from here (the package is installed from it, editable)."""
 
 REGION = "us-east-1"

@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tapeline import local
+from tapeline.aws import local
 
 TARGETS = ("local", "aws")
 
