@@ -24,13 +24,13 @@ from statistics import median
 from localaws.testing import LocalAws, running
 from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
-from tapeline.aws.stream_store import StreamStore
-from tapeline.aws.tables import Patience
-from tapeline.batch import StreamRecord, plan_batch
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.feed import Feed, feed_of
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
+from tapeline.stream.batch import StreamRecord, plan_batch
+from tapeline.stream.store import StreamStore
+from tapeline.stream.tables import Patience
 
 SYMBOLS = 500
 QUOTES_PER_SECOND = 5.0

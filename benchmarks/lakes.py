@@ -21,7 +21,7 @@ from tapeline.aws.clients import Session, session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
-from tapeline.partitions import raw_key
+from tapeline.stream.keys import raw_key
 
 BATCH = 500
 """Quotes of an object: a batch of the stream processor."""

@@ -15,7 +15,7 @@ from rich.table import Table
 from benchmarks import replay
 from benchmarks.lakes import Lake, lake
 from producer.replay import ReplaySource
-from producer.source import Counters
+from tapeline.stream.source import Counters
 
 QUERIES = ("first_ten_rows", "top_price_changes", "average_volume", "moves_over_five_percent")
 TARGET_SECONDS = 0.7

@@ -24,12 +24,12 @@ import duckdb
 from rich.console import Console
 
 from localaws.testing import free_port
-from producer.kinesis_writer import KinesisWriter
 from producer.replay import ReplaySource
-from producer.run import run
-from producer.source import Counters
 from tapeline.aws import stack
 from tapeline.aws.clients import session
+from tapeline.stream.pump import run
+from tapeline.stream.source import Counters
+from tapeline.stream.writer import KinesisWriter
 
 DEFAULT_FILE = "yahoo_1m/2026-03_many_symbols.parquet"
 COOLDOWN = timedelta(minutes=15)

@@ -17,15 +17,15 @@ from typing import Annotated
 import typer
 from botocore.exceptions import BotoCoreError, NoRegionError
 
-from producer.deployment import Deployment
-from producer.followed import Followed, WatchedStop, announcing
-from producer.kinesis_writer import KinesisWriter, StreamRefusedError
-from producer.run import run, stop_on_signals
 from producer.simulated import SIMULATED_SYMBOLS
-from producer.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
 from tapeline.aws import stack
 from tapeline.aws.clients import session
 from tapeline.aws.printable import log_to_terminal
+from tapeline.stream.followed import Followed, WatchedStop, announcing
+from tapeline.stream.pump import run, stop_on_signals
+from tapeline.stream.recipient import Deployment
+from tapeline.stream.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
+from tapeline.stream.writer import KinesisWriter, StreamRefusedError
 
 log = logging.getLogger("producer")
 

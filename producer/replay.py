@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from producer.bar_file import BadBarError, Bar, BarFile
-from producer.source import Counters, Stop
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.stream.source import Counters, Stop
 
 SKIPPED_GAP_SECONDS = 3600.0
 """Longer pauses of the market (nights, weekends) are not waited for."""

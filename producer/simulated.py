@@ -23,9 +23,9 @@ from functools import lru_cache
 from itertools import accumulate
 from random import Random
 
-from producer.source import Counters, Stop
 from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.stream.source import Counters, Stop
 
 STEP_SECONDS = 5
 CLOSING_SECONDS = 60

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from producer.circuit_breaker import CircuitBreaker
-from producer.source import Counters, Stop
 from producer.yahoo_answer import Market
 from producer.yahoo_chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters, Stop
 
 CLOSED_SECONDS = 900.0
 """How often a closed market is looked at before it opens: corrections and the closing auction come late."""

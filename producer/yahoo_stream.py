@@ -31,12 +31,12 @@ from websockets.sync.client import ClientConnection, connect
 from yfinance.pricing_pb2 import PricingData
 
 from producer.circuit_breaker import CircuitBreaker
-from producer.source import Counters, Stop
 from producer.yahoo_answer import LEAST_USD, agree, tick_of
 from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.stream.source import Counters, Stop
 
 REGULAR_HOURS = 1  # PricingData.market_hours: 0 before, 1 regular, 2 after, 3 extended
 SUBSCRIBE_AGAIN_SECONDS = 15.0

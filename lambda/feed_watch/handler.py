@@ -17,7 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
 from tapeline.aws.feed_watch import FeedWatch, UnreadError
-from tapeline.settings import FeedWatchSettings
+from tapeline.stream.settings import FeedWatchSettings
 
 logger = Logger()
 config = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=3, read_timeout=5)

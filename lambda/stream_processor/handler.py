@@ -1,6 +1,6 @@
 """Lambda on the Kinesis stream: quotes in; items, raw-zone objects and rejects out.
 
-Each batch is decided by `tapeline.batch` and stored by `tapeline.aws.stream_store`. When a dependency fails, the lowest
+Each batch is decided by `tapeline.stream.batch` and stored by `tapeline.stream.store`. When a dependency fails, the lowest
 sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the
 invocation, so that Lambda halves the batch until the record behind it stands alone.
 """
@@ -19,11 +19,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.stream_store import StreamStore
-from tapeline.aws.tables import Patience, UnfinishedWriteError
-from tapeline.batch import INTERNAL_ERROR, Plan, StreamRecord, plan_batch
 from tapeline.market.quotes import read_timestamp
-from tapeline.settings import StreamProcessorSettings
+from tapeline.stream.batch import INTERNAL_ERROR, Plan, StreamRecord, plan_batch
+from tapeline.stream.settings import StreamProcessorSettings
+from tapeline.stream.store import StreamStore
+from tapeline.stream.tables import Patience, UnfinishedWriteError
 
 SAFETY_SECONDS = 5.0
 """Time kept back from retries, so that the report leaves before Lambda ends the invocation."""

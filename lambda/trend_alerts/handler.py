@@ -17,9 +17,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.notifications import AlertSender, alerts_from_image
-from tapeline.aws.tables import Patience, UnfinishedWriteError
-from tapeline.settings import TrendAlertsSettings
+from tapeline.stream.notifications import AlertSender, alerts_from_image
+from tapeline.stream.settings import TrendAlertsSettings
+from tapeline.stream.tables import Patience, UnfinishedWriteError
 
 SAFETY_SECONDS = 5.0
 """Time kept back from retries, so that the report leaves before Lambda ends the invocation."""

@@ -271,7 +271,7 @@ def tail(
 
     Example: `tapeline tail AAPL MSFT`
     """
-    from producer.run import stop_on_signals
+    from tapeline.stream.pump import stop_on_signals
 
     stop = threading.Event()
     aws, outputs = _deployment(target, stack_name)
@@ -314,10 +314,10 @@ def replay(
     Example: `tapeline replay bars.parquet --speed max && tapeline reconcile`
     """
     from producer.bar_file import BarFileError
-    from producer.kinesis_writer import KinesisWriter, StreamRefusedError
     from producer.replay import ReplaySource
-    from producer.run import run, stop_on_signals
-    from producer.source import Counters
+    from tapeline.stream.pump import run, stop_on_signals
+    from tapeline.stream.source import Counters
+    from tapeline.stream.writer import KinesisWriter, StreamRefusedError
 
     try:
         source = ReplaySource(file, _speed(speed))

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tapeline.aws import tables
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote, write_timestamp
-from tapeline.partitions import RAW_PREFIX, parse_key
+from tapeline.stream import tables
+from tapeline.stream.keys import RAW_PREFIX, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from producer.simulated import SimulatedMarket
-    from producer.source import Counters, Stop
+    from tapeline.stream.source import Counters, Stop
 
 ROLLUP_DELAY = timedelta(minutes=30)
 """How long after its close `daily_rollup` rolls a session up."""
@@ -97,10 +97,10 @@ def is_stored(session: Session, outputs: StackOutputs, trading: PastTrading) -> 
 
 def put_missing(aws: Session, outputs: StackOutputs, now: datetime, patience_seconds: float) -> str:
     """Put on the stream what `missing_sessions` names, wait until it is stored, and say in a line what was done."""
-    from producer.kinesis_writer import KinesisWriter
-    from producer.run import run
     from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
-    from producer.source import Counters
+    from tapeline.stream.pump import run
+    from tapeline.stream.source import Counters
+    from tapeline.stream.writer import KinesisWriter
 
     wanted = missing_sessions(aws, outputs, now)
     if not wanted:

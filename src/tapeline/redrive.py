@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tapeline.aws.printable import printable
-from tapeline.batch import (
+from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
+from tapeline.market.symbol_state import Rules, SymbolState
+from tapeline.stream.batch import (
     INTERNAL_ERROR,
     BatchFailedError,
     Key,
@@ -21,8 +23,6 @@ from tapeline.batch import (
     plan_batch,
     read_quotes,
 )
-from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
-from tapeline.market.symbol_state import Rules, SymbolState
 
 EXAMPLES = 3
 SHOWN_CHARACTERS = 100
@@ -134,14 +134,14 @@ def judge(
 ) -> dict[int, Reject]:
     """Decide which quotes the stream would refuse, were all put on it again in the order of `in_order`.
 
-    It is the stream's own decision, `tapeline.batch.plan_batch`, over what is remembered and stored now.
+    It is the stream's own decision, `tapeline.stream.batch.plan_batch`, over what is remembered and stored now.
 
     Parameters
     ----------
     quotes : sequence of (StreamRecord, Quote)
         Records that `read_again` takes for quotes.
     read_states, read_stored, rules
-        See `tapeline.batch.plan_batch`.
+        See `tapeline.stream.batch.plan_batch`.
     optional_fields : collection of str
         Which of them the deployment takes.
 

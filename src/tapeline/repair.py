@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from tapeline.partitions import RAW_PREFIX
+from tapeline.stream.keys import RAW_PREFIX
 
 SHOWN = 10
 

@@ -18,13 +18,13 @@ from tapeline.aws.ledger import DIFFERENCES
 from tapeline.aws.reconcile import Reconciliation
 from tapeline.aws.stack import Progress as StackProgress
 from tapeline.aws.stack import StackOutputs
-from tapeline.aws.tables import Item
 from tapeline.feed import words
 from tapeline.health import Colour, Light, Readings, age, exit_code, is_green
 from tapeline.market.quotes import read_timestamp
+from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
-    from producer.source import Counts
+    from tapeline.stream.source import Counts
 
 _MARKS = {
     Colour.GREEN: "[green]●[/]",

@@ -300,10 +300,10 @@ class Laptop:
 
     def _put_past_trading(self, aws: Session, outputs: StackOutputs, options: Options, line: Status) -> None:
         """Put the newest session on the stream, and today's so far, where the raw zone has nothing of them."""
-        from producer.kinesis_writer import KinesisWriter
-        from producer.run import run
         from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
-        from producer.source import Counters, read_symbols
+        from tapeline.stream.pump import run
+        from tapeline.stream.source import Counters, read_symbols
+        from tapeline.stream.writer import KinesisWriter
 
         now = datetime.now(UTC)
         wanted = first_session.missing_sessions(aws, outputs, now)

@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import history, raw_zone, repair, reports
+from tapeline.aws import history, repair, reports
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import Credentials
 from tapeline.aws.redrive import redrive
 from tapeline.history import DailyBar
+from tapeline.stream import raw_zone
 from tests.domain.test_redrive import line, payload
 from tests.sql.lakes import AthenaLake
 

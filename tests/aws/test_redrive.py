@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from tapeline.aws import raw_zone
 from tapeline.aws import redrive as redriving
-from tapeline.aws.items import observation_to_item, state_to_item
 from tapeline.aws.redrive import redrive
-from tapeline.batch import StreamRecord, plan_batch
 from tapeline.cli import cli
 from tapeline.market.symbol_state import Rules
+from tapeline.stream import raw_zone
+from tapeline.stream.batch import StreamRecord, plan_batch
+from tapeline.stream.items import observation_to_item, state_to_item
 from tests.domain.test_redrive import ARRIVED, line, payload
 
 from .conftest import Deployment, objects

@@ -10,15 +10,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tapeline.aws import raw_zone
 from tapeline.aws.clients import Session
 from tapeline.aws.reconcile import Places, Reconciliation, reconcile
 from tapeline.aws.stack import StackOutputs
-from tapeline.aws.stream_store import StreamStore
-from tapeline.aws.tables import Patience
-from tapeline.batch import StreamRecord, plan_batch
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
+from tapeline.stream import raw_zone
+from tapeline.stream.batch import StreamRecord, plan_batch
+from tapeline.stream.store import StreamStore
+from tapeline.stream.tables import Patience
 
 OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 RETENTION = timedelta(days=30)

@@ -6,10 +6,10 @@ import gzip
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from tapeline.aws import items
 from tapeline.aws.reconcile import Reconciliation
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Observation, Rules, observe
+from tapeline.stream import items
 
 from .stream import RETENTION, Deployment, make_quote
 

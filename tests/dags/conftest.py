@@ -37,14 +37,14 @@ os.environ.update(  # before anything imports Airflow
 from localaws.delivery import Delivery  # noqa: E402
 from localaws.mail import Mailbox  # noqa: E402
 from localaws.testing import LocalAws, running  # noqa: E402
-from producer.kinesis_writer import KinesisWriter  # noqa: E402
-from producer.run import run as produce  # noqa: E402
 from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
-from producer.source import Counters  # noqa: E402
 from tapeline.aws import athena, stack  # noqa: E402
 from tapeline.aws.clients import Session, session  # noqa: E402
 from tapeline.aws.stack import StackOutputs  # noqa: E402
 from tapeline.market.quotes import Quote  # noqa: E402
+from tapeline.stream.pump import run as produce  # noqa: E402
+from tapeline.stream.source import Counters  # noqa: E402
+from tapeline.stream.writer import KinesisWriter  # noqa: E402
 
 SYMBOLS = ("ACME.SIM", "BOLT.SIM")
 AROUND_THANKSGIVING = ("2025-11-26", "2025-11-28")

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from producer.simulated import SimulatedMarket
-from producer.source import Counters
 from tapeline import laptop_airflow
 from tapeline.aws import local
 from tapeline.aws.stack import StackOutputs
 from tapeline.first_session import PastTrading, missing_sessions
 from tapeline.market import sessions
-from tapeline.partitions import raw_key
+from tapeline.stream.keys import raw_key
+from tapeline.stream.source import Counters
 from tests.dags.conftest import Deployment
 
 OUTPUTS = StackOutputs(**dict.fromkeys(StackOutputs.__slots__, "x") | {"region": "us-east-1"})

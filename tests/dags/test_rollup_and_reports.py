@@ -16,7 +16,7 @@ from tapeline import orchestration
 from tapeline.aws import audit
 from tapeline.desk import airflow_access
 from tapeline.market import sessions
-from tapeline.partitions import rejected_key
+from tapeline.stream.keys import rejected_key
 from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.producer.market_data_server import ChartServer

@@ -20,9 +20,6 @@ from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import PROJECT, Credentials
 from tapeline.aws.stack import StackError, StackOutputs
-from tapeline.aws.stream_store import StreamStore
-from tapeline.aws.tables import Patience
-from tapeline.batch import StreamRecord, plan_batch
 from tapeline.desk.access import Access, Run
 from tapeline.desk.app import create_app
 from tapeline.desk.deployment import Deployment
@@ -30,6 +27,9 @@ from tapeline.desk.history import History
 from tapeline.desk.lights import DAGS
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
+from tapeline.stream.batch import StreamRecord, plan_batch
+from tapeline.stream.store import StreamStore
+from tapeline.stream.tables import Patience
 from tests.sql.conftest import filled
 from tests.sql.lakes import AthenaLake
 

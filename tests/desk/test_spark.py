@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tapeline.desk.spark import MOST_COMPRESSED_BYTES, MOST_OBJECTS, MOST_POINTS, Spark, chosen, course_of
-from tapeline.partitions import ObjectKey
+from tapeline.stream.keys import ObjectKey
 
 OPEN = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 START = int(OPEN.timestamp())

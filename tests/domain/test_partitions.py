@@ -6,17 +6,17 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tapeline import partitions
+from tapeline.stream import keys
 
 SEQUENCE = "49" + "0" * 53 + "1"
 
 
 def test_the_key_of_the_contract_is_made_and_read() -> None:
     moment = datetime(2026, 3, 13, 3, 59, 59, 999000, tzinfo=UTC)
-    key = partitions.raw_key(moment, "shardId-000000000003", SEQUENCE)
+    key = keys.raw_key(moment, "shardId-000000000003", SEQUENCE)
     assert key == f"raw-data/dt=2026-03-12/2026-03-13T03-59-59Z-shardId-000000000003-{SEQUENCE}.json.gz"
 
-    parts = partitions.parse_key(key)
+    parts = keys.parse_key(key)
     assert parts.trading_date == date(2026, 3, 12)
     assert parts.first_time == datetime(2026, 3, 13, 3, 59, 59, tzinfo=UTC)
     assert (parts.shard_id, parts.sequence_number) == ("shardId-000000000003", SEQUENCE)
@@ -24,7 +24,7 @@ def test_the_key_of_the_contract_is_made_and_read() -> None:
 
 
 def test_rejects_lie_under_the_date_of_their_arrival() -> None:
-    key = partitions.rejected_key(datetime(2026, 11, 2, 4, 30, tzinfo=UTC), "shardId-000000000000", "7")
+    key = keys.rejected_key(datetime(2026, 11, 2, 4, 30, tzinfo=UTC), "shardId-000000000000", "7")
     assert key == "rejected/dt=2026-11-01/2026-11-02T04-30-00Z-shardId-000000000000-7.json.gz"
 
 
@@ -38,7 +38,7 @@ def test_rejects_lie_under_the_date_of_their_arrival() -> None:
     ],
 )
 def test_the_trading_date_follows_daylight_saving(moment: datetime, expected: date) -> None:
-    assert partitions.trading_date(moment) == expected
+    assert keys.trading_date(moment) == expected
 
 
 @pytest.mark.parametrize(
@@ -46,4 +46,4 @@ def test_the_trading_date_follows_daylight_saving(moment: datetime, expected: da
 )
 def test_another_key_is_refused_with_what_was_expected(key: str) -> None:
     with pytest.raises(ValueError, match="expected raw-data/ or rejected/"):
-        partitions.parse_key(key)
+        keys.parse_key(key)

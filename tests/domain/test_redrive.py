@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 
-from tapeline import batch
-from tapeline.aws.stream_store import reject_to_json
-from tapeline.batch import Reject, Stored, StreamRecord, plan_batch
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, parse_quote
 from tapeline.market.symbol_state import Rules
 from tapeline.redrive import (
@@ -21,6 +18,9 @@ from tapeline.redrive import (
     read_letter,
     read_line,
 )
+from tapeline.stream import batch
+from tapeline.stream.batch import Reject, Stored, StreamRecord, plan_batch
+from tapeline.stream.store import reject_to_json
 
 ARRIVED = datetime(2026, 3, 12, 14, 30, 1, tzinfo=UTC)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import containers, heartbeat
+from tapeline import containers
 from tapeline.aws import local
 from tapeline.aws.clients import session
+from tapeline.stream import heartbeat
 
 HEALTH = {
     "metadatabase": {"status": "healthy"},
@@ -138,7 +139,7 @@ def test_a_beat_is_seen_and_a_missing_or_old_one_is_not(tmp_path: Path) -> None:
     environment = {**os.environ, heartbeat.VARIABLE: str(path)}
 
     def exit_code() -> int:
-        return subprocess.run([sys.executable, "-m", "tapeline.heartbeat", "60"], env=environment).returncode
+        return subprocess.run([sys.executable, "-m", "tapeline.stream.heartbeat", "60"], env=environment).returncode
 
     assert exit_code() == 1
     path.touch()

@@ -66,7 +66,9 @@ def test_a_zip_alone_beside_the_sdk_imports_its_handler(function: str, sdk: Path
 def test_a_zip_holds_what_its_handler_imports_and_no_more(function: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(lambda_zip.build(function, tmp_path).path) as archive:
         names = archive.namelist()
-    assert {"handler.py", "tapeline/__init__.py", "tapeline/market/quotes.py", "tapeline/aws/tables.py"} <= set(names)
+    assert {"handler.py", "tapeline/__init__.py", "tapeline/market/quotes.py", "tapeline/stream/tables.py"} <= set(
+        names
+    )
     assert {"tapeline/aws/stack.py", "tapeline/aws/clients.py", "tapeline/aws/local.py"}.isdisjoint(names)
     assert {name.partition("/")[0] for name in names} == {
         "aws_lambda_powertools",

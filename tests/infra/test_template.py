@@ -13,7 +13,7 @@ import yaml
 from tapeline.aws import stack
 from tapeline.aws.watch import AGREED_COLUMNS
 from tapeline.market import quotes
-from tapeline.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
+from tapeline.stream.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 51_200
 """Longest template that a request may carry itself (CloudFormation User Guide, quotas)."""

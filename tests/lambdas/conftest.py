@@ -31,7 +31,7 @@ def module_patch() -> Iterator[pytest.MonkeyPatch]:
 def processor(module_patch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     with mock_aws():
         module = load_handler("stream_processor", ENVIRONMENT, module_patch)
-        module_patch.setattr("tapeline.aws.tables.FIRST_PAUSE_SECONDS", 0.0)
+        module_patch.setattr("tapeline.stream.tables.FIRST_PAUSE_SECONDS", 0.0)
         yield module
 
 

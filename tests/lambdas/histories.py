@@ -172,7 +172,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open("w") as nowhere:
         processor = load_handler("stream_processor", ENVIRONMENT, patch)
-        patch.setattr("tapeline.aws.tables.FIRST_PAUSE_SECONDS", 0.0)
+        patch.setattr("tapeline.stream.tables.FIRST_PAUSE_SECONDS", 0.0)
         seeds = range(options.seed, options.seed + options.count)
         for seed in track(seeds, description="Histories", console=console):
             with contextlib.redirect_stdout(nowhere):  # the function's metrics

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tapeline import batch
 from tapeline.market.quotes import Quote
+from tapeline.stream import batch
 
 from .deployment import CrashError, Deployment, Faults, make_quote, make_records
 

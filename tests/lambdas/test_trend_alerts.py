@@ -15,9 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tapeline.aws.items import observation_to_item
 from tapeline.market.alerts import Alert
 from tapeline.market.symbol_state import Observation
+from tapeline.stream.items import observation_to_item
 
 from .conftest import ENVIRONMENT
 from .deployment import OPENING, create_table, load_handler, make_context, make_quote

@@ -9,8 +9,8 @@ from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
-from producer.source import Counters, Stop
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters, Stop
 
 QUOTE = Quote(
     symbol="AAPL",

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from producer.deployment import Deployment
-from producer.followed import Announcer, Followed, WatchedStop
-from producer.kinesis_writer import KinesisWriter
-from producer.run import run
-from producer.source import Counters, Counts, Stop
-from tapeline import heartbeat
 from tapeline.aws import stack
 from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.market.quotes import Quote
+from tapeline.stream import heartbeat
+from tapeline.stream.followed import Announcer, Followed, WatchedStop
+from tapeline.stream.pump import run
+from tapeline.stream.recipient import Deployment
+from tapeline.stream.source import Counters, Counts, Stop
+from tapeline.stream.writer import KinesisWriter
 from tests.producer.builders import FakeKinesis, FakeTime
 
 START = 1_773_324_000.0  # 2026-03-12T14:00:00Z
@@ -222,7 +222,7 @@ def test_a_source_that_hangs_beats_no_more(tmp_path: Path, monkeypatch: pytest.M
     """The heart beats in a thread of its own, and must not go on for a loop that has stopped."""
     monkeypatch.setenv(heartbeat.VARIABLE, str(tmp_path / "beat"))
     beats: list[bool] = []
-    monkeypatch.setattr("producer.run.beat", lambda: beats.append(hangs.is_set()))
+    monkeypatch.setattr("tapeline.stream.pump.beat", lambda: beats.append(hangs.is_set()))
     hangs, seen = threading.Event(), threading.Event()
     reports: list[int] = []
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from producer.kinesis_writer import MAX_CALL_BYTES, KinesisWriter, Outbox, StreamRefusedError
-from producer.run import run
-from producer.source import Counters
 from tapeline.market.quotes import FIELD_NAMES
+from tapeline.stream.pump import run
+from tapeline.stream.source import Counters
+from tapeline.stream.writer import MAX_CALL_BYTES, KinesisWriter, Outbox, StreamRefusedError
 from tests.producer.builders import QUOTE, FakeKinesis, FakeTime, FixedSource, quote
 
 THROTTLED = "ProvisionedThroughputExceededException"

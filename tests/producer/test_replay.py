@@ -13,8 +13,8 @@ import pytest
 
 from producer.bar_file import BarFileError
 from producer.replay import ReplaySource
-from producer.source import Counters, Counts
 from tapeline.market.quotes import Quote, parse_quote
+from tapeline.stream.source import Counters, Counts
 from tests.producer.builders import FakeTime
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -7,9 +7,9 @@ from decimal import Decimal
 import pytest
 
 from producer.simulated import SimulatedMarket, SimulatedSession, SimulatedSource
-from producer.source import Counters
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote, parse_quote
+from tapeline.stream.source import Counters
 from tests.producer.builders import FakeTime
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from producer import yahoo
-from producer.source import Counters
 from producer.yahoo import YahooSource
 from producer.yahoo_answer import Market
 from producer.yahoo_chart import UnreachableError, YahooCharts, yahoo_session
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters
 from tests.producer.builders import FakeTime
 from tests.producer.market_data_server import ChartServer, Listing, new_york
 

@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection
 from yfinance.pricing_pb2 import PricingData
 
-from producer.source import Counters, Counts
 from producer.yahoo_chart import YahooCharts, yahoo_session
 from producer.yahoo_stream import YahooStreamSource
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters, Counts
 from tests.producer.market_data_server import ChartServer, Listing, PriceServer, new_york, pricing
 
 NOW = new_york("2026-03-12 11:30")

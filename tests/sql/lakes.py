@@ -21,7 +21,7 @@ from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
-from tapeline.partitions import RAW_PREFIX
+from tapeline.stream.keys import RAW_PREFIX
 
 CURATED = ("minute_bars", "anomalies", "daily_summary")
 """In the order in which a session of them is staged: the last reads the other two."""

@@ -14,11 +14,11 @@ import pytest
 
 from localaws.testing import running
 from producer.replay import ReplaySource
-from producer.source import Counters
 from tapeline.aws import stack
 from tapeline.aws.clients import session
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters
 from tests.sql.lakes import AthenaLake, DuckLake, failed_checks, publish, roll_up, stage
 
 FOLDER = os.environ.get("TAPELINE_MARKET_DATA", "")

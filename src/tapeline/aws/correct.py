@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws import items, raw_zone
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.batch import Stored, figures_of, version_to_json
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
-from tapeline.partitions import RAW_PREFIX
+from tapeline.stream import items, raw_zone
+from tapeline.stream.batch import Stored, figures_of, version_to_json
+from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

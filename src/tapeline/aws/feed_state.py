@@ -6,11 +6,11 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.items import SYMBOL_PREFIX
 from tapeline.aws.printable import printable
-from tapeline.aws.tables import Item
 from tapeline.feed import Followed, NewestQuote
 from tapeline.market.quotes import read_timestamp
+from tapeline.stream.items import SYMBOL_PREFIX
+from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import feed_state, tables
-from tapeline.aws.items import state_key
+from tapeline.aws import feed_state
 from tapeline.aws.tell_once import memory_key, tell_once
 from tapeline.feed import Followed, NewestQuote
 from tapeline.health import Light, Readings, judge
 from tapeline.market import trading_hours
-from tapeline.settings import FeedWatchSettings
+from tapeline.stream import tables
+from tapeline.stream.items import state_key
+from tapeline.stream.settings import FeedWatchSettings
 from tapeline.watch_memory import Memory, Message, look
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from tapeline import sql
-from tapeline.aws import athena, raw_zone
+from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.history import Backfill, Chunk, DailyBar, Filled, check, missing, row
 from tapeline.market import sessions
+from tapeline.stream import raw_zone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

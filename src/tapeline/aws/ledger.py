@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from tapeline.batch import Key
 from tapeline.market.quotes import FIGURES, Quote
+from tapeline.stream.batch import Key
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;

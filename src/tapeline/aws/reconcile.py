@@ -22,12 +22,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tapeline.aws import items, raw_zone, tables
 from tapeline.aws.clients import Session
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.aws.stack import StackOutputs
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
-from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
+from tapeline.stream import items, raw_zone, tables
+from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,14 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws import raw_zone
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.aws.stream_store import StreamStore, reject_to_json
-from tapeline.aws.tables import Patience
-from tapeline.batch import Reject, StreamRecord
 from tapeline.market.quotes import Quote
-from tapeline.partitions import REJECTED_PREFIX, rejected_key
 from tapeline.redrive import (
     EXAMPLES,
     FINAL_REASONS,
@@ -37,7 +32,12 @@ from tapeline.redrive import (
     read_letter,
     read_line,
 )
-from tapeline.settings import StreamProcessorSettings
+from tapeline.stream import raw_zone
+from tapeline.stream.batch import Reject, StreamRecord
+from tapeline.stream.keys import REJECTED_PREFIX, rejected_key
+from tapeline.stream.settings import StreamProcessorSettings
+from tapeline.stream.store import StreamStore, reject_to_json
+from tapeline.stream.tables import Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -284,9 +284,9 @@ class _Run:
 
     def send(self) -> None:
         """Put every quote on the stream, in order per symbol, and wait until Kinesis has taken all."""
-        from producer.deployment import taken_fields
-        from producer.kinesis_writer import KinesisWriter
-        from producer.source import Counters
+        from tapeline.stream.recipient import taken_fields
+        from tapeline.stream.source import Counters
+        from tapeline.stream.writer import KinesisWriter
 
         quotes = in_order(
             [

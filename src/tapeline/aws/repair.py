@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.partitions import RAW_PREFIX
 from tapeline.repair import Plan, folders, plan
+from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

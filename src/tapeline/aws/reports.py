@@ -17,11 +17,11 @@ from tapeline.aws.stack import StackOutputs
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError
-from tapeline.partitions import RAW_PREFIX, REJECTED_PREFIX
 from tapeline.report_composition import Findings, compose
 from tapeline.report_page import page
 from tapeline.report_text import subject, text
 from tapeline.reports import Report
+from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import feed_state, items, raw_zone
+from tapeline.aws import feed_state
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import MEMORY_PREFIX
@@ -21,7 +21,8 @@ from tapeline.health import Part, Readings
 from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
-from tapeline.partitions import REJECTED_PREFIX, parse_key
+from tapeline.stream import items, raw_zone
+from tapeline.stream.keys import REJECTED_PREFIX, parse_key
 from tapeline.watch_memory import Memory
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.clients import Session
 from tapeline.aws.stack import StackOutputs
-from tapeline.aws.tables import Item
+from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient

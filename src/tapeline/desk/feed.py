@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from tapeline.aws import items
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.spark import Point, Spark, read_course
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
+from tapeline.stream import items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

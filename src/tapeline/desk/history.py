@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tapeline import sql
-from tapeline.aws import athena, audit, items
+from tapeline.aws import athena, audit
 from tapeline.aws.athena import StatementFailedError
 from tapeline.desk.course import Course, Tick, percent
 from tapeline.desk.deployment import Deployment
@@ -20,6 +20,7 @@ from tapeline.market import sessions, trading_days, trading_hours
 from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import read_timestamp, write_timestamp
 from tapeline.market.trading_hours import Hours
+from tapeline.stream import items
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

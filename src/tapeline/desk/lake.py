@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws import raw_zone
 from tapeline.aws.reports import REPORTS_PREFIX
 from tapeline.desk.deployment import Deployment
-from tapeline.partitions import REJECTED_PREFIX, parse_key
+from tapeline.stream import raw_zone
+from tapeline.stream.keys import REJECTED_PREFIX, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

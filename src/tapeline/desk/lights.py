@@ -22,7 +22,7 @@ from tapeline.health import Colour, Light, Readings, judge, unjudged
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
-from tapeline.partitions import RAW_PREFIX
+from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
-from tapeline.aws import raw_zone
 from tapeline.desk.deployment import Deployment
 from tapeline.market.quotes import read_timestamp
-from tapeline.partitions import RAW_PREFIX, ObjectKey, parse_key
+from tapeline.stream import raw_zone
+from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

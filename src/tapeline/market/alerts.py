@@ -38,7 +38,7 @@ class Alert:
         Figures that are not believed, ``figure:reason``.
     corrected : mapping or None
         For a correction, the version that it takes the place of: its figures and the kinds of alert it raised, see
-        `tapeline.batch.version_to_json`.
+        `tapeline.stream.batch.version_to_json`.
     """
 
     kind: str

@@ -40,7 +40,7 @@ from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError,
 from tapeline.aws import local
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import log_to_terminal
-from tapeline.heartbeat import beat
+from tapeline.stream.heartbeat import beat
 
 logger = logging.getLogger("localaws.delivery")
 

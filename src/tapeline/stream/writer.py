@@ -29,8 +29,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from producer.source import Counters, Stop
 from tapeline.market.quotes import Quote
+from tapeline.stream.source import Counters, Stop
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

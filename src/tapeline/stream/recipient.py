@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
-log = logging.getLogger("producer.deployment")
+log = logging.getLogger("tapeline.stream.recipient")
 
 
 class Deployment:

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws import items, tables
 from tapeline.aws.printable import mail_subject, mail_text
-from tapeline.aws.tables import Item, Patience
 from tapeline.market.alerts import Alert
+from tapeline.stream import items, tables
+from tapeline.stream.tables import Item, Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,13 +16,13 @@ from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from tapeline.aws import items, raw_zone, tables
-from tapeline.aws.tables import Patience, UnfinishedWriteError
-from tapeline.batch import Entry, Key, Plan, Reject, Stored
 from tapeline.market.dates import partition_of, trading_date
 from tapeline.market.quotes import write_timestamp
 from tapeline.market.symbol_state import SymbolState
-from tapeline.partitions import raw_key, rejected_key
+from tapeline.stream import items, raw_zone, tables
+from tapeline.stream.batch import Entry, Key, Plan, Reject, Stored
+from tapeline.stream.keys import raw_key, rejected_key
+from tapeline.stream.tables import Patience, UnfinishedWriteError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

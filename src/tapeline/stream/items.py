@@ -8,11 +8,11 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from tapeline.aws.tables import Item
-from tapeline.batch import Stored
 from tapeline.market.quotes import Quote
 from tapeline.market.suspicion import Memory, Run
 from tapeline.market.symbol_state import Observation, SymbolState
+from tapeline.stream.batch import Stored
+from tapeline.stream.tables import Item
 
 SYMBOL_PREFIX = "symbol#"
 ALERT_PREFIX = "alert#"
@@ -30,7 +30,7 @@ def observation_to_item(observation: Observation, retention: timedelta, supersed
     retention : timedelta
         How long the item lives.
     superseded : sequence of str
-        Versions of the quote that it takes the place of, see `tapeline.batch.version_to_json`.
+        Versions of the quote that it takes the place of, see `tapeline.stream.batch.version_to_json`.
     """
     quote = observation.quote
     item: Item = {

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from producer.deployment import Deployment
-from producer.source import Counters, Stop
 from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.market.quotes import write_timestamp
+from tapeline.stream.recipient import Deployment
+from tapeline.stream.source import Counters, Stop
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
-from producer.followed import WatchedStop
-from producer.kinesis_writer import KinesisWriter
-from producer.source import Counts, Source, Stop
-from tapeline.heartbeat import beat
 from tapeline.market.quotes import Quote
+from tapeline.stream.followed import WatchedStop
+from tapeline.stream.heartbeat import beat
+from tapeline.stream.source import Counts, Source, Stop
+from tapeline.stream.writer import KinesisWriter
 
 REPORT_SECONDS = 30.0
 PROGRESS_SECONDS = 0.1

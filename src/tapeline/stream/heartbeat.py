@@ -1,7 +1,7 @@
 """A sign of life for programs that answer no requests, so that a container's health check can see it.
 
-`beat()` touches the file that TAPELINE_HEARTBEAT names; `python -m tapeline.heartbeat SECONDS` exits with 1 unless that
-happened within so many seconds. Without the variable nothing is written.
+`beat()` touches the file that TAPELINE_HEARTBEAT names; `python -m tapeline.stream.heartbeat SECONDS` exits with 1
+unless that happened within so many seconds. Without the variable nothing is written.
 """
 
 from __future__ import annotations
