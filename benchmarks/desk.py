@@ -22,8 +22,8 @@ from pathlib import Path
 from statistics import median
 
 from localaws.testing import LocalAws, running
-from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
+from tapeline.deploy import stack
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.feed import Feed, feed_of
 from tapeline.market.quotes import Quote, write_timestamp

@@ -26,8 +26,9 @@ from rich.console import Console
 from rich.progress import track
 
 from localaws.testing import free_port
-from tapeline.aws import stack, status
+from tapeline.aws import status
 from tapeline.aws.clients import Session, session
+from tapeline.deploy import stack
 
 RECORDS = 1_000_000
 SEED = 1

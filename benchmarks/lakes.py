@@ -15,10 +15,11 @@ from typing import Any
 
 from localaws.testing import LocalAws, running
 from tapeline import sql
-from tapeline.aws import athena, stack
+from tapeline.aws import athena
 from tapeline.aws.athena import Finished
 from tapeline.aws.clients import Session, session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
 from tapeline.stream.keys import raw_key

@@ -25,8 +25,8 @@ from rich.console import Console
 
 from localaws.testing import free_port
 from producer.replay import ReplaySource
-from tapeline.aws import stack
 from tapeline.aws.clients import session
+from tapeline.deploy import stack
 from tapeline.stream.pump import run
 from tapeline.stream.source import Counters
 from tapeline.stream.writer import KinesisWriter

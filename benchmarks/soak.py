@@ -36,8 +36,8 @@ from rich.table import Table
 from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket
-from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
+from tapeline.deploy import stack
 from tapeline.market.quotes import Quote
 
 EVERY_SECONDS = 5

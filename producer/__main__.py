@@ -18,9 +18,9 @@ import typer
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from producer.simulated import SIMULATED_SYMBOLS
-from tapeline.aws import stack
 from tapeline.aws.clients import session
 from tapeline.aws.printable import log_to_terminal
+from tapeline.deploy import stack
 from tapeline.stream.followed import Followed, WatchedStop, announcing
 from tapeline.stream.pump import run, stop_on_signals
 from tapeline.stream.recipient import Deployment

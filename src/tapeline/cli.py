@@ -26,14 +26,15 @@ from botocore.exceptions import (
 from rich.markup import escape
 
 from tapeline import show, up
-from tapeline.aws import feed_state, local, stack
+from tapeline.aws import feed_state, local
 from tapeline.aws import reconcile as reconciling
 from tapeline.aws import status as reading
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import json_text, log_to_terminal
-from tapeline.aws.stack import StackError, StackOutputs
 from tapeline.aws.tail import follow
 from tapeline.correct_command import correct
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.laptop_airflow import AirflowError
 from tapeline.query_command import query

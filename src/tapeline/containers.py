@@ -83,8 +83,8 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
     """
     from localaws.mail import Mailbox
     from tapeline import up
-    from tapeline.aws import stack
     from tapeline.aws.clients import session
+    from tapeline.deploy import stack
 
     aws, home = session("local"), local.own_home()
     outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))

@@ -11,10 +11,10 @@ from typing import Annotated
 import typer
 
 from tapeline.aws import correct as correcting
-from tapeline.aws import stack
 from tapeline.aws.clients import session
 from tapeline.aws.correct import Correction, CorrectionError
 from tapeline.aws.printable import json_text, printable
+from tapeline.deploy import stack
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.terminal import Terminal
 

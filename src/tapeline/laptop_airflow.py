@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tapeline.aws import local
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.supervisor import Program
 
 DEFAULT_PORT = 8080

@@ -26,7 +26,7 @@ from tapeline.retries import RetryUnlessFinal, is_final
 
 if TYPE_CHECKING:
     from tapeline.aws.clients import Session
-    from tapeline.aws.stack import StackOutputs
+    from tapeline.deploy.stack import StackOutputs
 
 AWS_CONNECTION = "aws_default"
 
@@ -64,7 +64,7 @@ def connect() -> Session:
 @cache
 def names() -> StackOutputs:
     """Return the names of the deployment, asked for once in a process."""
-    from tapeline.aws import stack
+    from tapeline.deploy import stack
 
     return stack.outputs(connect(), os.environ.get("TAPELINE_STACK") or stack.DEFAULT_NAME)
 

@@ -14,9 +14,10 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from tapeline import sql
-from tapeline.aws import athena, local, stack
+from tapeline.aws import athena, local
 from tapeline.aws.athena import Column, Finished, StatementFailedError
 from tapeline.aws.clients import session as aws_session
+from tapeline.deploy import stack
 from tapeline.market import sessions
 from tapeline.plots import PlotError
 from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from tapeline.aws import stack
 from tapeline.aws.clients import session
 from tapeline.aws.printable import json_text, printable
 from tapeline.aws.redrive import RedriveError
 from tapeline.aws.redrive import redrive as run
+from tapeline.deploy import stack
 from tapeline.market.dates import trading_date
 
 

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from tapeline.aws.ledger import DIFFERENCES
 from tapeline.aws.reconcile import Reconciliation
-from tapeline.aws.stack import Progress as StackProgress
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import Progress as StackProgress
+from tapeline.deploy.stack import StackOutputs
 from tapeline.feed import words
 from tapeline.health import Colour, Light, Readings, age, exit_code, is_green
 from tapeline.market.quotes import read_timestamp

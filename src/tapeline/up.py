@@ -29,10 +29,11 @@ from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
 from tapeline import first_session, laptop_airflow
-from tapeline.aws import local, stack, status
+from tapeline.aws import local, status
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import printable
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackOutputs
 from tapeline.feed import words
 from tapeline.health import Part
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor

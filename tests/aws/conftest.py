@@ -11,9 +11,9 @@ import pytest
 
 from localaws.mail import Mailbox, Message
 from localaws.testing import LocalAws, running
-from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackOutputs
 from tests.sql.conftest import filled
 from tests.sql.lakes import AthenaLake
 

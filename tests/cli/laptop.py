@@ -19,8 +19,9 @@ from typing import Any
 import psutil
 
 from localaws.testing import free_port
-from tapeline.aws import stack, status
+from tapeline.aws import status
 from tapeline.aws.clients import Session, session
+from tapeline.deploy import stack
 
 COMMAND = [sys.executable, "-m", "tapeline.cli"]
 

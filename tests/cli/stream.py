@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from tapeline.aws.clients import Session
 from tapeline.aws.reconcile import Places, Reconciliation, reconcile
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
 from tapeline.stream import raw_zone

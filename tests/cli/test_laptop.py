@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import local, stack
+from tapeline.aws import local
 from tapeline.aws.clients import session
+from tapeline.deploy import stack
 
 from .laptop import Laptop, await_
 

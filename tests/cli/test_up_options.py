@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from tapeline import up
 from tapeline.aws import local
-from tapeline.aws.stack import StackOutputs
 from tapeline.cli import cli
+from tapeline.deploy.stack import StackOutputs
 from tapeline.health import Part
 from tapeline.supervisor import LOCK_NAME, NotRunningError, ProcessState
 

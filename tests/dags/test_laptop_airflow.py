@@ -12,7 +12,7 @@ import pytest
 from producer.simulated import SimulatedMarket
 from tapeline import laptop_airflow
 from tapeline.aws import local
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.first_session import PastTrading, missing_sessions
 from tapeline.market import sessions
 from tapeline.stream.keys import raw_key

@@ -19,8 +19,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from localaws.testing import free_port
 from tapeline import laptop_airflow
-from tapeline.aws import stack
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackOutputs
 from tapeline.up import AIRFLOW_USER, _environment, signer_of
 from tests.cli.conftest import laptop  # noqa: F401 - a fixture
 from tests.cli.laptop import Laptop, await_

@@ -16,10 +16,10 @@ import pytest
 from fastapi import HTTPException, Request
 
 from localaws.testing import LocalAws, running
-from tapeline.aws import stack
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import PROJECT, Credentials
-from tapeline.aws.stack import StackError, StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.desk.access import Access, Run
 from tapeline.desk.app import create_app
 from tapeline.desk.deployment import Deployment

@@ -16,7 +16,7 @@ import yaml
 
 from tapeline import laptop_airflow
 from tapeline.aws import local
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 
 FILE = local.PROJECT / "docker-compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]

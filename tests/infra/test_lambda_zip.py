@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.aws import lambda_zip, local
+from tapeline.aws import local
+from tapeline.deploy import lambda_zip
 
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "python-dateutil", "six")
 """What Lambda's Python has beside the zip: the AWS SDK and what it needs."""
@@ -69,7 +70,7 @@ def test_a_zip_holds_what_its_handler_imports_and_no_more(function: str, tmp_pat
     assert {"handler.py", "tapeline/__init__.py", "tapeline/market/quotes.py", "tapeline/stream/tables.py"} <= set(
         names
     )
-    assert {"tapeline/aws/stack.py", "tapeline/aws/clients.py", "tapeline/aws/local.py"}.isdisjoint(names)
+    assert {"tapeline/deploy/stack.py", "tapeline/aws/clients.py", "tapeline/aws/local.py"}.isdisjoint(names)
     assert {name.partition("/")[0] for name in names} == {
         "aws_lambda_powertools",
         "handler.py",

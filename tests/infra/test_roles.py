@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.testing import LocalAws
-from tapeline.aws import stack
 from tapeline.aws.clients import Session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackOutputs
 
 REFUSED = {
     "AccessDenied",

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import lambda_zip, stack
 from tapeline.aws.clients import Session
 from tapeline.aws.local import PROJECT
-from tapeline.aws.stack import Progress, StackError, StackOutputs
+from tapeline.deploy import lambda_zip, stack
+from tapeline.deploy.stack import Progress, StackError, StackOutputs
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeline.aws import stack
 from tapeline.aws.watch import AGREED_COLUMNS
+from tapeline.deploy import stack
 from tapeline.market import quotes
 from tapeline.stream.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 

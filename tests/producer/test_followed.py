@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import stack
-from tapeline.aws.stack import StackError, StackOutputs
+from tapeline.deploy import stack
+from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.market.quotes import Quote
 from tapeline.stream import heartbeat
 from tapeline.stream.followed import Announcer, Followed, WatchedStop

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 from localaws.testing import running
-from tapeline.aws import stack
 from tapeline.aws.clients import session
+from tapeline.deploy import stack
 from tapeline.market.quotes import write_timestamp
 from tests.sql.answers.compute import history, raw_quotes, vendor_history
 from tests.sql.lakes import AthenaLake, Dated, DuckLake, JudgedQuote, Lake, Row, roll_up

@@ -19,7 +19,7 @@ import sqlglot
 from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.clients import Session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.stream.keys import RAW_PREFIX
 

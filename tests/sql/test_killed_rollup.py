@@ -11,8 +11,9 @@ import psutil
 import pytest
 
 from localaws.testing import LocalAws, running
-from tapeline.aws import local, stack
+from tapeline.aws import local
 from tapeline.aws.clients import session
+from tapeline.deploy import stack
 from tests.sql.conftest import hand_made_quotes
 from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Lake, Row, curated, publish, render, roll_up, stage
 

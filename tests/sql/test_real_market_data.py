@@ -14,8 +14,8 @@ import pytest
 
 from localaws.testing import running
 from producer.replay import ReplaySource
-from tapeline.aws import stack
 from tapeline.aws.clients import session
+from tapeline.deploy import stack
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters

@@ -21,7 +21,7 @@ from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.aws.feed_state import FOLLOWED_KEY
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.sessions import previous_session
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.clients import Session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
 from tapeline.stream import items, raw_zone

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline import sql
 from tapeline.aws import athena
 from tapeline.aws.clients import Session
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.history import Backfill, Chunk, DailyBar, Filled, check, missing, row
 from tapeline.market import sessions
 from tapeline.stream import raw_zone

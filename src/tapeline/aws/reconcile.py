@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapeline.aws.clients import Session
 from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 from tapeline.stream import items, raw_zone, tables
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX

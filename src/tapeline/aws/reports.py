@@ -13,7 +13,7 @@ from tapeline.aws import athena, audit
 from tapeline.aws.athena import Finished
 from tapeline.aws.clients import Session
 from tapeline.aws.printable import mail_subject, mail_text
-from tapeline.aws.stack import StackOutputs
+from tapeline.deploy.stack import StackOutputs
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError

@@ -14,8 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws import feed_state
 from tapeline.aws.clients import Session
-from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import MEMORY_PREFIX
+from tapeline.deploy.stack import StackOutputs
 from tapeline.feed import Followed, NewestQuote
 from tapeline.health import Part, Readings
 from tapeline.market import trading_hours

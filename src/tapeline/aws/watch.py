@@ -10,8 +10,8 @@ from tapeline.aws import status
 from tapeline.aws.clients import Session
 from tapeline.aws.feed_state import WATCH
 from tapeline.aws.feed_watch import UnreadError
-from tapeline.aws.stack import StackOutputs
 from tapeline.aws.tell_once import Decide, tell_once
+from tapeline.deploy.stack import StackOutputs
 from tapeline.health import Light, judge
 from tapeline.watch_memory import Memory, Message, look
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tapeline.aws.athena import StatementFailedError
-from tapeline.aws.stack import StackError
+from tapeline.deploy.stack import StackError
 from tapeline.desk.access import Access, StartError
 from tapeline.desk.feed import FeedError
 from tapeline.desk.history import UnknownSymbolError

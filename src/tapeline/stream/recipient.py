@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import stack
 from tapeline.aws.clients import Session
+from tapeline.deploy import stack
 from tapeline.market.quotes import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:

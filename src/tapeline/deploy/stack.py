@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from tapeline.aws import lambda_zip, local
+from tapeline.aws import local
 from tapeline.aws.clients import Session
+from tapeline.deploy import lambda_zip
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -1,4 +1,4 @@
-"""The Lambdas as zips: `python -m tapeline.aws.lambda_zip` builds them into build/.
+"""The Lambdas as zips: `python -m tapeline.deploy.lambda_zip` builds them into build/.
 
 A zip holds its folder under lambda/, and of this package and its libraries exactly the modules that the handler
 imports, directly or through others; boto3 is left out, Lambda has it. The same content always gives the same zip and

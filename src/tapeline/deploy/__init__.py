@@ -1,0 +1,1 @@
+"""How a deployment gets to AWS, is changed there and removed."""
