@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from localaws.testing import LocalAws, running
-from tapeline import sql
-from tapeline.aws import athena
-from tapeline.aws.athena import Finished
 from tapeline.aws.clients import Session, session
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackOutputs
+from tapeline.lake import athena, sql_files
+from tapeline.lake.athena import Finished
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
 from tapeline.stream.keys import raw_key
@@ -66,7 +65,7 @@ class Lake:
 
     def run(self, name: str, **values: object) -> tuple[Finished, list[Row]]:
         """Run a file of include/sql and return what it took and gave."""
-        return self.execute(sql.load(name).render(values, bucket=self.outputs.bucket_name))
+        return self.execute(sql_files.load(name).render(values, bucket=self.outputs.bucket_name))
 
     def execute(self, statement: str) -> tuple[Finished, list[Row]]:
         """Run a statement and return what it took and gave."""

@@ -34,7 +34,7 @@ from sqlglot import exp
 
 from benchmarks import market
 from benchmarks.lakes import CURATED, Lake, lake
-from tapeline import sql
+from tapeline.lake import sql_files
 
 QUOTES = int(os.environ.get("BENCH_ROLLUP_QUOTES") or 10_000_000)
 DAY = date(2026, 3, 12)
@@ -103,7 +103,7 @@ def roll_up_plainly(folder: Path) -> tuple[dict[str, float], int]:
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE MACRO with_timezone(moment, zone) AS timezone(zone, moment)")
-        connection.execute(sqlglot.transpile(sql.load("trading_sessions/view").text, "athena", "duckdb")[0])
+        connection.execute(sqlglot.transpile(sql_files.load("trading_sessions/view").text, "athena", "duckdb")[0])
         connection.execute(
             f"CREATE VIEW stock_data_table AS SELECT *, '{DAY}' AS dt FROM read_parquet('{folder}/quotes.parquet')"  # noqa: S608
         )
@@ -118,7 +118,7 @@ def roll_up_plainly(folder: Path) -> tuple[dict[str, float], int]:
 
 def _select(table: str) -> str:
     """Return what a table's statement computes, without the MERGE around it, in DuckDB's words."""
-    merge = sqlglot.parse_one(sql.load(f"{table}/{STAGE}").render({"session": DAY}), read="athena")
+    merge = sqlglot.parse_one(sql_files.load(f"{table}/{STAGE}").render({"session": DAY}), read="athena")
     union = merge.args["using"].this
     select = exp.select("*").from_("computed")
     select.set("with_", union.args["with_"])

@@ -32,9 +32,9 @@ from rich.console import Console
 from localaws.mail import Mailbox
 from localaws.testing import free_port
 from tapeline import laptop_airflow
-from tapeline.aws import athena
 from tapeline.aws.clients import session
 from tapeline.deploy import stack
+from tapeline.lake import athena
 from tapeline.supervisor import Supervisor
 
 FILE = "yahoo_1m/2024-08-19_2024-08-30_nvda_earnings_prepost.parquet"

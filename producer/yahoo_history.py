@@ -14,7 +14,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 
 from producer.yahoo_answer import usd
 from producer.yahoo_chart import RateLimitedError, UnreachableError, yahoo_session
-from tapeline.history import DailyBar
+from tapeline.lake.daily_bars import DailyBar
 
 
 class YahooHistory:

@@ -71,7 +71,7 @@ def names() -> StackOutputs:
 
 def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -> str:
     """Return a statement of include/sql, with those of the values that it takes in place of its defaults."""
-    from tapeline import sql as files
+    from tapeline.lake import sql_files as files
 
     file = files.load(name)
     given = {**(values or {}), **more}
@@ -132,7 +132,7 @@ def _permanent_errors() -> Iterator[None]:
 
 def register_quotes(session: str) -> None:
     """Register the session's partition of the raw zone with the table's columns, whether or not a crawl was there."""
-    from tapeline.aws.repair import renew_partition
+    from tapeline.lake.partitions import renew_partition
 
     repair(session, session, dry_run=False)
     if renew_partition(connect(), names(), session):
@@ -141,7 +141,7 @@ def register_quotes(session: str) -> None:
 
 def create_tables() -> None:
     """Create the curated tables, their staging twins and the views over them where they are missing."""
-    from tapeline.aws import athena
+    from tapeline.lake import athena
 
     client, found = connect().client("athena"), names()
     files = ["trading_sessions/view", *(f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl"))]
@@ -169,7 +169,7 @@ def audit(values: Mapping[str, object]) -> dict[str, Any]:
     """
     from airflow.sdk.exceptions import AirflowFailException
 
-    from tapeline.aws import audit as checks
+    from tapeline.lake import audit as checks
 
     try:
         verdict = checks.audit(connect(), names(), CURATED, values)
@@ -270,7 +270,7 @@ def week_to_report(session: str) -> str:
 
 def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:
     """Make the catalog agree with the raw zone, or say what that takes; return what was or would be done."""
-    from tapeline.aws.repair import repair_partitions
+    from tapeline.lake.partitions import repair_partitions
 
     summary = repair_partitions(connect(), names(), first or "", last or "", dry_run=dry_run).summary
     log.info("%s", summary)
@@ -298,7 +298,7 @@ def plan_history(symbols: list[str], first: str | None, last: str | None, *, dry
 
     Without a last date it is that of the newest session that has ended, without a first one a year before the last.
     """
-    from tapeline.aws.history import plan_backfill
+    from tapeline.lake.backfill import plan_backfill
 
     last = last or sessions.ended_session(datetime.now(UTC)).key
     first = first or (date.fromisoformat(last) - timedelta(days=365)).isoformat()
@@ -315,8 +315,8 @@ def fill_history(chunk: Mapping[str, Any]) -> str:
     """Fetch one piece of `plan_history` and put it into the table; return one line of what became of it."""
     from producer.yahoo_chart import yahoo_session
     from producer.yahoo_history import YahooHistory
-    from tapeline.aws.history import fill
-    from tapeline.history import Chunk
+    from tapeline.lake.backfill import fill
+    from tapeline.lake.daily_bars import Chunk
 
     source = YahooHistory(yahoo_session(os.environ.get("TAPELINE_YAHOO_URL", "")))
     wanted = Chunk(chunk["symbol"], tuple(date.fromisoformat(day) for day in chunk["sessions"]))
@@ -327,7 +327,7 @@ def fill_history(chunk: Mapping[str, Any]) -> str:
 
 def show_history() -> None:
     """Create the view that puts daily history beside our own sessions."""
-    from tapeline.aws.history import create_view
+    from tapeline.lake.backfill import create_view
 
     create_view(connect(), names())
 

@@ -13,11 +13,11 @@ import typer
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from tapeline import sql
-from tapeline.aws import athena, local
-from tapeline.aws.athena import Column, Finished, StatementFailedError
+from tapeline.aws import local
 from tapeline.aws.clients import session as aws_session
 from tapeline.deploy import stack
+from tapeline.lake import athena, sql_files
+from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.market import sessions
 from tapeline.plots import PlotError
 from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
@@ -62,7 +62,7 @@ def query(
     if not file:
         _list_files(console)
         return
-    statement = sql.load(file)
+    statement = sql_files.load(file)
     given = _read_settings(values or [])
     if plot:
         check_picture(statement)
@@ -136,12 +136,12 @@ def _read_settings(settings: Iterable[str]) -> dict[str, str]:
     return given
 
 
-def _look_up(statement: sql.SqlFile, given: Mapping[str, str], run: Run, latest: Callable[[], str]) -> Values:
+def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, latest: Callable[[], str]) -> Values:
     """Return the values of a statement's parameters that are not its constants: those given and those looked up.
 
     Athena lists partitions before it knows what a query in `params` will give. With constants it reads no other.
     """
-    dates = {one.name: isinstance(one.default, sql.Lookup) for one in statement.parameters if one.kind == "date"}
+    dates = {one.name: isinstance(one.default, sql_files.Lookup) for one in statement.parameters if one.kind == "date"}
     asked = {name for name, value in given.items() if value == LATEST and name in dates}
     values: Values = {name: value for name, value in given.items() if name not in asked}
     lookup = statement.render_lookup(values)
@@ -224,7 +224,7 @@ def _size(size: float) -> str:
 
 
 def _list_files(console: Terminal) -> None:
-    for file in sorted(sql.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
+    for file in sorted(sql_files.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
             defaults = {one.name: one.default for one in file.parameters}
             parameters = " ".join(

@@ -17,11 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tapeline import plots, sql
-from tapeline.aws.athena import Column
+from tapeline import plots
 from tapeline.aws.printable import json_text, printable
+from tapeline.lake import sql_files
+from tapeline.lake.athena import Column
+from tapeline.lake.sql_files import SqlFile
 from tapeline.market.dates import NEW_YORK
-from tapeline.sql import SqlFile
 
 SHOWN_ROWS = 40
 
@@ -227,7 +228,7 @@ def check_picture(statement: SqlFile) -> None:
         With the names of the queries that have one.
     """
     if "Plot" not in statement.header:
-        others = [file.name.rpartition("/")[2] for file in sql.catalogue("queries/") if "Plot" in file.header]
+        others = [file.name.rpartition("/")[2] for file in sql_files.catalogue("queries/") if "Plot" in file.header]
         raise QueryError(f"{statement.name} has no picture that makes sense; these have one: {', '.join(others)}")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from tapeline import sql
-from tapeline.aws.athena import Column
+from tapeline.lake import sql_files
+from tapeline.lake.athena import Column
 from tapeline.market import sessions
 
 Values = dict[str, object]
@@ -21,7 +21,7 @@ _TABLES = ("stock_data_table", "daily_bars", "daily_summary", "minute_bars")
 _LISTED = 5
 
 
-def why_empty(statement: sql.SqlFile, values: Mapping[str, object], run: Run) -> str:
+def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: Run) -> str:
     """Say why a statement gave no rows.
 
     Parameters
@@ -42,7 +42,7 @@ def why_empty(statement: sql.SqlFile, values: Mapping[str, object], run: Run) ->
         return statement.header.get("Empty", "nothing is what was asked for") + "."
     is_raw = "stock_data_table" in source
     table = "stock_data_table" if is_raw else "daily_bars" if "daily_bars" in source else "daily_summary"
-    _, rows = run(sql.load(f"there/{table}").render())
+    _, rows = run(sql_files.load(f"there/{table}").render())
     there = [day for (day,) in rows]
     if not there:
         return f"{_NOT_CRAWLED if is_raw else NOT_YET}."
@@ -55,7 +55,7 @@ def why_empty(statement: sql.SqlFile, values: Mapping[str, object], run: Run) ->
     symbol = values.get("symbol")
     if symbol is not None and not is_raw:
         there_then = {"first_session": found[0], "last_session": found[-1]}
-        _, rows = run(sql.load("there/symbols").render(there_then))
+        _, rows = run(sql_files.load("there/symbols").render(there_then))
         symbols = [name for (name,) in rows]
         if symbol not in symbols:
             return f"there is no {symbol} in {_days(found)}; there are {_some(symbols)}."

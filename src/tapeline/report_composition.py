@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
-from tapeline.prices import CostLine
+from tapeline.lake.prices import CostLine
 from tapeline.reports import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report, Suspect
 
 MOVERS = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from tapeline.prices import CostLine
+from tapeline.lake.prices import CostLine
 
 WHOLE_FEED = "*"
 """The symbol of a gap in which no symbol had a quote."""

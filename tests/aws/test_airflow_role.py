@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import history, repair, reports
+from tapeline.aws import reports
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import Credentials
 from tapeline.aws.redrive import redrive
-from tapeline.history import DailyBar
+from tapeline.lake import backfill, partitions
+from tapeline.lake.daily_bars import DailyBar
 from tapeline.stream import raw_zone
 from tests.domain.test_redrive import line, payload
 from tests.sql.lakes import AthenaLake
@@ -39,9 +40,9 @@ def test_a_report_is_made_and_sent(airflow: Session, deployment: Deployment, lak
 
 def test_partitions_are_repaired(airflow: Session, deployment: Deployment, lake: AthenaLake) -> None:
     lake.run("ALTER TABLE stock_data_table DROP PARTITION (dt = '2025-11-27')")
-    found = repair.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27", dry_run=False)
+    found = partitions.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27", dry_run=False)
     assert [folder.day for folder in found.plan.add] == [date(2025, 11, 27)]
-    assert repair.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27").plan.is_empty
+    assert partitions.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27").plan.is_empty
 
 
 def test_rejected_records_are_redriven(airflow: Session, deployment: Deployment) -> None:
@@ -61,9 +62,9 @@ def test_history_is_backfilled(airflow: Session, deployment: Deployment, lake: A
     def fetch(symbol: str, first: date, last: date) -> list[DailyBar]:
         return [DailyBar(first, symbol, Decimal(1), Decimal(2), Decimal(1), Decimal(2), 10)]
 
-    done = history.backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28", fetch, dry_run=False)
+    done = backfill.backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28", fetch, dry_run=False)
     assert done.summary.startswith("Stored 1 of 1")
-    history.create_view(airflow, deployment.outputs)
+    backfill.create_view(airflow, deployment.outputs)
 
 
 def test_the_raw_zone_is_not_writable(airflow: Session, deployment: Deployment) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tapeline.aws import history
-from tapeline.history import DailyBar
+from tapeline.lake import backfill
+from tapeline.lake.daily_bars import DailyBar
 from tests.sql.lakes import AthenaLake
 
 from .conftest import Deployment, objects
@@ -46,16 +46,16 @@ def test_history_is_fetched_once_and_only_what_is_missing(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    chunks = history.plan_backfill(aws, names, ["KO", "AAPL", "GONE"], FIRST, LAST)
+    chunks = backfill.plan_backfill(aws, names, ["KO", "AAPL", "GONE"], FIRST, LAST)
     assert [(chunk.symbol, chunk.sessions) for chunk in chunks] == [
         (symbol, tuple(SESSIONS)) for symbol in ("KO", "AAPL", "GONE")
     ]
-    filled = [history.fill(aws, names, chunk, vendor.fetch) for chunk in chunks]
+    filled = [backfill.fill(aws, names, chunk, vendor.fetch) for chunk in chunks]
     assert [(one.rows, len(one.absent)) for one in filled] == [(6, 0), (4, 2), (0, 6)]
     assert "no such symbol" in str(filled[2])
-    assert objects(deployment, history.INCOMING_PREFIX) == []
+    assert objects(deployment, backfill.INCOMING_PREFIX) == []
 
-    again = history.plan_backfill(aws, names, ["KO", "AAPL"], FIRST, LAST)
+    again = backfill.plan_backfill(aws, names, ["KO", "AAPL"], FIRST, LAST)
     assert [(chunk.symbol, chunk.sessions) for chunk in again] == [("AAPL", tuple(SESSIONS[:2]))]
     found = lake.run("SELECT * FROM daily_history WHERE symbol = 'KO' ORDER BY session")
     assert [(row["session"], row["close_usd"], row["volume_shares"]) for row in found] == [
@@ -67,10 +67,10 @@ def test_a_chunk_filled_again_replaces_its_rows_and_no_others(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    (chunk,) = history.plan_backfill(aws, names, ["BRK-B"], FIRST, LAST)
-    history.fill(aws, names, chunk, vendor.fetch)
+    (chunk,) = backfill.plan_backfill(aws, names, ["BRK-B"], FIRST, LAST)
+    backfill.fill(aws, names, chunk, vendor.fetch)
     vendor.close = Decimal(71)
-    history.fill(aws, names, chunk, vendor.fetch)
+    backfill.fill(aws, names, chunk, vendor.fetch)
     found = lake.run("SELECT symbol, close_usd FROM daily_history WHERE symbol = 'BRK-B'")
     assert found == [{"symbol": "BRK-B", "close_usd": 71.0}] * 6
 
@@ -79,7 +79,7 @@ def test_a_run_that_dies_between_fetch_and_merge_is_resumed(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    (chunk,) = history.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
+    (chunk,) = backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
 
     def die(*_: Any) -> Any:
         raise InterruptedError
@@ -87,20 +87,20 @@ def test_a_run_that_dies_between_fetch_and_merge_is_resumed(
     with monkeypatch.context() as patch:
         patch.setattr(history, "_run", die)
         with pytest.raises(InterruptedError):
-            history.fill(aws, names, chunk, vendor.fetch)
-    (again,) = history.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
-    assert history.fill(aws, names, again, vendor.fetch).rows == 6
-    assert history.plan_backfill(aws, names, ["XOM"], FIRST, LAST) == []
-    assert objects(deployment, history.INCOMING_PREFIX) == []
+            backfill.fill(aws, names, chunk, vendor.fetch)
+    (again,) = backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
+    assert backfill.fill(aws, names, again, vendor.fetch).rows == 6
+    assert backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST) == []
+    assert objects(deployment, backfill.INCOMING_PREFIX) == []
 
 
 def test_daily_bars_put_the_history_beside_what_the_quotes_made(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    for chunk in history.plan_backfill(aws, names, ["AAPL"], FIRST, LAST):
-        history.fill(aws, names, chunk, vendor.fetch)
-    history.create_view(aws, names)
+    for chunk in backfill.plan_backfill(aws, names, ["AAPL"], FIRST, LAST):
+        backfill.fill(aws, names, chunk, vendor.fetch)
+    backfill.create_view(aws, names)
     found = lake.run(
         "SELECT session, close_usd, previous_close_usd, change_pct, origin FROM daily_bars "
         "WHERE symbol = 'AAPL' AND session >= DATE '2025-11-24' ORDER BY session"
@@ -118,7 +118,7 @@ def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    dry = history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch)
+    dry = backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch)
     assert vendor.asked == []
     assert dry.summary.splitlines()[:2] == [
         "Would fetch 12 sessions of 2 symbols by 2 requests:",
@@ -131,12 +131,12 @@ def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
         return vendor.fetch(symbol, first, last)
 
     with pytest.raises(RuntimeError, match="429"):
-        history.backfill(aws, names, ["GE", "F"], FIRST, LAST, limited, dry_run=False)
-    done = history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch, dry_run=False)
+        backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, limited, dry_run=False)
+    done = backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch, dry_run=False)
     assert done.summary == ("Stored 6 of 6 missing sessions:\n  F 2025-11-20 to 2025-11-28: 6 sessions stored")
-    assert history.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch).summary == "Nothing is missing."
+    assert backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch).summary == "Nothing is missing."
 
 
 def test_a_range_without_a_finished_session_is_refused(deployment: Deployment) -> None:
     with pytest.raises(ValueError, match="2025-11-27"):
-        history.plan_backfill(deployment.session, deployment.outputs, ["KO"], "2025-11-27", "2025-11-27")
+        backfill.plan_backfill(deployment.session, deployment.outputs, ["KO"], "2025-11-27", "2025-11-27")

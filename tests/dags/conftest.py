@@ -38,10 +38,10 @@ from localaws.delivery import Delivery  # noqa: E402
 from localaws.mail import Mailbox  # noqa: E402
 from localaws.testing import LocalAws, running  # noqa: E402
 from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
-from tapeline.aws import athena
 from tapeline.aws.clients import Session, session  # noqa: E402
 from tapeline.deploy import stack  # noqa: E402
 from tapeline.deploy.stack import StackOutputs  # noqa: E402
+from tapeline.lake import athena
 from tapeline.market.quotes import Quote  # noqa: E402
 from tapeline.stream.pump import run as produce  # noqa: E402
 from tapeline.stream.source import Counters  # noqa: E402

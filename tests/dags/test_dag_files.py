@@ -12,7 +12,7 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tapeline import orchestration
-from tapeline.aws.athena import StatementFailedError
+from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
 from tapeline.retries import RetryUnlessFinal, is_final
 from tests.dags.conftest import ROOT

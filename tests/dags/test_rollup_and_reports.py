@@ -13,8 +13,8 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from tapeline import orchestration
-from tapeline.aws import audit
 from tapeline.desk import airflow_access
+from tapeline.lake import audit
 from tapeline.market import sessions
 from tapeline.stream.keys import rejected_key
 from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until

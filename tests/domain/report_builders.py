@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tapeline.prices import CostLine
+from tapeline.lake.prices import CostLine
 from tapeline.report_composition import Findings, compose
 from tapeline.reports import Report
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline.history import CHUNK_SESSIONS, Chunk, DailyBar, check, missing, row
+from tapeline.lake.daily_bars import CHUNK_SESSIONS, Chunk, DailyBar, check, missing, row
 
 DAYS = [date(2025, 11, day) for day in (24, 25, 26, 28)]
 BAR = DailyBar(DAYS[0], "AAPL", Decimal("270.9"), Decimal("277"), Decimal("270.1"), Decimal("275.92"), 65_585_800)

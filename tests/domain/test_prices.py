@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tapeline.prices import Usage, cost, usage_of
+from tapeline.lake.prices import Usage, cost, usage_of
 
 
 def test_a_busy_day_costs_what_the_price_lists_say() -> None:

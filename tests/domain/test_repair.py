@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from tapeline.repair import Folder, folders, plan
+from tapeline.lake.partition_plan import Folder, folders, plan
 
 LAKE = "s3://lake/raw-data/"
 MONDAY, TUESDAY, WEDNESDAY, FRIDAY = (date(2025, 11, day) for day in (24, 25, 26, 28))

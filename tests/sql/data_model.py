@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tapeline import sql
+from tapeline.lake import sql_files
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "data-model.md"
 PASSAGE = re.compile(r"(?<=-->\n)(.*?)(?=<!-- end of tables -->)", re.DOTALL)
@@ -17,7 +17,7 @@ TABLES = ("minute_bars", "daily_summary", "anomalies", "daily_history", "trading
 
 def passage() -> str:
     return "\n" + "\n".join(
-        section(yaml.safe_load((sql.ROOT / table / "table.yaml").read_text(encoding="utf-8"))) for table in TABLES
+        section(yaml.safe_load((sql_files.ROOT / table / "table.yaml").read_text(encoding="utf-8"))) for table in TABLES
     )
 
 

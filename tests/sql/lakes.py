@@ -16,10 +16,9 @@ from typing import Any, Protocol
 import duckdb
 import sqlglot
 
-from tapeline import sql
-from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.deploy.stack import StackOutputs
+from tapeline.lake import athena, sql_files
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.stream.keys import RAW_PREFIX
 
@@ -62,7 +61,7 @@ class Lake(Protocol):
 
 
 def render(name: str, **values: object) -> str:
-    return sql.load(name).render(values)
+    return sql_files.load(name).render(values)
 
 
 def stage(lake: Lake, session: str) -> None:
@@ -74,7 +73,7 @@ def failed_checks(lake: Lake, session: str) -> set[str]:
     return {
         check.name
         for table in CURATED
-        for check in sql.catalogue(f"{table}/checks")
+        for check in sql_files.catalogue(f"{table}/checks")
         if lake.run(check.render({"session": session}))
     }
 
@@ -157,8 +156,8 @@ class AthenaLake:
         self.scanned_bytes = 0
         for table in CURATED:
             for ddl in ("ddl", "staging_ddl"):
-                self.run(sql.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
-        self.run(sql.load("daily_history/ddl").render(bucket=outputs.bucket_name))
+                self.run(sql_files.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
+        self.run(sql_files.load("daily_history/ddl").render(bucket=outputs.bucket_name))
         self.run(render("daily_history/view"))
         self.run(render("trading_sessions/view"))
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapeline import sql
-from tapeline.aws import audit
+from tapeline.lake import audit, sql_files
 from tests.sql.lakes import CURATED, DuckLake, curated, publish, render, stage
 
 KNOWN, DAY = ("2025-11-19", "2025-11-20", "2025-11-21", "2025-11-24", "2025-11-25"), "2025-11-26"
@@ -225,7 +224,7 @@ def test_what_is_usual_is_not_asked_of_sessions_to_come_or_long_ago() -> None:
 
 
 def test_every_check_of_a_session_or_symbol_names_what_it_is_about() -> None:
-    for check in sql.catalogue():
+    for check in sql_files.catalogue():
         if "/checks/" in check.name:
             last_select = check.text.rpartition("\nSELECT")[2]
             assert ("symbol" in last_select.split("FROM")[0]) or check.header["Scope"] == "session", check.name

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tapeline import sql
+from tapeline.lake import sql_files
 from tapeline.market.quotes import parse_quote
 from tests.sql.answers.compute import JUDGED
 from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
@@ -170,7 +170,9 @@ def test_a_question_of_one_day_reads_the_files_of_that_day_only(athena_lake: Ath
         assert athena_lake.scanned_bytes == sum(athena_lake.object_sizes["2025-11-28"])
 
 
-@pytest.mark.parametrize("name", [file.name for file in sql.catalogue() if file.name.endswith(("compact", "expire"))])
+@pytest.mark.parametrize(
+    "name", [file.name for file in sql_files.catalogue() if file.name.endswith(("compact", "expire"))]
+)
 def test_housekeeping_changes_no_row(athena_lake: AthenaLake, name: str) -> None:
     table = name.partition("/")[0]
     before = curated(athena_lake, table, *SESSIONS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tapeline import sql
-from tapeline.sql import Lookup
+from tapeline.lake import sql_files
+from tapeline.lake.sql_files import Lookup
 from tests.sql.answers.compute import CASES, history, vendor_history
 from tests.sql.conftest import SESSIONS, answer, differences
 from tests.sql.lakes import AthenaLake, DuckLake, Lake
@@ -16,7 +16,7 @@ UNORDERED = {"average_volume", "moves_over_five_percent"}
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_query_gives_the_answer_computed_by_other_means(lake: Lake, name: str) -> None:
-    found = lake.run(sql.load(f"queries/{name}").render(CASES[name]))
+    found = lake.run(sql_files.load(f"queries/{name}").render(CASES[name]))
     expected = answer(name)
     if name in UNORDERED:
         found.sort(key=lambda row: (row["symbol"], row.get("price", 0)))
@@ -24,7 +24,7 @@ def test_a_query_gives_the_answer_computed_by_other_means(lake: Lake, name: str)
     assert differences(found, expected) == []
 
 
-LOOKED_UP = [file.name for file in sql.catalogue("queries/") if file.render_lookup()]
+LOOKED_UP = [file.name for file in sql_files.catalogue("queries/") if file.render_lookup()]
 ALL_SESSIONS = sorted({row["session"] for row in history()} | set(SESSIONS))
 BARS = sorted({*ALL_SESSIONS, *(row["session"] for row in vendor_history())})
 ALL_DATES = ["2025-11-26", "2025-11-27", "2025-11-28"]
@@ -41,7 +41,7 @@ FIRST = {
 
 @pytest.mark.parametrize("name", LOOKED_UP)
 def test_without_a_value_the_newest_session_or_the_last_ones_are_asked(duck_lake: DuckLake, name: str) -> None:
-    file = sql.load(name)
+    file = sql_files.load(name)
     [found] = duck_lake.run(file.render_lookup() or "")
     days = {one: str(value) for one, value in found.items() if one.endswith("session")}
     known = FIRST.get(name.removeprefix("queries/"))
@@ -59,13 +59,13 @@ def test_so_it_is_on_athena(athena_lake: AthenaLake, name: str) -> None:
 
 
 def assert_pasted_is_the_same(lake: Lake, name: str) -> None:
-    file = sql.load(name)
+    file = sql_files.load(name)
     [found] = lake.run(file.render_lookup() or "")
     constants = file.render(found)
-    assert not any(isinstance(one.default, Lookup) for one in sql.parse(name, constants).parameters)
+    assert not any(isinstance(one.default, Lookup) for one in sql_files.parse(name, constants).parameters)
     assert lake.run(file.render()) == lake.run(constants)
 
 
 def test_a_range_that_ends_earlier_begins_earlier(duck_lake: DuckLake) -> None:
-    [found] = duck_lake.run(sql.load("completeness").render_lookup({"last_session": ALL_SESSIONS[21]}) or "")
+    [found] = duck_lake.run(sql_files.load("completeness").render_lookup({"last_session": ALL_SESSIONS[21]}) or "")
     assert str(found["first_session"]) == ALL_SESSIONS[2]

@@ -19,8 +19,9 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tapeline import plots, query_command, query_output, query_reasons, sql
-from tapeline.aws.athena import Column, Finished, StatementFailedError
+from tapeline import plots, query_command, query_output, query_reasons
+from tapeline.lake import sql_files
+from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.query_output import Format, QueryError
 from tests.sql.lakes import AthenaLake
 
@@ -45,7 +46,7 @@ def test_the_examples_in_the_docstrings_hold(module: object) -> None:
 
 def test_a_dry_run_prints_the_statement_with_its_values_and_asks_nobody() -> None:
     answer = query("top_movers", "--set", "session=2025-11-28", "--set", "movers=3", "--dry-run")
-    assert answer.output == sql.load("top_movers").render({"session": "2025-11-28", "movers": 3})
+    assert answer.output == sql_files.load("top_movers").render({"session": "2025-11-28", "movers": 3})
 
 
 def test_without_a_file_it_lists_them_with_their_parameters() -> None:
@@ -134,7 +135,7 @@ def test_parquet_has_the_types_of_the_columns(tmp_path: Path, rows: list[tuple[o
 
 @pytest.mark.parametrize("name", ["completeness", "queries/completeness", "drawdown"])
 def test_a_query_goes_before_a_check_of_the_same_name(name: str) -> None:
-    assert sql.load(name).name == f"queries/{name.rpartition('/')[2]}"
+    assert sql_files.load(name).name == f"queries/{name.rpartition('/')[2]}"
 
 
 # Tables
@@ -187,7 +188,7 @@ SESSION = date(2025, 11, 26)
 
 
 def page(name: str, columns: dict[str, list[Any]], **parameters: object) -> str:
-    file = sql.load(name)
+    file = sql_files.load(name)
     rows = list(zip(*columns.values(), strict=True))
     with TemporaryDirectory() as folder:
         path = query_output.draw(file, parameters, [Column(one, "") for one in columns], rows, Path(folder))
@@ -253,7 +254,7 @@ def test_gaps_are_spans_of_time_by_symbol() -> None:
     assert "gap at least 3 minutes · times in New York" in drawn
 
 
-PICTURES = [file.name for file in sql.catalogue("queries/") if "Plot" in file.header]
+PICTURES = [file.name for file in sql_files.catalogue("queries/") if "Plot" in file.header]
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -264,7 +265,7 @@ def test_a_picture_of_very_many_rows_stays_under_300_kilobytes(name: str) -> Non
         rows = [(SESSION, f"SYMBOL{symbol}") for symbol in range(120)] * 120
     plain = {"session": [day for day, _ in rows], "symbol": [symbol for _, symbol in rows]}
     found = {}
-    for column in plots.Plot.read(sql.load(name).header["Plot"]).columns:
+    for column in plots.Plot.read(sql_files.load(name).header["Plot"]).columns:
         numbers = [number * 7 % 1000 / 7 - 50 for number in range(len(rows))]
         found[column] = plain.get(column, numbers)
         if column.endswith("_utc"):
@@ -282,7 +283,7 @@ def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: obj
     text = {"session": SESSION, "symbol": "AAPL", "first_symbol": "AAPL", "second_symbol": "XOM", "dt": "2025-11-26"}
     columns = {
         column: [MOMENT if column.endswith("_utc") else text.get(column, value)]
-        for column in plots.Plot.read(sql.load(name).header["Plot"]).columns
+        for column in plots.Plot.read(sql_files.load(name).header["Plot"]).columns
     }
     try:
         assert "<svg viewBox" in page(name, columns)
@@ -347,16 +348,16 @@ def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: obj
     ],
 )
 def test_an_empty_result_says_why(name: str, values: dict[str, object], there: list[date], words: str) -> None:
-    file = sql.load(name)
+    file = sql_files.load(name)
     asked = {one.name: values.get(one.name, one.default) for one in file.parameters}
     told = query_reasons.why_empty(file, asked, lambda _: ((), [(day,) for day in there]))
     assert told.startswith(words) or words in told
     assert "latest" not in told
 
 
-@pytest.mark.parametrize("name", [file.name for file in sql.catalogue("queries/")])
+@pytest.mark.parametrize("name", [file.name for file in sql_files.catalogue("queries/")])
 def test_every_query_that_may_be_empty_can_say_so(name: str) -> None:
-    file = sql.load(name)
+    file = sql_files.load(name)
     asked = {one.name: SESSION if one.kind == "date" else one.default for one in file.parameters}
     asked |= {"symbol": "AAPL"} if "symbol" in asked else {}
     answers = iter([[(SESSION,)], [("AAPL",)]])

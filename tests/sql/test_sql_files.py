@@ -9,13 +9,13 @@ from decimal import Decimal
 import pytest
 import yaml
 
-from tapeline import sql
-from tapeline.sql import SqlFile, SqlFileError
+from tapeline.lake import sql_files
+from tapeline.lake.sql_files import SqlFile, SqlFileError
 from tests.sql import data_model
 from tests.sql.answers.compute import CASES
 from tests.sql.lakes import CURATED
 
-FILES = {file.name: file for file in sql.catalogue()}
+FILES = {file.name: file for file in sql_files.catalogue()}
 TESTED_BY_THEMSELVES = {"first_ten_rows", "partition_files"}
 HEADER_NAMES = {"Grain", "Source", "Cost", "Note", "Empty", "Total", "Plot", "Rerun", "Severity", "Scope"}
 COLUMN = re.compile(r"^    (\w+) (date|string|timestamp|double|bigint|boolean),?$", re.MULTILINE)
@@ -51,7 +51,7 @@ def test_every_query_has_an_answer_it_is_tested_against() -> None:
 
 @pytest.mark.parametrize("table", CURATED)
 def test_a_table_and_its_staging_table_have_the_columns_of_table_yaml(table: str) -> None:
-    told = yaml.safe_load((sql.ROOT / table / "table.yaml").read_text(encoding="utf-8"))
+    told = yaml.safe_load((sql_files.ROOT / table / "table.yaml").read_text(encoding="utf-8"))
     columns = [(name, column["type"]) for name, column in told["columns"].items()]
     assert COLUMN.findall(FILES[f"{table}/ddl"].text) == columns
     assert COLUMN.findall(FILES[f"{table}/staging_ddl"].text) == columns
@@ -67,7 +67,7 @@ def test_a_merge_inserts_every_column_of_its_table(name: str) -> None:
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_a_file_rendered_with_its_defaults_is_the_file(file: SqlFile) -> None:
-    constants = [one for one in file.parameters if not isinstance(one.default, sql.Lookup)]
+    constants = [one for one in file.parameters if not isinstance(one.default, sql_files.Lookup)]
     defaults = {parameter.name: parameter.default for parameter in constants}
     assert file.render() == file.text
     assert file.render(defaults) == file.text
@@ -89,7 +89,7 @@ SELECT DATE '2026-03-12' AS session, 5 AS movers FROM params
 
 
 def test_the_header_and_the_parameters_of_a_file_are_read() -> None:
-    file = sql.parse("example", EXAMPLE)
+    file = sql_files.parse("example", EXAMPLE)
     assert (file.purpose, file.header) == ("What it is for, in two lines.", {"Grain": "one row, or none."})
     assert [(parameter.name, parameter.kind, parameter.default) for parameter in file.parameters] == [
         ("session", "date", date(2026, 3, 12)),
@@ -100,7 +100,7 @@ def test_the_header_and_the_parameters_of_a_file_are_read() -> None:
 
 
 def test_values_replace_the_defaults_in_params_and_nowhere_else() -> None:
-    rendered = sql.parse("example", EXAMPLE).render(
+    rendered = sql_files.parse("example", EXAMPLE).render(
         {"session": date(2025, 11, 28), "symbol": "it's", "movers": "7", "level": 2}
     )
     assert rendered == (
@@ -123,36 +123,36 @@ def test_values_replace_the_defaults_in_params_and_nowhere_else() -> None:
 )
 def test_a_value_that_does_not_fit_is_refused_with_what_would(name: str, value: str, message: str) -> None:
     with pytest.raises(SqlFileError) as refused:
-        sql.parse("example", EXAMPLE).render({name: value})
+        sql_files.parse("example", EXAMPLE).render({name: value})
     assert str(refused.value) == message
 
 
 def test_a_parameter_line_of_another_form_is_an_error_not_passed_over() -> None:
     with pytest.raises(SqlFileError, match="found '5 \\+ 5 AS movers,  -- how many'"):
-        sql.parse("example", EXAMPLE.replace("5 AS movers,", "5 + 5 AS movers,"))
+        sql_files.parse("example", EXAMPLE.replace("5 AS movers,", "5 + 5 AS movers,"))
 
 
 def test_the_bucket_of_the_stack_takes_the_place_of_the_laptop_s() -> None:
     rendered = FILES["daily_summary/ddl"].render(bucket="tapeline-123456789012-eu-west-1")
     assert "LOCATION 's3://tapeline-123456789012-eu-west-1/curated/daily_summary/'" in rendered
-    assert sql.LAPTOP_BUCKET not in rendered
+    assert sql_files.LAPTOP_BUCKET not in rendered
 
 
 @pytest.mark.parametrize(
-    "name", ["top_movers", "top_movers.sql", "queries/top_movers", str(sql.ROOT / "queries" / "top_movers.sql")]
+    "name", ["top_movers", "top_movers.sql", "queries/top_movers", str(sql_files.ROOT / "queries" / "top_movers.sql")]
 )
 def test_a_file_is_found_by_name_or_path(name: str) -> None:
-    assert sql.load(name).name == "queries/top_movers"
+    assert sql_files.load(name).name == "queries/top_movers"
 
 
 def test_a_name_of_several_files_is_refused_with_all_of_them() -> None:
     with pytest.raises(SqlFileError, match="anomalies/ddl, daily_history/ddl, daily_summary/ddl"):
-        sql.load("ddl")
+        sql_files.load("ddl")
 
 
 def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(SqlFileError, match="did you mean top_movers"):
-        sql.load("top_mover")
+        sql_files.load("top_mover")
 
 
 def test_the_data_model_document_tells_of_the_tables_what_table_yaml_says() -> None:

@@ -8,12 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tapeline import prices, sql
-from tapeline.aws import athena, audit
-from tapeline.aws.athena import Finished
 from tapeline.aws.clients import Session
 from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.deploy.stack import StackOutputs
+from tapeline.lake import athena, audit, prices, sql_files
+from tapeline.lake.athena import Finished
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError
@@ -237,7 +236,7 @@ class _Lake:
         """Return the rows of a SQL file, by column name."""
         finished = athena.run(
             self._athena,
-            sql.load(name).render(values),
+            sql_files.load(name).render(values),
             database=self._outputs.database_name,
             work_group=self._outputs.work_group_name,
         )

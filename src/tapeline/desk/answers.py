@@ -11,11 +11,11 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tapeline.aws.athena import StatementFailedError
 from tapeline.deploy.stack import StackError
 from tapeline.desk.access import Access, StartError
 from tapeline.desk.feed import FeedError
 from tapeline.desk.history import UnknownSymbolError
+from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
 
 PAGE_POLICY = "; ".join(

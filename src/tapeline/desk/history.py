@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tapeline import sql
-from tapeline.aws import athena, audit
-from tapeline.aws.athena import StatementFailedError
 from tapeline.desk.course import Course, Tick, percent
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
+from tapeline.lake import athena, audit, sql_files
+from tapeline.lake.athena import StatementFailedError
 from tapeline.market import sessions, trading_days, trading_hours
 from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import read_timestamp, write_timestamp
@@ -222,7 +221,7 @@ class History:
         try:
             finished = athena.run(
                 client,
-                sql.load(name).render(values),
+                sql_files.load(name).render(values),
                 database=found.outputs.database_name,
                 work_group=found.outputs.work_group_name,
             )

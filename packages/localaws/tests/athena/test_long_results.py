@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from athena.conftest import Runner
-from tapeline.aws import athena
-from tapeline.aws.athena import Finished
 from tapeline.aws.clients import Session
+from tapeline.lake import athena
+from tapeline.lake.athena import Finished
 
 STATEMENT = r"""
 SELECT

@@ -28,7 +28,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2] / "include" / "sql"
+ROOT = Path(__file__).resolve().parents[3] / "include" / "sql"
 LAPTOP_BUCKET = "tapeline-000000000000-us-east-1"
 """The bucket as the files name it, in the LOCATION of a CREATE TABLE: what the stack is given on the laptop."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.clients import Session
 from tapeline.deploy.stack import StackOutputs
-from tapeline.repair import Plan, folders, plan
+from tapeline.lake.partition_plan import Plan, folders, plan
 from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:

@@ -17,11 +17,10 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tapeline import sql
-from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.deploy.stack import StackOutputs
+from tapeline.lake import athena, sql_files
 from tapeline.market.sessions import previous_session
 
 if TYPE_CHECKING:
@@ -172,9 +171,9 @@ def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values
         If a check of the session as a whole does not hold, or no symbol passes; once all have run.
     """
     day = str(values["session"])
-    checks = [check for table in tables for check in sql.catalogue(f"{table}/checks")]
+    checks = [check for table in tables for check in sql_files.catalogue(f"{table}/checks")]
     findings = tuple(found for check in checks if (found := _run(session, outputs, check, values)) is not None)
-    staged = list(_rows(session, outputs, sql.load(STAGED).render({"session": day})))
+    staged = list(_rows(session, outputs, sql_files.load(STAGED).render({"session": day})))
     symbols = {row["symbol"] for row in staged}
     before = _item(session, outputs, f"rollup#{previous_session(date.fromisoformat(day)).key}")
     missing = {symbol for found in findings if found.check == MISSING for symbol in found.symbols}
@@ -272,7 +271,9 @@ def _slower(
     return named_now & (named_before | _strings(before, "slower"))
 
 
-def _run(session: Session, outputs: StackOutputs, check: sql.SqlFile, values: Mapping[str, object]) -> Finding | None:
+def _run(
+    session: Session, outputs: StackOutputs, check: sql_files.SqlFile, values: Mapping[str, object]
+) -> Finding | None:
     taken = {parameter.name for parameter in check.parameters}
     statement = check.render(
         {name: value for name, value in values.items() if name in taken}, bucket=outputs.bucket_name

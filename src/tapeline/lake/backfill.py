@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from tapeline import sql
-from tapeline.aws import athena
 from tapeline.aws.clients import Session
 from tapeline.deploy.stack import StackOutputs
-from tapeline.history import Backfill, Chunk, DailyBar, Filled, check, missing, row
+from tapeline.lake import athena, sql_files
+from tapeline.lake.daily_bars import Backfill, Chunk, DailyBar, Filled, check, missing, row
 from tapeline.market import sessions
 from tapeline.stream import raw_zone
 
@@ -69,9 +68,9 @@ def plan_backfill(
     if not over:
         raise ValueError(f"no session between {first} and {last} is over; daily history knows only those that are")
     for name in ("ddl", "incoming_ddl"):
-        _run(session, outputs, sql.load(f"daily_history/{name}").render(bucket=outputs.bucket_name))
+        _run(session, outputs, sql_files.load(f"daily_history/{name}").render(bucket=outputs.bucket_name))
     values = {"first_session": over[0], "last_session": over[-1]}
-    present = _run(session, outputs, sql.load("daily_history/present").render(values))
+    present = _run(session, outputs, sql_files.load("daily_history/present").render(values))
     return missing(symbols, over, [(symbol, day) for day, symbol in present])
 
 
@@ -94,14 +93,14 @@ def fill(session: Session, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, ve
         s3.delete_object(Bucket=outputs.bucket_name, Key=key)  # of a run that died
         raw_zone.put_lines(s3, outputs.bucket_name, key, [row(bar, vendor, now) for bar in bars])
         values = {"object_uri": f"s3://{outputs.bucket_name}/{key}"}
-        _run(session, outputs, sql.load("daily_history/replace_chunk").render(values))
+        _run(session, outputs, sql_files.load("daily_history/replace_chunk").render(values))
         s3.delete_object(Bucket=outputs.bucket_name, Key=key)
     return Filled(chunk, len(bars), absent, tuple(refused))
 
 
 def create_view(session: Session, outputs: StackOutputs) -> None:
     """Create the view `daily_bars` over `daily_history` and `daily_summary`, which must be there."""
-    _run(session, outputs, sql.load("daily_history/view").render())
+    _run(session, outputs, sql_files.load("daily_history/view").render())
 
 
 def _run(session: Session, outputs: StackOutputs, statement: str) -> list[tuple[Any, ...]]:

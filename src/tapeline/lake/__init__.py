@@ -1,0 +1,1 @@
+"""The raw zone and the curated tables, as Athena sees them."""
