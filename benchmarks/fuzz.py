@@ -26,9 +26,9 @@ from rich.console import Console
 from rich.progress import track
 
 from localaws.testing import free_port
-from tapeline.aws import status
 from tapeline.aws.clients import Session, session
 from tapeline.deploy import stack
+from tapeline.operations import readings
 
 RECORDS = 1_000_000
 SEED = 1
@@ -424,7 +424,9 @@ def _run(records: int, seed: int, console: Console) -> bool:
     _await_delivery(aws, began, records)
     seconds = time.monotonic() - started
     metrics = _sums(aws, began)
-    age = status.read(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[outputs.stream_processor_name]
+    age = readings.read(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[
+        outputs.stream_processor_name
+    ]
     reconciled = subprocess.run([*COMMAND, "reconcile", "--json"], capture_output=True, text=True, check=False)
     if not reconciled.stdout:
         console.print(f"reconcile could not count: {reconciled.stderr}")
@@ -493,7 +495,7 @@ def _sums(aws: Session, began: datetime) -> dict[str, float]:
             "Id": name.lower(),
             "MetricStat": {
                 "Metric": {
-                    "Namespace": status.NAMESPACE,
+                    "Namespace": readings.NAMESPACE,
                     "MetricName": name,
                     "Dimensions": [{"Name": "service", "Value": "stream-processor"}],
                 },

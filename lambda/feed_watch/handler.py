@@ -16,7 +16,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 
-from tapeline.aws.feed_watch import FeedWatch, UnreadError
+from tapeline.operations.feed_watch import FeedWatch, UnreadError
 from tapeline.stream.settings import FeedWatchSettings
 
 logger = Logger()

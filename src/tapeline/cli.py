@@ -26,17 +26,18 @@ from botocore.exceptions import (
 from rich.markup import escape
 
 from tapeline import show, up
-from tapeline.aws import feed_state, local
-from tapeline.aws import reconcile as reconciling
-from tapeline.aws import status as reading
+from tapeline.aws import local
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import json_text, log_to_terminal
-from tapeline.aws.tail import follow
 from tapeline.correct_command import correct
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackError, StackOutputs
-from tapeline.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.laptop_airflow import AirflowError
+from tapeline.operations import feed_state
+from tapeline.operations import readings as reading
+from tapeline.operations import reconcile as reconciling
+from tapeline.operations.health import Part, Readings, exit_code, explained, is_green, judge
+from tapeline.operations.tail import follow
 from tapeline.query_command import query
 from tapeline.redrive_command import redrive
 from tapeline.supervisor import NotRunningError

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from tapeline.aws import correct as correcting
 from tapeline.aws.clients import session
-from tapeline.aws.correct import Correction, CorrectionError
 from tapeline.aws.printable import json_text, printable
 from tapeline.deploy import stack
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
+from tapeline.operations import correct as correcting
+from tapeline.operations.correct import Correction, CorrectionError
 from tapeline.terminal import Terminal
 
 

@@ -282,7 +282,7 @@ def redrive(first: str | None, last: str | None, *, dead_letters: bool, dry_run:
 
     Without a last date it is today in New York, without a first one the last.
     """
-    from tapeline.aws import redrive as redriving
+    from tapeline.operations import redrive as redriving
 
     last = last or trading_date(datetime.now(UTC)).isoformat()
     first = first or last
@@ -334,7 +334,7 @@ def show_history() -> None:
 
 def watch_feed() -> list[str]:
     """Judge the feed, tell what has become red, and return all lights that are not green."""
-    from tapeline.aws import watch
+    from tapeline.operations import watch
 
     lights = watch.watch_feed(connect(), names(), datetime.now(UTC))
     for light in lights:
@@ -344,7 +344,7 @@ def watch_feed() -> list[str]:
 
 def watch_schema() -> list[str]:
     """Compare the raw table with what is agreed, tell what has changed, and return the differences."""
-    from tapeline.aws import watch
+    from tapeline.operations import watch
 
     return watch.watch_schema(connect(), names(), datetime.now(UTC))
 

@@ -11,10 +11,10 @@ import typer
 
 from tapeline.aws.clients import session
 from tapeline.aws.printable import json_text, printable
-from tapeline.aws.redrive import RedriveError
-from tapeline.aws.redrive import redrive as run
 from tapeline.deploy import stack
 from tapeline.market.dates import trading_date
+from tapeline.operations.redrive import RedriveError
+from tapeline.operations.redrive import redrive as run
 
 
 def redrive(

@@ -14,13 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from tapeline.aws.ledger import DIFFERENCES
-from tapeline.aws.reconcile import Reconciliation
 from tapeline.deploy.stack import Progress as StackProgress
 from tapeline.deploy.stack import StackOutputs
-from tapeline.feed import words
-from tapeline.health import Colour, Light, Readings, age, exit_code, is_green
 from tapeline.market.quotes import read_timestamp
+from tapeline.operations.feed import words
+from tapeline.operations.health import Colour, Light, Readings, age, exit_code, is_green
+from tapeline.operations.ledger import DIFFERENCES
+from tapeline.operations.reconcile import Reconciliation
 from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:

@@ -29,13 +29,14 @@ from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
 from tapeline import first_session, laptop_airflow
-from tapeline.aws import local, status
+from tapeline.aws import local
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import printable
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackOutputs
-from tapeline.feed import words
-from tapeline.health import Part
+from tapeline.operations import readings
+from tapeline.operations.feed import words
+from tapeline.operations.health import Part
 from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
 PRODUCER_USER = "tapeline-producer"
@@ -290,7 +291,7 @@ class Laptop:
         deadline = time.monotonic() + FIRST_QUOTE_SECONDS
         while time.monotonic() < deadline:
             self._raise_if_given_up()
-            if quote := status.newest_since(aws, outputs, since):
+            if quote := readings.newest_since(aws, outputs, since):
                 self._say(f"Quotes flow: {quote.symbol} at {float(quote.price):,.2f} USD", began)
                 return
             time.sleep(0.3)

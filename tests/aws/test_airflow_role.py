@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from tapeline.aws import reports
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import Credentials
-from tapeline.aws.redrive import redrive
 from tapeline.lake import backfill, partitions
 from tapeline.lake.daily_bars import DailyBar
+from tapeline.operations.redrive import redrive
 from tapeline.stream import raw_zone
 from tests.domain.test_redrive import line, payload
 from tests.sql.lakes import AthenaLake

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tapeline.aws import redrive as redriving
-from tapeline.aws.redrive import redrive
 from tapeline.cli import cli
 from tapeline.market.symbol_state import Rules
+from tapeline.operations import redrive as redriving
+from tapeline.operations.redrive import redrive
 from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.items import observation_to_item, state_to_item

@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 
 from localaws.testing import free_port
-from tapeline.aws import status
 from tapeline.aws.clients import Session, session
 from tapeline.deploy import stack
+from tapeline.operations import readings
 
 COMMAND = [sys.executable, "-m", "tapeline.cli"]
 
@@ -106,7 +106,7 @@ class Laptop:
         def is_stored() -> bool:
             with suppress(Exception):  # whatever was killed is on its way up
                 outputs = stack.outputs(self.aws())
-                return status.newest_since(self.aws(), outputs, since) is not None
+                return readings.newest_since(self.aws(), outputs, since) is not None
             return False
 
         await_(is_stored, "a quote newer than the kill")

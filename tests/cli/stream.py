@@ -11,10 +11,10 @@ import boto3
 from botocore.config import Config
 
 from tapeline.aws.clients import Session
-from tapeline.aws.reconcile import Places, Reconciliation, reconcile
 from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
+from tapeline.operations.reconcile import Places, Reconciliation, reconcile
 from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.store import StreamStore

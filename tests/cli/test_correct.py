@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeline import correct_command
-from tapeline.aws import correct
-from tapeline.aws.correct import CorrectionError
 from tapeline.cli import cli
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
+from tapeline.operations import correct
+from tapeline.operations.correct import CorrectionError
 
 from .stream import Deployment, make_quote
 

@@ -19,12 +19,12 @@ from localaws.mail import Mailbox
 from localaws.pages import _page, _text
 from tapeline import cli, query_output, show, up
 from tapeline.aws import printable
-from tapeline.aws.ledger import DIFFERENCES, Counts
 from tapeline.aws.printable import LogFormatter, json_text, mail_subject, mail_text
-from tapeline.aws.reconcile import Difference, Reconciliation
-from tapeline.health import Colour, Light, Readings
 from tapeline.lake.athena import Column
-from tapeline.redrive import Letter, Redrive, describe
+from tapeline.operations.health import Colour, Light, Readings
+from tapeline.operations.ledger import DIFFERENCES, Counts
+from tapeline.operations.reconcile import Difference, Reconciliation
+from tapeline.operations.rejected import Letter, Redrive, describe
 from tapeline.terminal import Terminal
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)

@@ -6,9 +6,9 @@ import gzip
 import itertools
 from datetime import UTC, datetime, timedelta
 
-from tapeline.aws.reconcile import Reconciliation
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Observation, Rules, observe
+from tapeline.operations.reconcile import Reconciliation
 from tapeline.stream import items
 
 from .stream import RETENTION, Deployment, make_quote

@@ -16,7 +16,7 @@ from tapeline import up
 from tapeline.aws import local
 from tapeline.cli import cli
 from tapeline.deploy.stack import StackOutputs
-from tapeline.health import Part
+from tapeline.operations.health import Part
 from tapeline.supervisor import LOCK_NAME, NotRunningError, ProcessState
 
 

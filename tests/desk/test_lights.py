@@ -11,8 +11,8 @@ from botocore.exceptions import EndpointConnectionError
 from tapeline.desk import lights
 from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
-from tapeline.feed import NewestQuote
-from tapeline.health import UNREAD, Part, Readings
+from tapeline.operations.feed import NewestQuote
+from tapeline.operations.health import UNREAD, Part, Readings
 
 NOW = datetime(2026, 3, 12, 15, tzinfo=UTC)
 AGES = {"stream-processor": 0.5, "trend-alerts": 0.5}

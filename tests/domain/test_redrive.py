@@ -8,7 +8,7 @@ import pytest
 
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, parse_quote
 from tapeline.market.symbol_state import Rules
-from tapeline.redrive import (
+from tapeline.operations.rejected import (
     Letter,
     Redrive,
     UnknownLetterError,

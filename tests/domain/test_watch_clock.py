@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tapeline.feed import Followed, NewestQuote
-from tapeline.health import Colour, Light, Readings, judge
 from tapeline.market import trading_hours
 from tapeline.market.quotes import write_timestamp
-from tapeline.watch_memory import Memory, Missed, look
+from tapeline.operations.feed import Followed, NewestQuote
+from tapeline.operations.health import Colour, Light, Readings, judge
+from tapeline.operations.watch_memory import Memory, Missed, look
 
 NEW_YORK = ZoneInfo("America/New_York")
 MINUTE = timedelta(minutes=1)

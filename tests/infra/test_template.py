@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeline.aws.watch import AGREED_COLUMNS
 from tapeline.deploy import stack
 from tapeline.market import quotes
+from tapeline.operations.watch import AGREED_COLUMNS
 from tapeline.stream.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 51_200

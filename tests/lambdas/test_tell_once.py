@@ -12,8 +12,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tapeline.aws.tell_once import CLAIM, Decide, memory_key, tell_once
-from tapeline.watch_memory import Message
+from tapeline.operations.tell_once import CLAIM, Decide, memory_key, tell_once
+from tapeline.operations.watch_memory import Message
 
 NOW = datetime(2026, 3, 16, 13, 35, tzinfo=UTC)
 TABLE = "state"

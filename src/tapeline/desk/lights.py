@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import status
 from tapeline.aws.printable import printable
 from tapeline.desk import lake
 from tapeline.desk.access import Run
@@ -17,11 +16,12 @@ from tapeline.desk.course import verdict_words
 from tapeline.desk.deployment import Deployment
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
-from tapeline.feed import NewestQuote, words
-from tapeline.health import Colour, Light, Readings, judge, unjudged
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
+from tapeline.operations import readings
+from tapeline.operations.feed import NewestQuote, words
+from tapeline.operations.health import Colour, Light, Readings, judge, unjudged
 from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Lights:
 
     def _look(self) -> DocumentOfHealth:
         found, now = self._deployment(), self._now()
-        readings = status.read(found.session, found.outputs, parts=[], now=now)
+        readings = readings.read(found.session, found.outputs, parts=[], now=now)
         lights = [
             *_of_feed(readings),
             _of_lake("partitions", lambda: _partitions(*self._days.get(None, lambda: _days(found)), trading_date(now))),

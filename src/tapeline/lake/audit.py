@@ -18,10 +18,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.clients import Session
-from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.deploy.stack import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.market.sessions import previous_session
+from tapeline.operations.feed_state import FOLLOWED_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tapeline.aws.feed_state import FOLLOWED_KEY
 from tapeline.market.quotes import write_timestamp
+from tapeline.operations.feed_state import FOLLOWED_KEY
 from tapeline.stream.recipient import Deployment
 from tapeline.stream.source import Counters, Stop
 

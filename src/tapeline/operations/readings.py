@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import feed_state
 from tapeline.aws.clients import Session
-from tapeline.aws.tell_once import MEMORY_PREFIX
 from tapeline.deploy.stack import StackOutputs
-from tapeline.feed import Followed, NewestQuote
-from tapeline.health import Part, Readings
 from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
+from tapeline.operations import feed_state
+from tapeline.operations.feed import Followed, NewestQuote
+from tapeline.operations.health import Part, Readings
+from tapeline.operations.tell_once import MEMORY_PREFIX
+from tapeline.operations.watch_memory import Memory
 from tapeline.stream import items, raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key
-from tapeline.watch_memory import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,7 +42,7 @@ LONGEST_BATCH = timedelta(minutes=10)
 
 
 def read(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
-    """Read everything that `tapeline.health` judges.
+    """Read everything that `tapeline.operations.health` judges.
 
     Parameters
     ----------

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tapeline.aws import status
 from tapeline.aws.clients import Session
-from tapeline.aws.feed_state import WATCH
-from tapeline.aws.feed_watch import UnreadError
-from tapeline.aws.tell_once import Decide, tell_once
 from tapeline.deploy.stack import StackOutputs
-from tapeline.health import Light, judge
-from tapeline.watch_memory import Memory, Message, look
+from tapeline.operations import readings
+from tapeline.operations.feed_state import WATCH
+from tapeline.operations.feed_watch import UnreadError
+from tapeline.operations.health import Light, judge
+from tapeline.operations.tell_once import Decide, tell_once
+from tapeline.operations.watch_memory import Memory, Message, look
 
 if TYPE_CHECKING:
     from mypy_boto3_glue import GlueClient
@@ -52,7 +52,7 @@ def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequen
     UnreadError
         If something could not be read; what could be was judged and told.
     """
-    readings = status.read(session, outputs, parts=[], now=now)
+    readings = readings.read(session, outputs, parts=[], now=now)
     lights = judge(readings)
 
     def decide(state: str) -> tuple[str, Message | None]:
@@ -81,7 +81,7 @@ def watch_schema(session: Session, outputs: StackOutputs, now: datetime) -> list
         text = (
             f"The crawler has left {outputs.raw_table_name} otherwise than agreed:\n\n"
             + "\n".join(f"- {difference}" for difference in differences)
-            + "\n\nA new column does no harm: agree on it in tapeline.aws.watch and docs/data-model.md, or stop the\n"
+            + "\n\nA new column does no harm: agree on it in tapeline.operations.watch and docs/data-model.md, or stop the\n"
             "producer sending it. A missing or changed one makes rollups fail or go wrong: find the object under\n"
             "raw-data/ that brought it."
         )

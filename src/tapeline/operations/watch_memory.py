@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from tapeline.feed import Feed, Verdict, named, words
-from tapeline.health import Colour, Light, Readings
 from tapeline.market.quotes import read_timestamp, write_timestamp
+from tapeline.operations.feed import Feed, Verdict, named, words
+from tapeline.operations.health import Colour, Light, Readings
 
 TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""
@@ -134,7 +134,7 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     readings : Readings
         What was found.
     lights : sequence of Light
-        What it means, all or some of the lights of `tapeline.health`; what is not among them stays as it is known.
+        What it means, all or some of the lights of `tapeline.operations.health`; what is not among them stays as it is known.
     """
     now, feed = readings.at, readings.feed
     seen = {light.name: light for light in lights if not light.name.startswith(TOLD_BY_ALARMS)}

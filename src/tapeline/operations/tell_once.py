@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.market.quotes import read_timestamp, write_timestamp
-from tapeline.watch_memory import Message
+from tapeline.operations.watch_memory import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

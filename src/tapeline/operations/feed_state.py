@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.printable import printable
-from tapeline.feed import Followed, NewestQuote
 from tapeline.market.quotes import read_timestamp
+from tapeline.operations.feed import Followed, NewestQuote
 from tapeline.stream.items import SYMBOL_PREFIX
 from tapeline.stream.tables import Item
 

@@ -1,6 +1,6 @@
 """Count what the stream accepted and what each place keeps, and name what disagrees.
 
-The rules, of which each is one of `tapeline.aws.ledger.DIFFERENCES`:
+The rules, of which each is one of `tapeline.operations.ledger.DIFFERENCES`:
 
 - an accepted record that is a quote is in DynamoDB (until its time there is over) and in the raw zone with its own
   figures, or under `rejected/` if a quote of the same symbol and time came first with other figures; DynamoDB has the
@@ -23,9 +23,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tapeline.aws.clients import Session
-from tapeline.aws.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
+from tapeline.operations.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.stream import items, raw_zone, tables
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 

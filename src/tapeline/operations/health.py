@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tapeline.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
 from tapeline.market.quotes import read_timestamp
 from tapeline.market.trading_hours import LAST_DAY, Hours
+from tapeline.operations.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
 from tapeline.stream.batch import INTERNAL_ERROR
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0

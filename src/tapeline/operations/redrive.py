@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws.clients import Session
 from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import Quote
-from tapeline.redrive import (
+from tapeline.operations.rejected import (
     EXAMPLES,
     FINAL_REASONS,
     Letter,

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws import feed_state
-from tapeline.aws.tell_once import memory_key, tell_once
-from tapeline.feed import Followed, NewestQuote
-from tapeline.health import Light, Readings, judge
 from tapeline.market import trading_hours
+from tapeline.operations import feed_state
+from tapeline.operations.feed import Followed, NewestQuote
+from tapeline.operations.health import Light, Readings, judge
+from tapeline.operations.tell_once import memory_key, tell_once
+from tapeline.operations.watch_memory import Memory, Message, look
 from tapeline.stream import tables
 from tapeline.stream.items import state_key
 from tapeline.stream.settings import FeedWatchSettings
-from tapeline.watch_memory import Memory, Message, look
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,0 +1,1 @@
+"""How the pipeline does, and how it is put right."""
