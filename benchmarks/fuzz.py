@@ -424,7 +424,7 @@ def _run(records: int, seed: int, console: Console) -> bool:
     _await_delivery(aws, began, records)
     seconds = time.monotonic() - started
     metrics = _sums(aws, began)
-    age = readings.read(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[
+    age = readings.read_readings(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[
         outputs.stream_processor_name
     ]
     reconciled = subprocess.run([*COMMAND, "reconcile", "--json"], capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
 """Lambda on the Kinesis stream: quotes in; items, raw-zone objects and rejects out.
 
-Each batch is decided by `tapeline.stream.batch` and stored by `tapeline.stream.store`. When a dependency fails, the lowest
-sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the
+Each batch is decided by `tapeline.stream.batch` and stored by `tapeline.stream.store`. When a dependency fails, the
+lowest sequence number that is not stored is reported, from which Lambda delivers again. Any other exception ends the
 invocation, so that Lambda halves the batch until the record behind it stands alone.
 """
 

@@ -33,8 +33,7 @@ from tapeline.correct_command import correct
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.laptop_airflow import AirflowError
-from tapeline.operations import feed_state
-from tapeline.operations import readings as reading
+from tapeline.operations import feed_state, readings
 from tapeline.operations import reconcile as reconciling
 from tapeline.operations.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.operations.tail import follow
@@ -393,14 +392,14 @@ def _readings(target: str, stack_name: str) -> Readings:
     now = datetime.now(UTC)
     if target != "local":
         try:
-            return reading.read(*_deployment(target, stack_name), parts=[], now=now)
+            return readings.read_readings(*_deployment(target, stack_name), parts=[], now=now)
         except (BotoCoreError, ClientError, StackError) as error:
             return Readings(at=now, parts=[], measured=False, unread={"stack": _explained(error)})
     parts = up.parts()
     if not up.answers():
         return Readings(at=now, parts=parts, measured=False)
     try:
-        return reading.read(*_deployment(target, stack_name), parts=parts, now=now)
+        return readings.read_readings(*_deployment(target, stack_name), parts=parts, now=now)
     except StackError as error:
         missing = Part("stack", up=False, detail=str(error), next_step="Make it: `tapeline deploy`.")
         return Readings(at=now, parts=[*parts, missing], measured=False)

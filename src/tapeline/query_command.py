@@ -228,7 +228,7 @@ def _list_files(console: Terminal) -> None:
         if "/checks/" not in file.name:
             defaults = {one.name: one.default for one in file.parameters}
             parameters = " ".join(
-                f"{name}={'…' if isinstance(at, sql.Lookup) else at}" for name, at in defaults.items()
+                f"{name}={'…' if isinstance(at, sql_files.Lookup) else at}" for name, at in defaults.items()
             )
             console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
             console.print(f"    {escape(file.purpose)}")

@@ -85,7 +85,7 @@ def test_a_run_that_dies_between_fetch_and_merge_is_resumed(
         raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(history, "_run", die)
+        patch.setattr(backfill, "_run", die)
         with pytest.raises(InterruptedError):
             backfill.fill(aws, names, chunk, vendor.fetch)
     (again,) = backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST)

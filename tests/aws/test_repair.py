@@ -79,7 +79,7 @@ def test_a_quote_that_came_since_the_listing_keeps_its_partition(
         s3.put_object(Bucket=bucket, Key=key, Body=b"x")
         return answer
 
-    monkeypatch.setattr(repair, "folders", then_one_comes)
+    monkeypatch.setattr(partitions, "folders", then_one_comes)
     partitions.repair_partitions(deployment.session, deployment.outputs, *SPAN, dry_run=False)
     assert str(days[-1]) in registered(deployment)
     s3.delete_object(Bucket=bucket, Key=key)

@@ -41,7 +41,7 @@ from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
 from tapeline.aws.clients import Session, session  # noqa: E402
 from tapeline.deploy import stack  # noqa: E402
 from tapeline.deploy.stack import StackOutputs  # noqa: E402
-from tapeline.lake import athena
+from tapeline.lake import athena  # noqa: E402
 from tapeline.market.quotes import Quote  # noqa: E402
 from tapeline.stream.pump import run as produce  # noqa: E402
 from tapeline.stream.source import Counters  # noqa: E402

@@ -19,9 +19,9 @@ from tapeline.desk.memo import Memo
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
-from tapeline.operations import readings
 from tapeline.operations.feed import NewestQuote, words
 from tapeline.operations.health import Colour, Light, Readings, judge, unjudged
+from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Lights:
 
     def _look(self) -> DocumentOfHealth:
         found, now = self._deployment(), self._now()
-        readings = readings.read(found.session, found.outputs, parts=[], now=now)
+        readings = read_readings(found.session, found.outputs, parts=[], now=now)
         lights = [
             *_of_feed(readings),
             _of_lake("partitions", lambda: _partitions(*self._days.get(None, lambda: _days(found)), trading_date(now))),

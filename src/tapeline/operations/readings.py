@@ -41,7 +41,7 @@ LONGEST_BATCH = timedelta(minutes=10)
 """An object of rejects is named after its first record; the last came at most a batch window and its retries later."""
 
 
-def read(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
+def read_readings(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
     """Read everything that `tapeline.operations.health` judges.
 
     Parameters

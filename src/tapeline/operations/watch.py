@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from tapeline.aws.clients import Session
 from tapeline.deploy.stack import StackOutputs
-from tapeline.operations import readings
 from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
 from tapeline.operations.health import Light, judge
+from tapeline.operations.readings import read_readings
 from tapeline.operations.tell_once import Decide, tell_once
 from tapeline.operations.watch_memory import Memory, Message, look
 
@@ -52,7 +52,7 @@ def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequen
     UnreadError
         If something could not be read; what could be was judged and told.
     """
-    readings = readings.read(session, outputs, parts=[], now=now)
+    readings = read_readings(session, outputs, parts=[], now=now)
     lights = judge(readings)
 
     def decide(state: str) -> tuple[str, Message | None]:
@@ -81,7 +81,8 @@ def watch_schema(session: Session, outputs: StackOutputs, now: datetime) -> list
         text = (
             f"The crawler has left {outputs.raw_table_name} otherwise than agreed:\n\n"
             + "\n".join(f"- {difference}" for difference in differences)
-            + "\n\nA new column does no harm: agree on it in tapeline.operations.watch and docs/data-model.md, or stop the\n"
+            + "\n\nA new column does no harm: agree on it in tapeline.operations.watch and docs/data-model.md, "
+            + "or stop the\n"
             "producer sending it. A missing or changed one makes rollups fail or go wrong: find the object under\n"
             "raw-data/ that brought it."
         )

@@ -134,7 +134,8 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     readings : Readings
         What was found.
     lights : sequence of Light
-        What it means, all or some of the lights of `tapeline.operations.health`; what is not among them stays as it is known.
+        What it means, all or some of the lights of `tapeline.operations.health`; what is not among them stays as
+        it is known.
     """
     now, feed = readings.at, readings.feed
     seen = {light.name: light for light in lights if not light.name.startswith(TOLD_BY_ALARMS)}
