@@ -226,9 +226,9 @@ def send_report(kind: str, partition_key: str | None, asked: str | None = None, 
     again : bool
         Send it though it tells nothing new.
     """
-    from tapeline.aws import reports
+    from tapeline.reports import publication
 
-    send = {"anomaly_report": reports.send_anomaly_report, "weekly_report": reports.send_weekly_report}[kind]
+    send = {"anomaly_report": publication.send_anomaly_report, "weekly_report": publication.send_weekly_report}[kind]
     with _permanent_errors():
         key = partition_key or asked
         day = sessions.read_day(key, datetime.now(UTC)).isoformat() if key else _newest_rolled_up(kind)
@@ -238,11 +238,11 @@ def send_report(kind: str, partition_key: str | None, asked: str | None = None, 
 
 
 def _newest_rolled_up(kind: str) -> str:
-    from tapeline.aws import reports
+    from tapeline.reports import publication
 
     create_tables()
-    published = reports.published_sessions(connect(), names())
-    newest = reports.newest_week(published) if kind == "weekly_report" else max(published, default=None)
+    published = publication.published_sessions(connect(), names())
+    newest = publication.newest_week(published) if kind == "weekly_report" else max(published, default=None)
     if newest is None:
         raise sessions.NotASessionError(
             "no session is in daily_summary yet, so there is nothing to report; run daily_rollup first"
@@ -260,9 +260,9 @@ def week_to_report(session: str) -> str:
     """
     from airflow.sdk.exceptions import AirflowSkipException
 
-    from tapeline.aws import reports
+    from tapeline.reports import publication
 
-    if missing := reports.waits_for(connect(), names(), session):
+    if missing := publication.waits_for(connect(), names(), session):
         raise AirflowSkipException(f"the week of {session} waits for {', '.join(missing)}")
     day = date.fromisoformat(session)
     return (day - timedelta(days=day.weekday())).isoformat()

@@ -19,9 +19,9 @@ from tapeline.deploy import stack
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.market import sessions
-from tapeline.plots import PlotError
 from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
 from tapeline.query_reasons import NOT_YET, Run, Values, why_empty
+from tapeline.reports.plots import PlotError
 from tapeline.terminal import Terminal
 
 if TYPE_CHECKING:

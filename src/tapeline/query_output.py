@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from tapeline import plots
 from tapeline.aws.printable import json_text, printable
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column
 from tapeline.lake.sql_files import SqlFile
 from tapeline.market.dates import NEW_YORK
+from tapeline.reports import plots
 
 SHOWN_ROWS = 40
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws import reports
 from tapeline.aws.clients import Session, session
 from tapeline.aws.local import Credentials
 from tapeline.lake import backfill, partitions
 from tapeline.lake.daily_bars import DailyBar
 from tapeline.operations.redrive import redrive
+from tapeline.reports import publication
 from tapeline.stream import raw_zone
 from tests.domain.test_redrive import line, payload
 from tests.sql.lakes import AthenaLake
@@ -33,7 +33,7 @@ def airflow(deployment: Deployment) -> Session:
 
 
 def test_a_report_is_made_and_sent(airflow: Session, deployment: Deployment, lake: AthenaLake) -> None:
-    sent = reports.send_weekly_report(airflow, deployment.outputs, "2025-11-28")
+    sent = publication.send_weekly_report(airflow, deployment.outputs, "2025-11-28")
     assert sent.sent
     assert sent.key in objects(deployment, "reports/")
 

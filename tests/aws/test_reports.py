@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from localaws.mail import Message
-from tapeline.aws import reports
 from tapeline.market.sessions import NotASessionError
+from tapeline.reports import publication
 from tests.sql.lakes import AthenaLake
 
 from .conftest import Deployment, link_in, mail_to, objects, open_page, subscribe
@@ -37,7 +37,7 @@ def messages(deployment: Deployment) -> Read:
 
 
 def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: AthenaLake) -> None:
-    found = reports.anomaly_report(deployment.session, deployment.outputs, "2025-11-28")
+    found = publication.anomaly_report(deployment.session, deployment.outputs, "2025-11-28")
     assert [(mover.symbol, mover.change_pct) for mover in found.top] == [
         ("XOM", Decimal("5.88")),
         ("AAPL", Decimal("2.67")),
@@ -57,18 +57,18 @@ def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: Ath
 
 def test_a_day_without_a_session_has_no_report(deployment: Deployment, lake: AthenaLake) -> None:
     with pytest.raises(NotASessionError):
-        reports.anomaly_report(deployment.session, deployment.outputs, "2025-11-27")
+        publication.anomaly_report(deployment.session, deployment.outputs, "2025-11-27")
 
 
 def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
     messages()
     aws, outputs = deployment.session, deployment.outputs
-    first = reports.send_anomaly_report(aws, outputs, "2025-11-28")
+    first = publication.send_anomaly_report(aws, outputs, "2025-11-28")
     assert first.sent
     assert first.key == "reports/dt=2025-11-28/anomaly-report.html"
     assert first.key in objects(deployment, "reports/")
 
-    again = reports.send_anomaly_report(aws, outputs, "2025-11-28")
+    again = publication.send_anomaly_report(aws, outputs, "2025-11-28")
     assert not again.sent
     (message,) = messages()
     assert message.subject == "[replay] Fri 28 Nov 2025, half day: 2 anomalies, market +4.28%"
@@ -77,17 +77,17 @@ def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: At
     assert "2 anomalies, market +4.28%" in page
 
     aws.client("s3").delete_object(Bucket=outputs.bucket_name, Key=first.key)
-    assert reports.send_anomaly_report(aws, outputs, "2025-11-28").sent  # a lost page is written again
-    assert reports.send_anomaly_report(aws, outputs, "2025-11-28", again=True).sent
+    assert publication.send_anomaly_report(aws, outputs, "2025-11-28").sent  # a lost page is written again
+    assert publication.send_anomaly_report(aws, outputs, "2025-11-28", again=True).sent
     assert [one.subject.count("Corrected") for one in messages()] == [0, 0]
 
 
 def test_changed_figures_are_sent_as_a_correction(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
     aws, outputs = deployment.session, deployment.outputs
-    found = reports.anomaly_report(aws, outputs, "2025-11-26")
-    reports.publish(aws, outputs, found)
+    found = publication.anomaly_report(aws, outputs, "2025-11-26")
+    publication.publish(aws, outputs, found)
     messages()
-    reports.publish(aws, outputs, replace(found, up=found.up + 1), base_url="https://tapeline.example.com/")
+    publication.publish(aws, outputs, replace(found, up=found.up + 1), base_url="https://tapeline.example.com/")
     (message,) = messages()
     assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
     assert "\nhttps://tapeline.example.com/reports/dt=2025-11-26/anomaly-report.html\n" in message.text
@@ -97,19 +97,19 @@ def test_a_run_that_dies_before_the_memory_sends_once_more(
     deployment: Deployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws, outputs = deployment.session, deployment.outputs
-    found = replace(reports.anomaly_report(aws, outputs, "2025-11-26"), up=12345)
+    found = replace(publication.anomaly_report(aws, outputs, "2025-11-26"), up=12345)
     messages()
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("dynamodb"), "put_item", _die)
         with pytest.raises(InterruptedError):
-            reports.publish(aws, outputs, found)
-    assert reports.publish(aws, outputs, found).sent
-    assert not reports.publish(aws, outputs, found).sent
+            publication.publish(aws, outputs, found)
+    assert publication.publish(aws, outputs, found).sent
+    assert not publication.publish(aws, outputs, found).sent
     assert len(messages()) == 2
 
 
 def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: Deployment, lake: AthenaLake) -> None:
-    found = reports.weekly_report(deployment.session, deployment.outputs, "2025-11-28")
+    found = publication.weekly_report(deployment.session, deployment.outputs, "2025-11-28")
     assert [session.day for session in found.sessions] == [24, 25, 26, 28]
     assert [(day.session.day, day.anomalies) for day in found.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
     assert next(line.quantity for line in found.cost if line.unit == "hours") == 5 * 24
@@ -117,16 +117,16 @@ def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: Dep
 
 def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(deployment: Deployment, lake: AthenaLake) -> None:
     def waits(day: str) -> list[str]:
-        return reports.waits_for(deployment.session, deployment.outputs, day)
+        return publication.waits_for(deployment.session, deployment.outputs, day)
 
-    published = reports.published_sessions(deployment.session, deployment.outputs)
-    assert (max(published), reports.newest_week(published)) == (date(2025, 11, 28), date(2025, 11, 17))
+    published = publication.published_sessions(deployment.session, deployment.outputs)
+    assert (max(published), publication.newest_week(published)) == (date(2025, 11, 28), date(2025, 11, 17))
     remembered = {"key": {"S": f"{reports.MEMORY_PREFIX}weekly_report#2025-11-28"}}  # by another test, perhaps
     deployment.session.client("dynamodb").delete_item(TableName=deployment.outputs.state_table_name, Key=remembered)
     assert waits("2025-11-26") == ["2025-11-25"]
     assert waits("2025-11-19") == []
     assert waits("2025-12-03") == ["2025-12-01", "2025-12-02", "2025-12-03", "2025-12-04", "2025-12-05"]
-    reports.send_weekly_report(deployment.session, deployment.outputs, "2025-12-03")
+    publication.send_weekly_report(deployment.session, deployment.outputs, "2025-12-03")
     assert waits("2025-12-03") == []
 
 

@@ -24,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 from localaws.testing import free_port
 from tapeline.desk.answers import PAGE_POLICY, REPORT_POLICY
 from tapeline.desk.app import STATIC
-from tapeline.report_page import page
+from tapeline.reports.page import page
 from tests.domain.report_builders import report, weekly
 
 ROOT = "/market-desk"

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from tapeline.lake.prices import CostLine
-from tapeline.report_composition import Findings, compose
-from tapeline.reports import Report
+from tapeline.reports.compose import Findings, compose
+from tapeline.reports.report import Report
 
 FRIDAY = date(2025, 11, 28)
 WEDNESDAY = date(2025, 11, 26)

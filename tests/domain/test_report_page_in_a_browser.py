@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.report_page import page
+from tapeline.reports.page import page
 from tests.browser import ARGUMENTS
 
 from .report_builders import report, weekly

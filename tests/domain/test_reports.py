@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tapeline import report_words as words
-from tapeline.report_page import page
-from tapeline.report_text import subject, text
-from tapeline.reports import Report
+from tapeline.reports import words
+from tapeline.reports.mail import subject, text
+from tapeline.reports.page import page
+from tapeline.reports.report import Report
 
 from .report_builders import FRIDAY, WEDNESDAY, anomaly, composed, course, gap, received, report, row, weekly
 

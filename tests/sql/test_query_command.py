@@ -19,10 +19,11 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tapeline import plots, query_command, query_output, query_reasons
+from tapeline import query_command, query_output, query_reasons
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.query_output import Format, QueryError
+from tapeline.reports import plots
 from tests.sql.lakes import AthenaLake
 
 COLUMNS = (Column("symbol", "varchar"), Column("change_pct", "double"), Column("session", "date"))

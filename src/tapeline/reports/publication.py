@@ -16,10 +16,10 @@ from tapeline.lake.athena import Finished
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError
-from tapeline.report_composition import Findings, compose
-from tapeline.report_page import page
-from tapeline.report_text import subject, text
-from tapeline.reports import Report
+from tapeline.reports.compose import Findings, compose
+from tapeline.reports.mail import subject, text
+from tapeline.reports.page import page
+from tapeline.reports.report import Report
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from tapeline.lake.prices import CostLine
-from tapeline.reports import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report, Suspect
+from tapeline.reports.report import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report, Suspect
 
 MOVERS = 5
 WORST = 5

@@ -6,11 +6,10 @@ import base64
 import hashlib
 from html import escape
 
-from tapeline import charts
-from tapeline import report_words as words
-from tapeline.charts import Bar
-from tapeline.report_words import Table
-from tapeline.reports import Mover, Point, Report
+from tapeline.reports import charts, words
+from tapeline.reports.charts import Bar
+from tapeline.reports.report import Mover, Point, Report
+from tapeline.reports.words import Table
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #16202c; --soft: #566274; --paper: #f6f7f9; --card: #fff; --line: #dde2e9;

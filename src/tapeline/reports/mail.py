@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 
-from tapeline import report_words as words
 from tapeline.market.alerts import MAX_SUBJECT_CHARACTERS
-from tapeline.report_words import Table
-from tapeline.reports import Report
+from tapeline.reports import words
+from tapeline.reports.report import Report
+from tapeline.reports.words import Table
 
 WIDTH = 72
 LABEL = 14

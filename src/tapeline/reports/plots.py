@@ -23,8 +23,8 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
-from tapeline.charts import ticks
 from tapeline.market.dates import NEW_YORK
+from tapeline.reports.charts import ticks
 
 MAX_BARS = 60
 MAX_CELLS = 2000

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tapeline.market.dates import NEW_YORK
-from tapeline.reports import WHOLE_FEED, Anomaly, Gap, Mover, Report
+from tapeline.reports.report import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
 SHOWN_GAPS = 8
 SHOWN_ANOMALIES = 12
