@@ -96,8 +96,8 @@ def yahoo(
     stack_name: StackOption = stack.DEFAULT_NAME,
 ) -> None:
     """Ask Yahoo for quotes again and again; waits while the market is closed. For personal use only, says Yahoo."""
-    from producer.yahoo import YahooSource
-    from producer.yahoo_chart import YahooCharts, yahoo_session
+    from producer.sources.yahoo.chart import YahooCharts, yahoo_session
+    from producer.sources.yahoo.poll import YahooSource
 
     wanted = _symbols(symbols)
     source = YahooSource(wanted, YahooCharts(yahoo_session(url)), every)
@@ -114,8 +114,8 @@ def yahoo_stream(
     stack_name: StackOption = stack.DEFAULT_NAME,
 ) -> None:
     """Listen to the quotes Yahoo pushes, in regular trading hours. For personal use only, says Yahoo."""
-    from producer.yahoo_chart import YahooCharts, yahoo_session
-    from producer.yahoo_stream import YahooStreamSource
+    from producer.sources.yahoo.chart import YahooCharts, yahoo_session
+    from producer.sources.yahoo.stream import YahooStreamSource
 
     wanted = _symbols(symbols)
     source = YahooStreamSource(wanted, YahooCharts(yahoo_session(url)), stream_url)

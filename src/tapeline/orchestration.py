@@ -313,8 +313,8 @@ def plan_history(symbols: list[str], first: str | None, last: str | None, *, dry
 
 def fill_history(chunk: Mapping[str, Any]) -> str:
     """Fetch one piece of `plan_history` and put it into the table; return one line of what became of it."""
-    from producer.yahoo_chart import yahoo_session
-    from producer.yahoo_history import YahooHistory
+    from producer.sources.yahoo.chart import yahoo_session
+    from producer.sources.yahoo.history import YahooHistory
     from tapeline.lake.backfill import fill
     from tapeline.lake.daily_bars import Chunk
 

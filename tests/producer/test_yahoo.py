@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from producer import yahoo
-from producer.yahoo import YahooSource
-from producer.yahoo_answer import Market
-from producer.yahoo_chart import UnreachableError, YahooCharts, yahoo_session
+from producer.sources.yahoo import poll
+from producer.sources.yahoo.answer import Market
+from producer.sources.yahoo.chart import UnreachableError, YahooCharts, yahoo_session
+from producer.sources.yahoo.poll import YahooSource
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters
 from tests.producer.builders import FakeTime
@@ -289,7 +289,7 @@ def test_a_trading_period_that_the_calendar_does_not_know_silences_no_symbol(
 def test_what_our_own_code_fails_on_costs_its_symbol_only(
     feed: Feed, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail_for(market: Market, before: Callable[[Market], datetime | None] = yahoo._next_opening) -> datetime | None:
+    def fail_for(market: Market, before: Callable[[Market], datetime | None] = poll._next_opening) -> datetime | None:
         return before(market) if market.closes_at != AAPL.closes_at else market.name[99]  # type: ignore[return-value]
 
     monkeypatch.setattr(yahoo, "_next_opening", fail_for)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.yahoo_answer import Figures, UnusableAnswerError, read_answer
+from producer.sources.yahoo.answer import Figures, UnusableAnswerError, read_answer
 from tests.producer.market_data_server import new_york
 
 Answer = dict[str, Any]

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from producer.yahoo_chart import RateLimitedError, UnreachableError, yahoo_session
-from producer.yahoo_history import YahooHistory
+from producer.sources.yahoo.chart import RateLimitedError, UnreachableError, yahoo_session
+from producer.sources.yahoo.history import YahooHistory
 from tests.producer.market_data_server import ChartServer, Listing, new_york
 
 LISTING = Listing(

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from websockets.sync.server import ServerConnection
 from yfinance.pricing_pb2 import PricingData
 
-from producer.yahoo_chart import YahooCharts, yahoo_session
-from producer.yahoo_stream import YahooStreamSource
+from producer.sources.yahoo.chart import YahooCharts, yahoo_session
+from producer.sources.yahoo.stream import YahooStreamSource
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Counts
 from tests.producer.market_data_server import ChartServer, Listing, PriceServer, new_york, pricing

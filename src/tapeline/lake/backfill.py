@@ -43,7 +43,7 @@ def backfill(
     first, last : str
         Range of dates, ``YYYY-MM-DD``, both ends included.
     fetch : Fetch
-        The source, such as ``producer.yahoo_history.YahooHistory().fetch``.
+        The source, such as ``producer.sources.yahoo.history.YahooHistory().fetch``.
     dry_run : bool
         Only say what is missing.
     """

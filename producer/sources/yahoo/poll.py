@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from producer.circuit_breaker import CircuitBreaker
-from producer.yahoo_answer import Market
-from producer.yahoo_chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
+from producer.sources.circuit_breaker import CircuitBreaker
+from producer.sources.yahoo.answer import Market
+from producer.sources.yahoo.chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Stop
@@ -29,7 +29,7 @@ UNREACHABLE_PAUSE_SECONDS = 120.0
 ROUND_THE_CLOCK_SECONDS = 23 * 3600.0
 """A regular session of at least so long has no night: Yahoo names the next one some time after it has begun."""
 
-log = logging.getLogger("producer.yahoo")
+log = logging.getLogger("producer.sources.yahoo.poll")
 
 
 class YahooSource:

@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 
-log = logging.getLogger("producer.yahoo")
+log = logging.getLogger("producer.sources.yahoo.poll")
 
 
 class CircuitBreaker:

@@ -30,9 +30,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from yfinance.pricing_pb2 import PricingData
 
-from producer.circuit_breaker import CircuitBreaker
-from producer.yahoo_answer import LEAST_USD, agree, tick_of
-from producer.yahoo_chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
+from producer.sources.circuit_breaker import CircuitBreaker
+from producer.sources.yahoo.answer import LEAST_USD, agree, tick_of
+from producer.sources.yahoo.chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
@@ -55,7 +55,7 @@ NO_CLOSE = "previous_close: neither message nor chart states one"
 _OF_NEW_YORK = re.compile(r"[A-Z]{1,5}(-[A-Z]{1,2})?")
 """Yahoo spells what trades elsewhere, coins, currencies and futures with a suffix, and indices with a ^."""
 
-log = logging.getLogger("producer.yahoo")
+log = logging.getLogger("producer.sources.yahoo.poll")
 
 
 class UnreadableMessageError(ValueError):

@@ -18,7 +18,7 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from producer.yahoo_answer import Market, UnusableAnswerError, read_answer
+from producer.sources.yahoo.answer import Market, UnusableAnswerError, read_answer
 from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"

@@ -12,8 +12,8 @@ from curl_cffi import requests
 from yfinance.data import YfData
 from yfinance.exceptions import YFException, YFRateLimitError
 
-from producer.yahoo_answer import usd
-from producer.yahoo_chart import RateLimitedError, UnreachableError, yahoo_session
+from producer.sources.yahoo.answer import usd
+from producer.sources.yahoo.chart import RateLimitedError, UnreachableError, yahoo_session
 from tapeline.lake.daily_bars import DailyBar
 
 
