@@ -1,1 +1,1 @@
-"""sources"""
+"""Where quotes come from, a folder for each vendor."""

@@ -121,7 +121,7 @@ def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(deployment:
 
     published = publication.published_sessions(deployment.session, deployment.outputs)
     assert (max(published), publication.newest_week(published)) == (date(2025, 11, 28), date(2025, 11, 17))
-    remembered = {"key": {"S": f"{reports.MEMORY_PREFIX}weekly_report#2025-11-28"}}  # by another test, perhaps
+    remembered = {"key": {"S": f"{publication.MEMORY_PREFIX}weekly_report#2025-11-28"}}  # by another test, perhaps
     deployment.session.client("dynamodb").delete_item(TableName=deployment.outputs.state_table_name, Key=remembered)
     assert waits("2025-11-26") == ["2025-11-25"]
     assert waits("2025-11-19") == []

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from producer.sources.circuit_breaker import CircuitBreaker
+from producer.sources.yahoo.circuit_breaker import CircuitBreaker
 from tests.producer.builders import FakeTime
 
 

@@ -292,7 +292,7 @@ def test_what_our_own_code_fails_on_costs_its_symbol_only(
     def fail_for(market: Market, before: Callable[[Market], datetime | None] = poll._next_opening) -> datetime | None:
         return before(market) if market.closes_at != AAPL.closes_at else market.name[99]  # type: ignore[return-value]
 
-    monkeypatch.setattr(yahoo, "_next_opening", fail_for)
+    monkeypatch.setattr(poll, "_next_opening", fail_for)
     feed.time.now = new_york("2026-03-12 18:00").timestamp()
     feed.server.answers["KO"] = replace(KO, closes_at=new_york("2026-03-12 15:59"))
     assert [quote.symbol for quote in feed.quotes("AAPL", "KO", minutes=20)] == ["KO"]

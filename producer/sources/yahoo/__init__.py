@@ -1,1 +1,1 @@
-"""yahoo"""
+"""Yahoo Finance: charts, its stream of prices, and daily history."""

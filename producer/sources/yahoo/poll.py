@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from producer.sources.circuit_breaker import CircuitBreaker
 from producer.sources.yahoo.answer import Market
 from producer.sources.yahoo.chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
+from producer.sources.yahoo.circuit_breaker import CircuitBreaker
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Stop

@@ -30,9 +30,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
 from yfinance.pricing_pb2 import PricingData
 
-from producer.sources.circuit_breaker import CircuitBreaker
 from producer.sources.yahoo.answer import LEAST_USD, agree, tick_of
 from producer.sources.yahoo.chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
+from producer.sources.yahoo.circuit_breaker import CircuitBreaker
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
