@@ -31,11 +31,11 @@ from rich.console import Console
 
 from localaws.mail import Mailbox
 from localaws.testing import free_port
-from tapeline import laptop_airflow
 from tapeline.aws.clients import session
 from tapeline.deploy import stack
 from tapeline.lake import athena
-from tapeline.supervisor import Supervisor
+from tapeline.laptop import airflow
+from tapeline.laptop.supervisor import Supervisor
 
 FILE = "yahoo_1m/2024-08-19_2024-08-30_nvda_earnings_prepost.parquet"
 FIRST, LAST = "2024-08-19", "2024-08-30"
@@ -134,7 +134,7 @@ class Airflow:
     """Its API, asked as its admin."""
 
     def __init__(self, home: Path) -> None:
-        self._log_in = {"username": "admin", "password": laptop_airflow.passwords(home)["admin"]}
+        self._log_in = {"username": "admin", "password": airflow.passwords(home)["admin"]}
         self._token = ""
 
     def runs(self, dag_id: str) -> list[Row]:
@@ -172,7 +172,7 @@ class Airflow:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        request = urllib.request.Request(laptop_airflow.address() + path, body, headers)  # noqa: S310 - our own server
+        request = urllib.request.Request(airflow.address() + path, body, headers)  # noqa: S310 - our own server
         with opener.open(request, timeout=60) as answer:
             return json.load(answer)
 

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from localaws.mail import Mailbox
 from localaws.pages import _page, _text
-from tapeline import cli, query_output, show, up
+from tapeline import cli, query_output, show
 from tapeline.aws import printable
 from tapeline.aws.printable import LogFormatter, json_text, mail_subject, mail_text
 from tapeline.lake.athena import Column
+from tapeline.laptop import up
 from tapeline.operations.health import Colour, Light, Readings
 from tapeline.operations.ledger import DIFFERENCES, Counts
 from tapeline.operations.reconcile import Difference, Reconciliation

@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tapeline import supervisor as module
-from tapeline.supervisor import NotRunningError, Program, Supervisor
+from tapeline.laptop import supervisor as module
+from tapeline.laptop.supervisor import NotRunningError, Program, Supervisor
 
 from .laptop import await_
 

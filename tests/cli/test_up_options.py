@@ -12,12 +12,12 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from tapeline import up
 from tapeline.aws import local
 from tapeline.cli import cli
 from tapeline.deploy.stack import StackOutputs
+from tapeline.laptop import up
+from tapeline.laptop.supervisor import LOCK_NAME, NotRunningError, ProcessState
 from tapeline.operations.health import Part
-from tapeline.supervisor import LOCK_NAME, NotRunningError, ProcessState
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 from localaws.testing import free_port
-from tapeline import laptop_airflow
 from tapeline.aws import local
 from tapeline.desk.errands import ERRANDS
+from tapeline.laptop import airflow
 from tapeline.market.sessions import is_session
 from tests.dags.conftest import HOME, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
@@ -91,13 +91,13 @@ def server(stored_dags: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     home = tmp_path_factory.mktemp("laptop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_AIRFLOW_PORT", str(free_port()))
-        settings = laptop_airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
-        address = laptop_airflow.address()
+        settings = airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
+        address = airflow.address()
     settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{HOME}/airflow.db"
-    laptop_airflow.note(home, settings)
+    airflow.note(home, settings)
     environment = {**os.environ, **settings, "TAPELINE_HOME": str(home)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    found = Server(address, laptop_airflow.passwords(home), environment)
+    found = Server(address, airflow.passwords(home), environment)
     command = [sys.executable, "-m", "airflow", "api-server"]
     with (home / "api-server.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

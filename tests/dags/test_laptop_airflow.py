@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from producer.simulated import SimulatedMarket
-from tapeline import laptop_airflow
 from tapeline.aws import local
 from tapeline.deploy.stack import StackOutputs
-from tapeline.first_session import PastTrading, missing_sessions
+from tapeline.laptop import airflow
+from tapeline.laptop.past_trading import PastTrading, missing_sessions
 from tapeline.market import sessions
 from tapeline.stream.keys import raw_key
 from tapeline.stream.source import Counters
@@ -28,7 +28,7 @@ class Never:
 
 
 def settings(home: Path) -> dict[str, str]:
-    return laptop_airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
+    return airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
 
 
 def test_secrets_are_made_once_for_each_installation_and_read_by_nobody_else(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_secrets_are_made_once_for_each_installation_and_read_by_nobody_else(tmp
 
 def test_an_admin_and_a_viewer_log_in_with_passwords_of_their_own(tmp_path: Path) -> None:
     found = settings(tmp_path)
-    passwords = laptop_airflow.passwords(tmp_path)
+    passwords = airflow.passwords(tmp_path)
     assert found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,viewer:viewer"
     assert json.loads(Path(found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()) == passwords
     assert passwords["admin"] != passwords["viewer"]
@@ -53,7 +53,7 @@ def test_an_admin_and_a_viewer_log_in_with_passwords_of_their_own(tmp_path: Path
 def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_AIRFLOW_PORT", "http")
     with pytest.raises(ValueError, match="found 'http'"):
-        laptop_airflow.port()
+        airflow.port()
 
 
 def test_past_trading_covers_a_session_and_the_one_under_way_until_now() -> None:

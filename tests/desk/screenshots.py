@@ -12,8 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tapeline import laptop_airflow
 from tapeline.aws import local
+from tapeline.laptop import airflow
 from tests.browser import WHY_NONE, executable, opened
 
 from .page_server import ROOT, served, usual_market
@@ -64,7 +64,7 @@ def of_airflow(browser: Browser, address: str) -> None:
     answer = context.request.post(
         f"{address}/auth/token",
         headers={"Content-Type": "application/json"},
-        data=json.dumps({"username": "admin", "password": laptop_airflow.passwords(local.home())["admin"]}),
+        data=json.dumps({"username": "admin", "password": airflow.passwords(local.home())["admin"]}),
     )
     context.add_cookies([{"name": "_token", "value": answer.json()["access_token"], "url": address}])
     page = context.new_page()

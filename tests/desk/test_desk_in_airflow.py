@@ -18,10 +18,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from localaws.testing import free_port
-from tapeline import laptop_airflow
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackOutputs
-from tapeline.up import AIRFLOW_USER, _environment, signer_of
+from tapeline.laptop import airflow
+from tapeline.laptop.up import AIRFLOW_USER, _environment, signer_of
 from tests.cli.conftest import laptop  # noqa: F401 - a fixture
 from tests.cli.laptop import Laptop, await_
 
@@ -72,10 +72,10 @@ def site(laptop: Laptop, browser: Browser) -> Iterator[Site]:  # noqa: F811
         aws = laptop.aws()
         outputs = stack.outputs(aws)
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, laptop.home / "airflow.json")
-        environment = {**_environment(), **laptop_airflow.settings(laptop.home, signer, outputs)}
+        environment = {**_environment(), **airflow.settings(laptop.home, signer, outputs)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        laptop_airflow.prepare_database(environment)
-        address = laptop_airflow.address()
+        airflow.prepare_database(environment)
+        address = airflow.address()
         log = laptop.home / "api-server.log"
         with log.open("wb") as told:
             server = subprocess.Popen(
@@ -90,7 +90,7 @@ def site(laptop: Laptop, browser: Browser) -> Iterator[Site]:  # noqa: F811
                 return False
 
             await_(answers, "Airflow's server")
-            yield Site(laptop, outputs, address, laptop_airflow.passwords(laptop.home), browser, server)
+            yield Site(laptop, outputs, address, airflow.passwords(laptop.home), browser, server)
         finally:
             server.terminate()
             server.wait(30)

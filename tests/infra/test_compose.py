@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeline import laptop_airflow
 from tapeline.aws import local
 from tapeline.deploy.stack import StackOutputs
+from tapeline.laptop import airflow
 
 FILE = local.PROJECT / "docker-compose.yaml"
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
@@ -198,7 +198,7 @@ def test_airflow_is_set_as_on_the_laptop(tmp_path: Path, monkeypatch: pytest.Mon
     for name in ("TAPELINE_AIRFLOW_PORT", "TAPELINE_PORT"):
         monkeypatch.delenv(name, raising=False)
     outputs = StackOutputs(**dict.fromkeys(StackOutputs.__dataclass_fields__, "us-east-1"))
-    laptop = laptop_airflow.settings(tmp_path, local.Credentials("AKIA", "key"), outputs)
+    laptop = airflow.settings(tmp_path, local.Credentials("AKIA", "key"), outputs)
     server = {name: with_defaults(value) for name, value in SERVICES["scheduler"]["environment"].items()}
     assert set(laptop) <= set(server)
     for name in set(laptop) - OTHER_ON_A_SERVER:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tapeline import containers
 from tapeline.aws import local
 from tapeline.aws.clients import session
+from tapeline.laptop import containers
 from tapeline.stream import heartbeat
 
 HEALTH = {

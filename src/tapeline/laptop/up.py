@@ -28,16 +28,16 @@ from rich.markup import escape
 from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
-from tapeline import first_session, laptop_airflow
 from tapeline.aws import local
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import printable
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackOutputs
+from tapeline.laptop import airflow, past_trading
+from tapeline.laptop.supervisor import NotRunningError, ProcessState, Program, Supervisor
 from tapeline.operations import readings
 from tapeline.operations.feed import words
 from tapeline.operations.health import Part
-from tapeline.supervisor import NotRunningError, ProcessState, Program, Supervisor
 
 PRODUCER_USER = "tapeline-producer"
 AIRFLOW_USER = "tapeline-airflow"
@@ -113,7 +113,7 @@ def programs(options: Options) -> list[Program]:
         Program(LOCAL_AWS, [sys.executable, "-m", "localaws"], priority=100, stop_seconds=90),  # it saves its state
         Program("delivery", [sys.executable, "-m", "localaws.delivery"], priority=200, stop_seconds=45),
         Program("producer", producer, priority=300, stop_seconds=30),  # it sends what it holds
-        *(laptop_airflow.programs() if options.airflow else []),
+        *(airflow.programs() if options.airflow else []),
     ]
 
 
@@ -209,7 +209,7 @@ class Laptop:
             self._say(f"Ended what a killed run had left: {', '.join(orphans)}")
         _require_free(local.port(), "--port")
         if options.airflow:
-            _require_free(laptop_airflow.port(), "--airflow-port")
+            _require_free(airflow.port(), "--airflow-port")
 
     def _start(self, options: Options) -> None:
         started = time.monotonic()
@@ -308,17 +308,17 @@ class Laptop:
         from tapeline.stream.writer import KinesisWriter
 
         now = datetime.now(UTC)
-        wanted = first_session.missing_sessions(aws, outputs, now)
+        wanted = past_trading.missing_sessions(aws, outputs, now)
         if not wanted:
             return
         began = time.monotonic()
         days = " and ".join(one.key for one in wanted)
         line.update(f"Simulating the trading of {days}")
         symbols = read_symbols(options.symbols) or SIMULATED_SYMBOLS
-        past = first_session.PastTrading(SimulatedMarket(symbols), wanted, now)
+        past = past_trading.PastTrading(SimulatedMarket(symbols), wanted, now)
         run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
         deadline = time.monotonic() + PAST_SECONDS
-        while not first_session.is_stored(aws, outputs, past):
+        while not past_trading.is_stored(aws, outputs, past):
             self._raise_if_given_up()
             if time.monotonic() > deadline:
                 self._console.print(f"[yellow]![/] The trading of {days} is not stored yet; its rollup may fail once.")
@@ -331,15 +331,15 @@ class Laptop:
         line.update("Preparing Airflow's database")
         subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
-        settings = laptop_airflow.settings(self.home, signer, outputs)
-        laptop_airflow.note(self.home, settings)
-        laptop_airflow.prepare_database({**_environment(), **settings})
+        settings = airflow.settings(self.home, signer, outputs)
+        airflow.note(self.home, settings)
+        airflow.prepare_database({**_environment(), **settings})
         line.update("Starting Airflow")
         deadline = began + AIRFLOW_SECONDS
-        for program in laptop_airflow.programs():
-            if program.name == laptop_airflow.SCHEDULER:  # a task that finds no API server fails
+        for program in airflow.programs():
+            if program.name == airflow.SCHEDULER:  # a task that finds no API server fails
                 self._wait_for_airflow(deadline)
-            self.supervisor.describe(laptop_airflow.with_settings(program, settings))
+            self.supervisor.describe(airflow.with_settings(program, settings))
             self.supervisor.start_program(program.name)
         if self._wait_for_airflow(deadline, "scheduler", "dag_processor"):
             self._say(f"Airflow answers at {laptop_airflow.address()}", began)
@@ -351,7 +351,7 @@ class Laptop:
 
     def _wait_for_airflow(self, deadline: float, *parts: str) -> bool:
         """Wait until the API server answers and these parts are alive; tell whether they are."""
-        while not (alive := laptop_airflow.answers(*parts)) and time.monotonic() < deadline:
+        while not (alive := airflow.answers(*parts)) and time.monotonic() < deadline:
             self._raise_if_given_up()
             time.sleep(1)
         return alive
@@ -359,7 +359,7 @@ class Laptop:
     def _tell_addresses(self, options: Options, outputs: StackOutputs) -> None:
         airflow = []
         if options.airflow:
-            log_in = ", ".join(f"{name} / {word}" for name, word in laptop_airflow.passwords(self.home).items())
+            log_in = ", ".join(f"{name} / {word}" for name, word in airflow.passwords(self.home).items())
             airflow = [("Airflow", f"{laptop_airflow.address()}   log in as {log_in}")]
         rows = (
             *airflow,
@@ -465,7 +465,7 @@ def choose_ports(port: int | None, airflow_port: int | None) -> None:
 
 def run_airflow(arguments: Sequence[str]) -> NoReturn:
     """Become one of Airflow's own commands, with the settings of the last `up`."""
-    laptop_airflow.command(local.own_home(), _environment(), arguments)
+    airflow.command(local.own_home(), _environment(), arguments)
 
 
 def mailbox_address() -> str:

@@ -304,7 +304,7 @@ class Supervisor:
         }
         for program in programs:
             sections[f"program:{program.name}"] = {
-                "command": shlex.join([sys.executable, "-m", "tapeline.launch", "run", program.name]),
+                "command": shlex.join([sys.executable, "-m", "tapeline.laptop.launch", "run", program.name]),
                 "priority": program.priority,
                 "autostart": "false",
                 "autorestart": "true",

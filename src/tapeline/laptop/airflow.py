@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from tapeline.aws import local
 from tapeline.deploy.stack import StackOutputs
-from tapeline.supervisor import Program
+from tapeline.laptop.supervisor import Program
 
 DEFAULT_PORT = 8080
 USERS = ("admin", "viewer")

@@ -1,4 +1,4 @@
-"""What the containers of docker-compose.yaml do beside running their programs: `python -m tapeline.containers STEP`.
+"""What the containers of docker-compose.yaml do beside running their programs: `python -m tapeline.laptop.containers STEP`.
 
 api-server
     Write the passwords from the environment where Airflow looks for them, then become Airflow's API server.
@@ -82,9 +82,9 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
         Told of each step.
     """
     from localaws.mail import Mailbox
-    from tapeline import up
     from tapeline.aws.clients import session
     from tapeline.deploy import stack
+    from tapeline.laptop import up
 
     aws, home = session("local"), local.own_home()
     outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))
@@ -98,7 +98,7 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
         say(f"{user} may use the stack")
     up.subscribe_reader(aws, outputs, Mailbox(home / "mail"), home)
     if os.environ.get("TAPELINE_SOURCE") == "simulated":
-        from tapeline.first_session import put_missing
+        from tapeline.laptop.past_trading import put_missing
 
         say(put_missing(aws, outputs, datetime.now(UTC), STORED_SECONDS))
 

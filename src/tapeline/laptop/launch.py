@@ -1,4 +1,4 @@
-"""Become one of the programs of `tapeline up`: `python -m tapeline.launch RUN_FOLDER NAME`.
+"""Become one of the programs of `tapeline up`: `python -m tapeline.laptop.launch RUN_FOLDER NAME`.
 
 supervisord starts every program through this. It reads what to run from `RUN_FOLDER/NAME.json`, so that no command line
 or secret passes through supervisord's own configuration, notes its process in `RUN_FOLDER/NAME.pid`, by which a later

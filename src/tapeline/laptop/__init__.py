@@ -1,0 +1,1 @@
+"""What only `tapeline up` needs: everything on one machine."""
