@@ -33,7 +33,7 @@ from tapeline.operations import readings
 RECORDS = 1_000_000
 SEED = 1
 SYMBOLS = ("AAPL", "MSFT", "BRK-B", "^GSPC", "EURUSD=X", "0700.HK", "A", "Z" * 20, *(f"FUZZ{n}" for n in range(42)))
-COMMAND = [sys.executable, "-m", "tapeline.cli"]
+COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
 IDLE_SECONDS = "3600"
 CALL_RECORDS, CALL_BYTES = 500, 4_000_000
 QUIET_SECONDS = 300.0

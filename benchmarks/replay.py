@@ -37,7 +37,7 @@ IDLE_SECONDS = "3600"
 """Between quotes of the simulated market, which is not what is measured here."""
 
 PARTS = 5
-COMMAND = [sys.executable, "-m", "tapeline.cli"]
+COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
 
 Key = tuple[str, str]
 

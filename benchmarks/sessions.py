@@ -45,7 +45,7 @@ IDLE_SECONDS = "3600"
 """Between quotes of the simulated market, which are not what is rolled up here."""
 
 WAIT_SECONDS = 780.0
-COMMAND = [sys.executable, "-m", "tapeline.cli"]
+COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.cli import cli
+from tapeline.cli.main import cli
 from tapeline.market.symbol_state import Rules
 from tapeline.operations import redrive as redriving
 from tapeline.operations.redrive import redrive

@@ -23,7 +23,7 @@ from tapeline.aws.clients import Session, session
 from tapeline.deploy import stack
 from tapeline.operations import readings
 
-COMMAND = [sys.executable, "-m", "tapeline.cli"]
+COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
 
 
 class Laptop:

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from tapeline import correct_command
-from tapeline.cli import cli
+from tapeline.cli import correct
+from tapeline.cli.main import cli
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct
 from tapeline.operations.correct import CorrectionError
@@ -25,7 +25,7 @@ def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunne
     """The command line over two stored quotes; what it sends is delivered while it waits."""
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
     monkeypatch.setattr(correct_command, "session", lambda target: deployment.session)
-    monkeypatch.setattr(correct_command.stack, "outputs", lambda session, name: deployment.outputs)
+    monkeypatch.setattr(correct.stack, "outputs", lambda session, name: deployment.outputs)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
     deployment.deliver()
     return CliRunner()

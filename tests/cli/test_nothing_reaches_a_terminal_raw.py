@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 from localaws.mail import Mailbox
 from localaws.pages import _page, _text
-from tapeline import cli, query_output, show
 from tapeline.aws import printable
 from tapeline.aws.printable import LogFormatter, json_text, mail_subject, mail_text
+from tapeline.cli import main, query_output, show
+from tapeline.cli.terminal import Terminal
 from tapeline.lake.athena import Column
 from tapeline.laptop import up
 from tapeline.operations.health import Colour, Light, Readings
 from tapeline.operations.ledger import DIFFERENCES, Counts
 from tapeline.operations.reconcile import Difference, Reconciliation
 from tapeline.operations.rejected import Letter, Redrive, describe
-from tapeline.terminal import Terminal
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
 HOSTILE = "\x1b]0;own\x07\x1b[2J\r\b\x00\x7f\x9b31m\x85\u202egpj\u2066\u200b\ufeff\u2028\ud800[/]\\"
@@ -124,7 +124,7 @@ def test_an_error_and_a_log_s_last_lines_are_shown_too(
 
     monkeypatch.setattr(cli, "errors", Terminal(file=sys.stderr, soft_wrap=True))
     with pytest.raises(SystemExit):
-        cli._fail(HOSTILE)
+        main._fail(HOSTILE)
     assert "\x1b" not in capsys.readouterr().err
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from tapeline import show
+from tapeline.cli import show
 
 
 def line(**changes: Any) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tapeline.aws import local
-from tapeline.cli import cli
+from tapeline.cli.main import cli
 from tapeline.deploy.stack import StackOutputs
 from tapeline.laptop import up
 from tapeline.laptop.supervisor import LOCK_NAME, NotRunningError, ProcessState

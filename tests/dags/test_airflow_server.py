@@ -191,7 +191,7 @@ def test_a_backfill_over_thanksgiving_by_form_or_command_makes_seven_runs(server
     assert server.ask(f"/api/v2/backfills/{made['id']}/cancel", "admin", "PUT")[0] == 200
 
     dates = ["--from-date", "2025-11-24", "--to-date", "2025-12-03", "--reprocess-behavior", "failed"]
-    command = [sys.executable, "-m", "tapeline.cli", "airflow", "backfill", "create", "--dag-id", "daily_rollup"]
+    command = [sys.executable, "-m", "tapeline.cli.main", "airflow", "backfill", "create", "--dag-id", "daily_rollup"]
     done = subprocess.run(
         [*command, *dates], env=server.environment, cwd=Path(__file__).parents[2], capture_output=True, check=False
     )

@@ -19,10 +19,10 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tapeline import query_command, query_output, query_reasons
+from tapeline.cli import query, query_output, query_reasons
+from tapeline.cli.query_output import Format, QueryError
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
-from tapeline.query_output import Format, QueryError
 from tapeline.reports import plots
 from tests.sql.lakes import AthenaLake
 
@@ -30,7 +30,7 @@ COLUMNS = (Column("symbol", "varchar"), Column("change_pct", "double"), Column("
 ROWS = [("AAPL", -7.0, date(2025, 11, 26)), ("X,OM", None, date(2025, 11, 26))]
 
 cli = typer.Typer()
-cli.command()(query_command.query)
+cli.command()(query.query)
 
 
 def query(*arguments: str) -> Result:
@@ -94,7 +94,7 @@ def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], word
     ],
 )
 def test_a_failure_says_what_to_do_next(reason: str, next_step: str) -> None:
-    told = query_command.explain("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
+    told = query.explain("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
     assert reason in told
     assert next_step in told
 

@@ -25,11 +25,14 @@ from botocore.exceptions import (
 )
 from rich.markup import escape
 
-from tapeline import show
 from tapeline.aws import local
 from tapeline.aws.clients import Session, session
 from tapeline.aws.printable import json_text, log_to_terminal
-from tapeline.correct_command import correct
+from tapeline.cli import show
+from tapeline.cli.correct import correct
+from tapeline.cli.query import query
+from tapeline.cli.redrive import redrive
+from tapeline.cli.terminal import Terminal
 from tapeline.deploy import stack
 from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.laptop import up
@@ -39,9 +42,6 @@ from tapeline.operations import feed_state, readings
 from tapeline.operations import reconcile as reconciling
 from tapeline.operations.health import Part, Readings, exit_code, explained, is_green, judge
 from tapeline.operations.tail import follow
-from tapeline.query_command import query
-from tapeline.redrive_command import redrive
-from tapeline.terminal import Terminal
 
 console = Terminal(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 160)
 errors = Terminal(stderr=True, soft_wrap=True, highlight=False)

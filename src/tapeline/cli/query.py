@@ -15,14 +15,14 @@ from rich.syntax import Syntax
 
 from tapeline.aws import local
 from tapeline.aws.clients import session as aws_session
+from tapeline.cli.query_output import Format, QueryError, check_picture, draw, print_table, write
+from tapeline.cli.query_reasons import NOT_YET, Run, Values, why_empty
+from tapeline.cli.terminal import Terminal
 from tapeline.deploy import stack
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.market import sessions
-from tapeline.query_output import Format, QueryError, check_picture, draw, print_table, write
-from tapeline.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.reports.plots import PlotError
-from tapeline.terminal import Terminal
 
 if TYPE_CHECKING:
     from tapeline.aws.clients import Session

@@ -12,11 +12,11 @@ import typer
 
 from tapeline.aws.clients import session
 from tapeline.aws.printable import json_text, printable
+from tapeline.cli.terminal import Terminal
 from tapeline.deploy import stack
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct as correcting
 from tapeline.operations.correct import Correction, CorrectionError
-from tapeline.terminal import Terminal
 
 
 def _number(text: str) -> Decimal:

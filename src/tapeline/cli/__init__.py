@@ -1,0 +1,1 @@
+"""The command `tapeline`, a module for each group of commands."""
