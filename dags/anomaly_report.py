@@ -34,19 +34,19 @@ from datetime import timedelta
 
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE, TRADING_WEEKS
-from tapeline.timetables import TradingSessionMapper
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE, TRADING_WEEKS
+from tapeline.airflow.timetables import TradingSessionMapper
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=PartitionedAssetTimetable(assets=DAILY_SUMMARY, default_partition_mapper=TradingSessionMapper()),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=2,  # a backfill of many sessions must not crowd out everything else
     default_args=DAG_DEFAULT_ARGS,
-    deadline=orchestration.deadline(timedelta(minutes=20)),
+    deadline=tasks.deadline(timedelta(minutes=20)),
     params={
         "session": Param(
             None,
@@ -70,11 +70,11 @@ def anomaly_report():
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return orchestration.send_report("anomaly_report", partition_key, params["session"], again=params["again"])
+        return tasks.send_report("anomaly_report", partition_key, params["session"], again=params["again"])
 
     @task(outlets=[TRADING_WEEKS])
     def hand_on_week(sent, outlet_events=None):
-        outlet_events[TRADING_WEEKS].add_partitions(orchestration.week_to_report(sent["session"]))
+        outlet_events[TRADING_WEEKS].add_partitions(tasks.week_to_report(sent["session"]))
 
     hand_on_week(write_and_send())
 

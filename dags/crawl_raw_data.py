@@ -28,20 +28,20 @@ from datetime import timedelta
 from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOperator
 from airflow.sdk import chain, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, MACROS, RAW_QUOTES, START_DATE
-from tapeline.timetables import TradingHoursTimetable
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, MACROS, RAW_QUOTES, START_DATE
+from tapeline.airflow.timetables import TradingHoursTimetable
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(hours=1), after_close=timedelta(minutes=15)),
     start_date=START_DATE,
     catchup=False,  # the newest crawl finds everything
     max_active_runs=1,  # Glue runs a crawler once at a time
     default_args=DAG_DEFAULT_ARGS,
     user_defined_macros=MACROS,
-    deadline=orchestration.deadline(timedelta(minutes=30)),
+    deadline=tasks.deadline(timedelta(minutes=30)),
     tags=["catalog", "in session"],
     doc_md=__doc__,
 )
@@ -50,8 +50,8 @@ def crawl_raw_data():
 
     @task(outlets=[RAW_QUOTES])
     def notice_schema_drift(outlet_events=None):
-        outlet_events[RAW_QUOTES].extra.update(orchestration.describe_raw_zone())
-        return orchestration.watch_schema()
+        outlet_events[RAW_QUOTES].extra.update(tasks.describe_raw_zone())
+        return tasks.watch_schema()
 
     crawl = GlueCrawlerRunOperator(
         task_id="crawl",

@@ -42,16 +42,16 @@ from datetime import timedelta
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Param, chain, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
-from tapeline.timetables import TradingSessionTimetable
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
+from tapeline.airflow.timetables import TradingSessionTimetable
 
 VALUES = "values=params, **ti.xcom_pull('pin_session')"
 WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
     start_date=START_DATE,
     catchup=False,
@@ -59,7 +59,7 @@ WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
     # A backfill has a limit of runs of its own. Two sessions that write a table at once would only conflict.
     default_args={**DAG_DEFAULT_ARGS, "max_active_tis_per_dag": 1},
     user_defined_macros=MACROS,
-    deadline=orchestration.deadline(timedelta(minutes=45)),
+    deadline=tasks.deadline(timedelta(minutes=45)),
     params={
         "session": Param(
             None, type=["null", "string"], format="date", title="Session",
@@ -91,16 +91,16 @@ def daily_rollup():
 
     @task
     def pin_session(partition_key=None, params=None):
-        return orchestration.pin(partition_key, params["session"])
+        return tasks.pin(partition_key, params["session"])
 
     @task
     def prepare(pinned):
-        orchestration.register_quotes(pinned["session"])
-        orchestration.create_tables()
+        tasks.register_quotes(pinned["session"])
+        tasks.create_tables()
 
     @task
     def audit(pinned, params=None):
-        return orchestration.audit({**params, **pinned})
+        return tasks.audit({**params, **pinned})
 
     stage = {
         table: AthenaOperator(task_id=f"stage_{table}", query=f"{{{{ sql('{table}/stage_session', {VALUES}) }}}}")
@@ -109,7 +109,7 @@ def daily_rollup():
     publish = [
         AthenaOperator(
             task_id=f"publish_{table}", query=f"{{{{ sql('{table}/replace_session', {WITHHELD}, {VALUES}) }}}}",
-            outlets=[asset], post_execute=orchestration.tell_publication,
+            outlets=[asset], post_execute=tasks.tell_publication,
         )
         for table, asset in CURATED.items()
     ]  # fmt: skip

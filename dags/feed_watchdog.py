@@ -33,20 +33,20 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
-from tapeline.timetables import TradingHoursTimetable
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE
+from tapeline.airflow.timetables import TradingHoursTimetable
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(minutes=5)),
     start_date=START_DATE,
     catchup=False,  # how the feed was is of no use, how it is matters
     max_active_runs=1,  # one look at a time is enough
     # The next look comes in five minutes: one retry, and none that goes on into it.
     default_args={**DAG_DEFAULT_ARGS, "retries": 1, "execution_timeout": timedelta(minutes=4)},
-    deadline=orchestration.deadline(timedelta(minutes=10)),
+    deadline=tasks.deadline(timedelta(minutes=10)),
     tags=["feed", "in session"],
     doc_md=__doc__,
 )
@@ -55,7 +55,7 @@ def feed_watchdog():
 
     @task
     def look():
-        return orchestration.watch_feed()
+        return tasks.watch_feed()
 
     look()
 

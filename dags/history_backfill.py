@@ -30,12 +30,12 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -80,16 +80,16 @@ def history_backfill():
 
     @task
     def plan(params=None):
-        return orchestration.plan_history(params["symbols"], params["first"], params["last"], dry_run=params["dry_run"])
+        return tasks.plan_history(params["symbols"], params["first"], params["last"], dry_run=params["dry_run"])
 
     @task(max_active_tis_per_dag=1, map_index_template="{{ task.op_kwargs['chunk']['symbol'] }}")
     def fill(chunk):
-        return orchestration.fill_history(chunk)
+        return tasks.fill_history(chunk)
 
     @task(outlets=[DAILY_HISTORY])
     def show(filled, outlet_events=None):
-        orchestration.create_tables()
-        orchestration.show_history()
+        tasks.create_tables()
+        tasks.show_history()
         outlet_events[DAILY_HISTORY].extra["filled"] = list(filled)
 
     show(fill.expand(chunk=plan()))

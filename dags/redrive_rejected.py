@@ -27,12 +27,12 @@ or the queue. Clear it when the stream has room. A message it cannot read stays 
 
 from airflow.sdk import Param, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -74,7 +74,7 @@ def redrive_rejected():
 
     @task
     def redrive(params=None):
-        return orchestration.redrive(
+        return tasks.redrive(
             params["first"], params["last"], dead_letters=params["dead_letters"], dry_run=params["dry_run"]
         )
 

@@ -28,18 +28,18 @@ from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=[RAW_QUOTES],
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # two at once would register the same dates
     default_args=DAG_DEFAULT_ARGS,
-    deadline=orchestration.deadline(timedelta(minutes=30)),
+    deadline=tasks.deadline(timedelta(minutes=30)),
     params={
         "first": Param(
             None,
@@ -71,7 +71,7 @@ def repair_partitions():
     @task
     def repair(params=None, dag_run=None):
         follows_a_crawl = dag_run.run_type == "asset_triggered"
-        return orchestration.repair(params["first"], params["last"], dry_run=params["dry_run"] and not follows_a_crawl)
+        return tasks.repair(params["first"], params["last"], dry_run=params["dry_run"] and not follows_a_crawl)
 
     repair()
 

@@ -27,12 +27,12 @@ from datetime import timedelta
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import CronTriggerTimetable, chain, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=CronTriggerTimetable("0 6 * * SAT", timezone="America/New_York"),
     start_date=START_DATE,
     catchup=False,
@@ -48,7 +48,7 @@ def table_maintenance():
 
     @task
     def create_tables():
-        orchestration.create_tables()
+        tasks.create_tables()
 
     steps = [
         AthenaOperator(task_id=f"{step}_{table}", query=f"{{{{ sql('{table}/{step}') }}}}")

@@ -28,19 +28,19 @@ from datetime import timedelta
 
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
-from tapeline import orchestration
-from tapeline.orchestration import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS
-from tapeline.timetables import TradingWeekMapper
+from tapeline.airflow import tasks
+from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS
+from tapeline.airflow.timetables import TradingWeekMapper
 
 
 @dag(
-    description=orchestration.headline(__doc__),
+    description=tasks.headline(__doc__),
     schedule=PartitionedAssetTimetable(assets=TRADING_WEEKS, default_partition_mapper=TradingWeekMapper()),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # it reads a week of minute bars
     default_args=DAG_DEFAULT_ARGS,
-    deadline=orchestration.deadline(timedelta(minutes=30)),
+    deadline=tasks.deadline(timedelta(minutes=30)),
     params={
         "week": Param(
             None,
@@ -64,7 +64,7 @@ def weekly_report():
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return orchestration.send_report("weekly_report", partition_key, params["week"], again=params["again"])
+        return tasks.send_report("weekly_report", partition_key, params["week"], again=params["again"])
 
     write_and_send()
 

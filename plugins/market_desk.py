@@ -32,6 +32,6 @@ class MarketDeskPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Return the desk's server, imported only where it is asked for."""
-        from tapeline.desk import airflow_access
+        from tapeline.airflow import desk_access
 
-        return [{"app": airflow_access.app(), "url_prefix": "/market-desk", "name": "Market desk"}]
+        return [{"app": desk_access.app(), "url_prefix": "/market-desk", "name": "Market desk"}]

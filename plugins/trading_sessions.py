@@ -1,8 +1,8 @@
-"""Registers with Airflow the timetables of trading sessions; what they do is told in `tapeline.timetables`."""
+"""Registers with Airflow the timetables of trading sessions; what they do is told in `tapeline.airflow.timetables`."""
 
 from airflow.plugins_manager import AirflowPlugin
 
-from tapeline.timetables import (
+from tapeline.airflow.timetables import (
     TradingHoursTimetable,
     TradingSessionMapper,
     TradingSessionTimetable,

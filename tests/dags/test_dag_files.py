@@ -11,10 +11,10 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tapeline import orchestration
+from tapeline.airflow import tasks
+from tapeline.airflow.retries import RetryUnlessFinal, is_final
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
-from tapeline.retries import RetryUnlessFinal, is_final
 from tests.dags.conftest import ROOT
 from tests.dags.documentation import DOCUMENT, render
 
@@ -47,7 +47,7 @@ def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
     assert dag.doc_md.strip().startswith(f"# {dag_id}: ")
     assert [section for section in SECTIONS if section not in dag.doc_md] == []
     assert dag.tags
-    assert dag.description == orchestration.headline(dag.doc_md)
+    assert dag.description == tasks.headline(dag.doc_md)
     assert len(dag.description) > 20
     assert dag.catchup is False
     assert dag.max_active_runs <= 2

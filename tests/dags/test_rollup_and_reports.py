@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from tapeline import orchestration
-from tapeline.desk import airflow_access
+from tapeline.airflow import desk_access, tasks
 from tapeline.lake import audit
 from tapeline.market import sessions
 from tapeline.stream.keys import rejected_key
@@ -189,22 +188,22 @@ def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: R
     assert "the sessions around it are 2025-11-26 and 2025-11-28" in text
     assert "is not tried again" in text
     assert "book icon" in text
-    assert orchestration.pin(None, "2025-11-26")["session"] == "2025-11-26"
+    assert tasks.pin(None, "2025-11-26")["session"] == "2025-11-26"
     for day, complaint in (("foo", "expected the date of a session"), ("2032-12-30", "still to come")):
         with pytest.raises(AirflowFailException, match=complaint):  # the one error that Airflow never tries again
-            orchestration.pin(day)
+            tasks.pin(day)
     for kind in ("anomaly_report", "weekly_report"):
         with pytest.raises(AirflowFailException, match="expected the date of a session"):
-            orchestration.send_report(kind, "foo", again=False)
+            tasks.send_report(kind, "foo", again=False)
     with pytest.raises(AirflowFailException, match="the sessions around it are 2025-11-28 and 2025-12-01"):
-        orchestration.send_report("anomaly_report", "2025-11-29", again=False)
+        tasks.send_report("anomaly_report", "2025-11-29", again=False)
 
 
 def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_not(deployment: Deployment) -> None:
     told = len(deployment.mail(OPERATOR))
     for run_type in ("backfill", "scheduled"):
         run = {"dag_id": "daily_rollup", "dag_run_id": f"{run_type}__2025-11-28__x", "run_type": run_type}
-        orchestration.tell_late({"dag_run": run}, minutes=45.0)
+        tasks.tell_late({"dag_run": run}, minutes=45.0)
     ((subject, text),) = deployment.mail(OPERATOR)[told:]
     assert subject == "daily_rollup is late"
     assert "was to end within 45 minutes" in text
@@ -244,7 +243,7 @@ def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itse
     """By a plain Trigger, which has no key; the quotes of a symbol have come after all that was reported."""
     day, monday = "2025-11-28", "2025-11-24"
     ended = sessions.session(date.fromisoformat(day))
-    monkeypatch.setattr("tapeline.orchestration.sessions.ended_session", lambda _: ended)
+    monkeypatch.setattr("tapeline.airflow.tasks.sessions.ended_session", lambda _: ended)
     assert run_dag("anomaly_report", day).state == "success"
     assert scheduled() == []
     body = "".join(quote.to_json().replace("BOLT.SIM", "LATE.SIM") + "\n" for quote in quotes_of(day, "BOLT.SIM"))
@@ -255,7 +254,7 @@ def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itse
     assert set(states(rolled_up).values()) == {"success"}
     assert day in returned(rolled_up, "pin_session")
     assert events(day)[told:] == ["minute_bars", "anomalies", "daily_summary"]
-    assert airflow_access.last_runs("daily_rollup")[0].partition_key == day  # as the market desk's light reads it
+    assert desk_access.last_runs("daily_rollup")[0].partition_key == day  # as the market desk's light reads it
     assert scheduled() == []
     assert keys("anomaly_report") - reports == Counter([day])
     for corrections in ([True, True], []):  # the second time nothing has changed

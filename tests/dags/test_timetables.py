@@ -14,14 +14,14 @@ logging.getLogger("airflow").setLevel(logging.ERROR)
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError  # noqa: E402
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction  # noqa: E402
 
-from tapeline.market.sessions import NotASessionError  # noqa: E402
-from tapeline.timetables import (  # noqa: E402
+from tapeline.airflow.timetables import (
     TradingHoursTimetable,
     TradingSessionMapper,
     TradingSessionTimetable,
     TradingWeekMapper,
     TradingWeekWindow,
 )
+from tapeline.market.sessions import NotASessionError  # noqa: E402
 
 START = pendulum.datetime(2025, 1, 1, tz="America/New_York")
 FROM_START = TimeRestriction(START, None, catchup=False)
@@ -35,7 +35,7 @@ def at(monkeypatch: pytest.MonkeyPatch) -> SetClock:
     """Set the clock that the timetables read."""
 
     def set_clock(moment: str) -> None:
-        monkeypatch.setattr("tapeline.timetables.pendulum.now", lambda _: pendulum.parse(moment))
+        monkeypatch.setattr("tapeline.airflow.timetables.pendulum.now", lambda _: pendulum.parse(moment))
 
     return set_clock
 

@@ -51,9 +51,9 @@ def app() -> FastAPI:
 @cache
 def connect() -> Deployment:
     """Return the deployment behind the connection that the DAGs use."""
-    from tapeline import orchestration
+    from tapeline.airflow import tasks
 
-    return Deployment(orchestration.connect(), orchestration.names())
+    return Deployment(tasks.connect(), tasks.names())
 
 
 def may_trigger(user: Any) -> bool:

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
+from tapeline.airflow.retries import RetryUnlessFinal, is_final
 from tapeline.aws.printable import mail_subject, mail_text
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
-from tapeline.retries import RetryUnlessFinal, is_final
 
 if TYPE_CHECKING:
     from tapeline.aws.clients import Session

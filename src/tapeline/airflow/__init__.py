@@ -1,0 +1,1 @@
+"""The only room that imports Airflow: what DAGs and plugins call."""
