@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from typer.testing import CliRunner
 
-from tapeline.cli import correct
+from tapeline.cli import correct as correct_command
 from tapeline.cli.main import cli
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct

@@ -122,7 +122,7 @@ def test_an_error_and_a_log_s_last_lines_are_shown_too(
     (tmp_path / "a.log").write_bytes(b"\x1b[2Jcleared\n[/] \xff\x9b\n")
     assert up.last_lines(tmp_path / "a.log", 5) == ["\\x1b[2Jcleared", "[/] \ufffd\ufffd"]
 
-    monkeypatch.setattr(cli, "errors", Terminal(file=sys.stderr, soft_wrap=True))
+    monkeypatch.setattr(main, "errors", Terminal(file=sys.stderr, soft_wrap=True))
     with pytest.raises(SystemExit):
         main._fail(HOSTILE)
     assert "\x1b" not in capsys.readouterr().err

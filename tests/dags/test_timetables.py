@@ -14,7 +14,7 @@ logging.getLogger("airflow").setLevel(logging.ERROR)
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError  # noqa: E402
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction  # noqa: E402
 
-from tapeline.airflow.timetables import (
+from tapeline.airflow.timetables import (  # noqa: E402
     TradingHoursTimetable,
     TradingSessionMapper,
     TradingSessionTimetable,

@@ -25,7 +25,7 @@ def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, dict[str, 
         raise EndpointConnectionError(endpoint_url="http://lake")
 
     readings = Readings(**{"at": NOW, "parts": [Part("stream", True, "active")], "iterator_age_seconds": AGES} | fields)
-    monkeypatch.setattr(lights.status, "read", lambda *_, **__: readings)
+    monkeypatch.setattr(lights, "read_readings", lambda *_, **__: readings)
     monkeypatch.setattr(lights, "_days", silent)
     monkeypatch.setattr(lights.lake, "reports", silent)
 

@@ -40,7 +40,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [plots, query_command, query_output])
+@pytest.mark.parametrize("module", [plots, query, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""What the containers of docker-compose.yaml do beside running their programs: `python -m tapeline.laptop.containers STEP`.
+"""What the containers of docker-compose.yaml do beside their programs: `python -m tapeline.laptop.containers STEP`.
 
 api-server
     Write the passwords from the environment where Airflow looks for them, then become Airflow's API server.

@@ -342,11 +342,11 @@ class Laptop:
             self.supervisor.describe(airflow.with_settings(program, settings))
             self.supervisor.start_program(program.name)
         if self._wait_for_airflow(deadline, "scheduler", "dag_processor"):
-            self._say(f"Airflow answers at {laptop_airflow.address()}", began)
+            self._say(f"Airflow answers at {airflow.address()}", began)
         else:
             self._console.print(
-                f"[yellow]![/] Airflow does not answer yet at {laptop_airflow.address()}; its logs say why:"
-                f"{escape(self._last_words(laptop_airflow.SCHEDULER))}"
+                f"[yellow]![/] Airflow does not answer yet at {airflow.address()}; its logs say why:"
+                f"{escape(self._last_words(airflow.SCHEDULER))}"
             )
 
     def _wait_for_airflow(self, deadline: float, *parts: str) -> bool:
@@ -357,12 +357,12 @@ class Laptop:
         return alive
 
     def _tell_addresses(self, options: Options, outputs: StackOutputs) -> None:
-        airflow = []
+        airflow_lines = []
         if options.airflow:
             log_in = ", ".join(f"{name} / {word}" for name, word in airflow.passwords(self.home).items())
-            airflow = [("Airflow", f"{laptop_airflow.address()}   log in as {log_in}")]
+            airflow_lines = [("Airflow", f"{airflow.address()}   log in as {log_in}")]
         rows = (
-            *airflow,
+            *airflow_lines,
             ("Local AWS", f"{local.endpoint()}   bucket {outputs.bucket_name}, table {outputs.table_name}"),
             ("Mailbox", f"{mailbox_address()}   alerts for you: tapeline subscribe you@example.com"),
             ("Watch", "tapeline status   tapeline tail   tapeline reconcile"),
