@@ -22,9 +22,9 @@ from pathlib import Path
 from statistics import median
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import Deployment, read_outputs
 from tapeline.deploy import stack
-from tapeline.desk.deployment import Deployment
 from tapeline.desk.feed import Feed, feed_of
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
@@ -61,7 +61,7 @@ class Costs:
 def main() -> None:
     """Print both tables; with the argument `write`, be the stream."""
     if sys.argv[1:2] == ["write"]:
-        _write(session("local"), float(sys.argv[2]), paced=sys.argv[3] == "paced")
+        _write(connect("local"), float(sys.argv[2]), paced=sys.argv[3] == "paced")
         return
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
         owner = _session(local)
@@ -131,9 +131,9 @@ def _measure(feed: Feed, costs: Costs) -> None:
     feed._look = measured  # type: ignore[method-assign]
 
 
-def _write(owner: Session, seconds: float, *, paced: bool) -> None:
+def _write(owner: Clients, seconds: float, *, paced: bool) -> None:
     """Store a quote of every symbol again and again, as the processor does; print when it begins and its rate."""
-    outputs = stack.outputs(owner)
+    outputs = read_outputs(owner)
     store = StreamStore(
         owner.client("dynamodb"), owner.client("s3"), outputs.table_name, outputs.state_table_name,
         outputs.bucket_name, timedelta(days=1), Patience(lambda: 60.0),
@@ -162,11 +162,11 @@ def _store(store: StreamStore, number: int) -> None:
     store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
 
 
-def _session(local: LocalAws) -> Session:
+def _session(local: LocalAws) -> Clients:
     import os
 
     os.environ.update(TAPELINE_HOME=str(local.folder), TAPELINE_PORT=str(local.port))
-    return session("local")
+    return connect("local")
 
 
 def _high(values: list[float]) -> float:

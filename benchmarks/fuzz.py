@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.progress import track
 
 from localaws.testing import free_port
-from tapeline.aws.clients import Session, session
-from tapeline.deploy import stack
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import read_outputs
 from tapeline.operations import readings
 
 RECORDS = 1_000_000
@@ -415,8 +415,8 @@ def main() -> None:
 
 
 def _run(records: int, seed: int, console: Console) -> bool:
-    aws = session("local")
-    outputs = stack.outputs(aws)
+    aws = connect("local")
+    outputs = read_outputs(aws)
     began = datetime.now(UTC)
     started = time.monotonic()
     fuzz = Fuzz(seed, began - timedelta(days=2))
@@ -454,7 +454,7 @@ def _run(records: int, seed: int, console: Console) -> bool:
     )
 
 
-def _put(aws: Session, stream: str, records: Iterable[tuple[str, bytes]]) -> int:
+def _put(aws: Clients, stream: str, records: Iterable[tuple[str, bytes]]) -> int:
     """Put records on the stream, in full calls; return how many bytes they have."""
     kinesis = aws.client("kinesis")
     sent, size = 0, 0
@@ -476,7 +476,7 @@ def _put_all(kinesis: Any, stream: str, entries: list[dict[str, Any]]) -> None:
         entries = [entry for entry, result in zip(entries, answer, strict=True) if "ErrorCode" in result]
 
 
-def _await_delivery(aws: Session, began: datetime, records: int) -> None:
+def _await_delivery(aws: Clients, began: datetime, records: int) -> None:
     """Wait until so many records were delivered, or none for long."""
     delivered, moved_at = 0.0, time.monotonic()
     while delivered < records:
@@ -487,7 +487,7 @@ def _await_delivery(aws: Session, began: datetime, records: int) -> None:
             return
 
 
-def _sums(aws: Session, began: datetime) -> dict[str, float]:
+def _sums(aws: Clients, began: datetime) -> dict[str, float]:
     """Return the processor's metrics since the beginning."""
     names = ("QuotesIn", "QuotesLate", "QuotesRepeated", "QuotesSuspect", "BatchesRetried", "InternalErrors")
     queries: Any = [

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import StackOutputs, read_outputs
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Finished
 from tapeline.market.dates import trading_date
@@ -37,7 +37,7 @@ class Lake:
     """A stack on a local AWS and statements about it."""
 
     local: LocalAws
-    aws: Session
+    aws: Clients
     outputs: StackOutputs
 
     def fill(self, quotes: Iterable[Quote]) -> int:
@@ -89,6 +89,6 @@ def lake() -> Iterator[Lake]:
     """Run a local AWS with a fresh stack; both are gone when the block ends."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
         os.environ.update(TAPELINE_HOME=folder, TAPELINE_PORT=str(local.port))
-        aws = session("local")
+        aws = connect("local")
         stack.deploy(aws, {}, lambda progress: None)
-        yield Lake(local, aws, stack.outputs(aws))
+        yield Lake(local, aws, read_outputs(aws))

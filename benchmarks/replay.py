@@ -25,8 +25,8 @@ from rich.console import Console
 
 from localaws.testing import free_port
 from producer.replay import ReplaySource
-from tapeline.aws.clients import session
-from tapeline.deploy import stack
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import read_outputs
 from tapeline.stream.pump import run
 from tapeline.stream.source import Counters
 from tapeline.stream.writer import KinesisWriter
@@ -59,8 +59,8 @@ def main() -> None:
 
 
 def _replay(file: Path, console: Console) -> None:
-    aws = session("local")
-    outputs = stack.outputs(aws)
+    aws = connect("local")
+    outputs = read_outputs(aws)
     accepted, called = Track(), Track()
     kinesis = aws.client("kinesis")
     kinesis.meta.events.register("before-call.kinesis.PutRecords", lambda **_: called.add(1))

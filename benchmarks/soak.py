@@ -36,7 +36,8 @@ from rich.table import Table
 from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import StackOutputs
 from tapeline.deploy import stack
 from tapeline.market.quotes import Quote
 
@@ -105,7 +106,7 @@ def main() -> None:
     folder = tempfile.mkdtemp(prefix="tapeline-soak-")  # it stays if this fails: the logs are in it
     with running(Path(folder)) as local:
         os.environ |= {"TAPELINE_HOME": folder, "TAPELINE_PORT": str(local.port)}
-        aws = session("local")
+        aws = connect("local")
         made = stack.deploy(aws, {}, lambda _step: None)
         one_batch_a_turn(aws, made.stream_processor_name)
         confirm(aws, local, made.alert_topic_arn)
@@ -170,7 +171,7 @@ def day(market: SimulatedMarket, hours: float) -> list[Quote]:
     ]
 
 
-def feed(aws: Session, local: LocalAws, stream: str, quotes: list[Quote], size: int) -> None:
+def feed(aws: Clients, local: LocalAws, stream: str, quotes: list[Quote], size: int) -> None:
     """Put the quotes on the stream as they are delivered, and wait for the last."""
     kinesis = aws.client("kinesis")
     sent: deque[dict[str, int]] = deque()
@@ -201,14 +202,14 @@ def checkpoint(local: LocalAws, shard_id: str) -> int:
     return 0
 
 
-def one_batch_a_turn(aws: Session, function: str) -> None:
+def one_batch_a_turn(aws: Clients, function: str) -> None:
     """Let a batch be what one turn of the market is, as at the real pace."""
     client = aws.client("lambda")
     for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
         client.update_event_source_mapping(UUID=mapping["UUID"], BatchSize=12, MaximumBatchingWindowInSeconds=0)
 
 
-def confirm(aws: Session, local: LocalAws, topic: str) -> None:
+def confirm(aws: Clients, local: LocalAws, topic: str) -> None:
     """Subscribe an address and open the link in its mail."""
     aws.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint=ADDRESS)
     link = re.search(r"http://\S+", Mailbox(local.folder / "mail").newest(1)[0].text)
@@ -218,7 +219,7 @@ def confirm(aws: Session, local: LocalAws, topic: str) -> None:
         pass
 
 
-def requests(aws: Session, made: stack.StackOutputs, quote: Quote) -> dict[str, Callable[[], Any]]:
+def requests(aws: Clients, made: StackOutputs, quote: Quote) -> dict[str, Callable[[], Any]]:
     """Return what is asked once a second, by name."""
     key = {"symbol": {"S": quote.symbol}, "timestamp": {"S": quote.timestamp}}
     newest = {

@@ -18,12 +18,12 @@ import typer
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from producer.simulated import SIMULATED_SYMBOLS
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.aws.printable import log_to_terminal
-from tapeline.deploy import stack
 from tapeline.stream.followed import Followed, WatchedStop, announcing
 from tapeline.stream.pump import run, stop_on_signals
-from tapeline.stream.recipient import Deployment
+from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
 from tapeline.stream.writer import KinesisWriter, StreamRefusedError
 
@@ -76,7 +76,7 @@ def simulated(
     seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
-    stack_name: StackOption = stack.DEFAULT_NAME,
+    stack_name: StackOption = DEFAULT_NAME,
 ) -> None:
     """Invent trading, day and night, with a jump of over 5 % now and then."""
     from producer.simulated import SimulatedMarket, SimulatedSource
@@ -93,7 +93,7 @@ def yahoo(
     url: Annotated[str, typer.Option(help="Ask here instead of Yahoo: a mirror, or a test.")] = "",
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
-    stack_name: StackOption = stack.DEFAULT_NAME,
+    stack_name: StackOption = DEFAULT_NAME,
 ) -> None:
     """Ask Yahoo for quotes again and again; waits while the market is closed. For personal use only, says Yahoo."""
     from producer.sources.yahoo.chart import YahooCharts, yahoo_session
@@ -111,7 +111,7 @@ def yahoo_stream(
     stream_url: Annotated[str, typer.Option(help="Listen here instead, such as ws://127.0.0.1:8081.")] = "",
     stream: StreamOption = STREAM_NAME,
     target: TargetOption = "",
-    stack_name: StackOption = stack.DEFAULT_NAME,
+    stack_name: StackOption = DEFAULT_NAME,
 ) -> None:
     """Listen to the quotes Yahoo pushes, in regular trading hours. For personal use only, says Yahoo."""
     from producer.sources.yahoo.chart import YahooCharts, yahoo_session
@@ -171,8 +171,8 @@ def _produce(source: Source, stream_name: str, target: str, followed: Followed |
     stop = threading.Event()
     counters = Counters()
     try:
-        aws = session(target)
-        deployment = Deployment(aws, stack_name, stream_name)
+        aws = connect(target)
+        deployment = Recipient(aws, stack_name, stream_name)
         writer = KinesisWriter(
             aws.client("kinesis"), stream_name, counters, optional_fields=lambda: deployment.quote_fields
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import browser as browsers
+from .stack import deployment, lake  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -10,8 +10,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
 from tapeline.operations.reconcile import Places, Reconciliation, reconcile
@@ -28,7 +28,7 @@ class Deployment:
     """A stream, tables and a bucket; `deliver` does what the stream processor does."""
 
     def __init__(self) -> None:
-        self.session = Session("aws", boto3.Session(region_name="us-east-1"), Config())
+        self.session = Clients("aws", boto3.Session(region_name="us-east-1"), Config())
         self.kinesis, self.dynamodb, self.s3 = (self.session.client(name) for name in ("kinesis", "dynamodb", "s3"))
         queue = self.session.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
         self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)

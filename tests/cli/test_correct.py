@@ -25,7 +25,7 @@ def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunne
     """The command line over two stored quotes; what it sends is delivered while it waits."""
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
     monkeypatch.setattr(correct_command, "session", lambda target: deployment.session)
-    monkeypatch.setattr(correct.stack, "outputs", lambda session, name: deployment.outputs)
+    monkeypatch.setattr(correct_command, "read_outputs", lambda session, name: deployment.outputs)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
     deployment.deliver()
     return CliRunner()

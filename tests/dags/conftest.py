@@ -38,9 +38,9 @@ from localaws.delivery import Delivery  # noqa: E402
 from localaws.mail import Mailbox  # noqa: E402
 from localaws.testing import LocalAws, running  # noqa: E402
 from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
-from tapeline.aws.clients import Session, session  # noqa: E402
+from tapeline.aws.clients import Clients, connect  # noqa: E402
+from tapeline.aws.deployment import StackOutputs  # noqa: E402
 from tapeline.deploy import stack  # noqa: E402
-from tapeline.deploy.stack import StackOutputs  # noqa: E402
 from tapeline.lake import athena  # noqa: E402
 from tapeline.market.quotes import Quote  # noqa: E402
 from tapeline.stream.pump import run as produce  # noqa: E402
@@ -60,7 +60,7 @@ class Deployment:
     """The stack on a local AWS, as its owner sees it."""
 
     local: LocalAws
-    session: Session
+    session: Clients
     outputs: StackOutputs
 
     def query(self, statement: str) -> list[Row]:
@@ -105,7 +105,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         local = exits.enter_context(running(tmp_path_factory.mktemp("tapeline")))
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
-        owner = session("local")
+        owner = connect("local")
         outputs = stack.deploy(owner, {}, lambda _: None)
         found = Deployment(local, owner, outputs)
         stop = threading.Event()
@@ -130,7 +130,7 @@ def raw_records(deployment: Deployment) -> int:
     return sum(gzip.decompress(body).count(b"\n") for body in bodies)
 
 
-def airflow_connection(local: LocalAws, owner: Session, outputs: StackOutputs) -> str:
+def airflow_connection(local: LocalAws, owner: Clients, outputs: StackOutputs) -> str:
     iam = owner.client("iam")
     iam.create_user(UserName="airflow")
     iam.attach_user_policy(UserName="airflow", PolicyArn=outputs.airflow_policy_arn)

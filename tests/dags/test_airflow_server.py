@@ -24,7 +24,7 @@ from tapeline.laptop import airflow
 from tapeline.market.sessions import is_session
 from tests.dags.conftest import HOME, scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
-from tests.dags.test_laptop_airflow import OUTPUTS
+from tests.laptop.test_airflow import OUTPUTS
 
 THANKSGIVING = [
     ("2025-11-24", "2025-11-24T21:30:00Z"),

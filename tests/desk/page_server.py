@@ -25,7 +25,7 @@ from localaws.testing import free_port
 from tapeline.desk.answers import PAGE_POLICY, REPORT_POLICY
 from tapeline.desk.app import STATIC
 from tapeline.reports.page import page
-from tests.domain.report_builders import report, weekly
+from tests.reports.report_builders import report, weekly
 
 ROOT = "/market-desk"
 SPARK_POINTS = 60

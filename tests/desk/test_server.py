@@ -16,13 +16,12 @@ import pytest
 from fastapi import HTTPException, Request
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import Deployment, StackError, StackOutputs
 from tapeline.aws.local import PROJECT, Credentials
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.desk.access import Access, Run
 from tapeline.desk.app import create_app
-from tapeline.desk.deployment import Deployment
 from tapeline.desk.history import History
 from tapeline.desk.lights import DAGS
 from tapeline.market.quotes import Quote, write_timestamp
@@ -101,7 +100,7 @@ class Desk:
 class Stream:
     """Does with quotes what the stream processor does."""
 
-    def __init__(self, owner: Session, outputs: StackOutputs) -> None:
+    def __init__(self, owner: Clients, outputs: StackOutputs) -> None:
         self._store = StreamStore(
             owner.client("dynamodb"), owner.client("s3"), outputs.table_name, outputs.state_table_name,
             outputs.bucket_name, timedelta(days=3650), Patience(lambda: 60.0),
@@ -135,7 +134,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def pipeline(local_aws: LocalAws) -> Deployment:
     """Two sessions rolled up, a third of which quotes are in DynamoDB, three rejects; read with Airflow's policy."""
-    owner = session("local")
+    owner = connect("local")
     outputs = stack.deploy(owner, {}, lambda _: None)
     filled(AthenaLake(owner, outputs))
     stream = Stream(owner, outputs)
@@ -151,7 +150,7 @@ def pipeline(local_aws: LocalAws) -> Deployment:
     iam.create_user(UserName="desk")
     iam.attach_user_policy(UserName="desk", PolicyArn=outputs.airflow_policy_arn)
     key = iam.create_access_key(UserName="desk")["AccessKey"]
-    return Deployment(session("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"])), outputs)
+    return Deployment(connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"])), outputs)
 
 
 @pytest.fixture
@@ -212,7 +211,7 @@ async def test_a_past_session_is_read_from_the_curated_tables(desk: Desk) -> Non
 
 async def test_a_session_tells_which_symbols_its_rollup_left_out(desk: Desk, pipeline: Deployment) -> None:
     withheld = {"M": {"XOM": {"S": "values out of range (minute_bars)"}}}
-    session("local").client("dynamodb").put_item(
+    connect("local").client("dynamodb").put_item(
         TableName=pipeline.outputs.state_table_name,
         Item={"key": {"S": "rollup#2025-11-24"}, "withheld": withheld, "missing": {"L": [{"S": "NIO"}]}},
     )
@@ -359,7 +358,7 @@ async def test_trouble_with_aws_is_told_with_what_to_do(desk: Desk, pipeline: De
     def no_stack() -> Deployment:
         raise StackError("no stack named tapeline; make it with `tapeline deploy`")
 
-    stranger = Deployment(session("local", Credentials("AKIANOBODY", "secret")), pipeline.outputs)
+    stranger = Deployment(connect("local", Credentials("AKIANOBODY", "secret")), pipeline.outputs)
     async with desk.client(found=no_stack) as client:
         for path in ("/api/quotes", "/api/health", "/api/symbols/AAPL", "/api/stream"):
             answer = await client.get(path)
@@ -372,7 +371,7 @@ async def test_trouble_with_aws_is_told_with_what_to_do(desk: Desk, pipeline: De
 
 
 def test_a_symbols_state_tells_its_newest_quote_to_who_only_looks(pipeline: Deployment) -> None:
-    item = session("local").client("dynamodb").get_item(
+    item = connect("local").client("dynamodb").get_item(
         TableName=pipeline.outputs.state_table_name, Key={"key": {"S": "symbol#AAPL"}}
     )["Item"]  # fmt: skip
     assert json.loads(item["newest"]["S"])["timestamp"] == item["newest_timestamp"]["S"]
@@ -380,7 +379,7 @@ def test_a_symbols_state_tells_its_newest_quote_to_who_only_looks(pipeline: Depl
 
 
 def test_a_quote_within_the_second_of_the_newest_is_read_on(pipeline: Deployment) -> None:
-    stream, history = Stream(session("local"), pipeline.outputs), History(lambda: pipeline)
+    stream, history = Stream(connect("local"), pipeline.outputs), History(lambda: pipeline)
     stream.put(quote(240, "112", 2000))
     assert history.detail("AAPL")["candles"][-1][4] == 112
     stream.put(quote(240.2, "113", 2001))  # as text, 34:00.200Z stands before 34:00Z

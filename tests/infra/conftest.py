@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
 
 
 @pytest.fixture(scope="module")
@@ -19,5 +19,5 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="module")
-def aws(local_aws: LocalAws) -> Session:
-    return session("local")
+def aws(local_aws: LocalAws) -> Clients:
+    return connect("local")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from tapeline.aws import local
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.deployment import StackOutputs
 from tapeline.laptop import airflow
 
 FILE = local.PROJECT / "docker-compose.yaml"

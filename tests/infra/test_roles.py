@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.testing import LocalAws
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import DEFAULT_NAME, StackOutputs
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackOutputs
 
 REFUSED = {
     "AccessDenied",
@@ -22,12 +22,12 @@ REFUSED = {
     "AuthorizationErrorException",
     "UnauthorizedOperation",
 }
-Clients = Callable[[str], Any]
+ClientOf = Callable[[str], Any]
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def made(aws: Session) -> StackOutputs:
+def made(aws: Clients) -> StackOutputs:
     return stack.deploy(aws, {"AlertEmails": "ann@example.org"}, lambda _: None)
 
 
@@ -41,17 +41,17 @@ def refused(call: Callable[[], object]) -> bool:
     return False
 
 
-def of_role(local_aws: LocalAws, aws: Session, logical_name: str) -> Clients:
+def of_role(local_aws: LocalAws, aws: Clients, logical_name: str) -> Clients:
     """Return clients that act in a role of the stack, as Lambda and Glue get them."""
     resource = aws.client("cloudformation").describe_stack_resource(
-        StackName=stack.DEFAULT_NAME, LogicalResourceId=logical_name
+        StackName=DEFAULT_NAME, LogicalResourceId=logical_name
     )["StackResourceDetail"]
     arn = f"arn:aws:iam::000000000000:role/{resource['PhysicalResourceId']}"
     keys = aws.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
     return lambda service: local_aws.client(service, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
-def of_policy(local_aws: LocalAws, aws: Session, arn: str) -> Clients:
+def of_policy(local_aws: LocalAws, aws: Clients, arn: str) -> Clients:
     """Return clients of a user that has this policy and nothing else."""
     iam = aws.client("iam")
     name = f"user-{next(_numbers)}"
@@ -72,7 +72,7 @@ QUOTE = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}, "p
 STATE = {"key": {"S": "symbol#AAPL"}}
 
 
-def test_the_stream_processor_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Session) -> None:
+def test_the_stream_processor_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Clients) -> None:
     clients = of_role(local_aws, aws, "StreamProcessorRole")
     kinesis, dynamodb, s3, sqs, sns = map(clients, ("kinesis", "dynamodb", "s3", "sqs", "sns"))
 
@@ -100,7 +100,7 @@ def test_the_stream_processor_does_its_work_and_no_other(made: StackOutputs, loc
     assert refused(lambda: sns.publish(TopicArn=made.alert_topic_arn, Message="x"))
 
 
-def test_the_trend_alerts_do_their_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Session) -> None:
+def test_the_trend_alerts_do_their_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Clients) -> None:
     clients = of_role(local_aws, aws, "TrendAlertsRole")
     streams, dynamodb, s3, sqs, sns = map(clients, ("dynamodbstreams", "dynamodb", "s3", "sqs", "sns"))
 
@@ -124,7 +124,7 @@ def test_the_trend_alerts_do_their_work_and_no_other(made: StackOutputs, local_a
     assert refused(lambda: clients("kinesis").list_shards(StreamName=made.stream_name))
 
 
-def test_the_feed_watch_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Session) -> None:
+def test_the_feed_watch_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Clients) -> None:
     clients = of_role(local_aws, aws, "FeedWatchRole")
     dynamodb, sqs, sns = map(clients, ("dynamodb", "sqs", "sns"))
     memory = {"key": {"S": "watch#feed"}}
@@ -147,7 +147,7 @@ def test_the_feed_watch_does_its_work_and_no_other(made: StackOutputs, local_aws
     assert refused(lambda: clients("s3").list_objects_v2(Bucket=made.bucket_name))
 
 
-def test_the_deployed_feed_watch_hears_a_hung_producer_under_its_own_role(made: StackOutputs, aws: Session) -> None:
+def test_the_deployed_feed_watch_hears_a_hung_producer_under_its_own_role(made: StackOutputs, aws: Clients) -> None:
     dynamodb = aws.client("dynamodb")
     said_at = "2026-03-12T14:30:00Z"
     followed: Any = {
@@ -174,7 +174,7 @@ def test_the_deployed_feed_watch_hears_a_hung_producer_under_its_own_role(made: 
     dynamodb.delete_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}})
 
 
-def test_the_feed_watch_is_started_each_minute(made: StackOutputs, aws: Session) -> None:
+def test_the_feed_watch_is_started_each_minute(made: StackOutputs, aws: Clients) -> None:
     events = aws.client("events")
     (rule,) = events.list_rules(NamePrefix="tapeline-feed-watch")["Rules"]
     assert (rule["ScheduleExpression"], rule["State"]) == ("rate(1 minute)", "ENABLED")
@@ -191,7 +191,7 @@ def test_the_feed_watch_is_started_each_minute(made: StackOutputs, aws: Session)
     ],
 )
 def test_a_function_logs_to_its_own_group_only_and_makes_none(
-    made: StackOutputs, local_aws: LocalAws, aws: Session, role: str, own: str, others: str
+    made: StackOutputs, local_aws: LocalAws, aws: Clients, role: str, own: str, others: str
 ) -> None:
     logs = of_role(local_aws, aws, role)("logs")
     logs.create_log_stream(logGroupName=f"/aws/lambda/{own}", logStreamName="s")
@@ -203,7 +203,7 @@ def test_a_function_logs_to_its_own_group_only_and_makes_none(
 
 
 def test_the_crawler_reads_the_raw_zone_and_keeps_its_table_only(
-    made: StackOutputs, local_aws: LocalAws, aws: Session
+    made: StackOutputs, local_aws: LocalAws, aws: Clients
 ) -> None:
     clients = of_role(local_aws, aws, "CrawlerRole")
     s3, glue = clients("s3"), clients("glue")
@@ -225,13 +225,13 @@ def test_the_crawler_reads_the_raw_zone_and_keeps_its_table_only(
 
 
 def test_the_producer_puts_quotes_says_what_it_follows_and_can_do_nothing_else(
-    made: StackOutputs, local_aws: LocalAws, aws: Session
+    made: StackOutputs, local_aws: LocalAws, aws: Clients
 ) -> None:
     clients = of_policy(local_aws, aws, made.producer_policy_arn)
     kinesis = clients("kinesis")
     kinesis.put_records(StreamName=made.stream_name, Records=[{"Data": b"x", "PartitionKey": "AAPL"}])
     kinesis.describe_stream_summary(StreamName=made.stream_name)
-    clients("cloudformation").describe_stacks(StackName=stack.DEFAULT_NAME)
+    clients("cloudformation").describe_stacks(StackName=DEFAULT_NAME)
     dynamodb = clients("dynamodb")
     dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": "followed"}})
 
@@ -248,7 +248,7 @@ def test_the_producer_puts_quotes_says_what_it_follows_and_can_do_nothing_else(
 
 
 def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
-    made: StackOutputs, local_aws: LocalAws, aws: Session
+    made: StackOutputs, local_aws: LocalAws, aws: Clients
 ) -> None:
     clients = of_policy(local_aws, aws, made.airflow_policy_arn)
     s3, glue, kinesis, sqs = map(clients, ("s3", "glue", "kinesis", "sqs"))
@@ -268,19 +268,19 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     kinesis.get_records(ShardIterator=shard_iterator(kinesis, made.stream_name))
     kinesis.put_records(StreamName=made.stream_name, Records=[{"Data": b"x", "PartitionKey": "AAPL"}])
     sqs.receive_message(QueueUrl=made.dead_letter_queue_url)
-    clients("cloudformation").describe_stacks(StackName=stack.DEFAULT_NAME)
+    clients("cloudformation").describe_stacks(StackName=DEFAULT_NAME)
 
     assert refused(lambda: s3.put_object(Bucket=made.bucket_name, Key="raw-data/a", Body=b"x"))
     assert refused(lambda: s3.delete_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz"))
     assert refused(lambda: clients("dynamodb").put_item(TableName=made.table_name, Item=QUOTE))
     assert refused(lambda: glue.delete_crawler(Name=made.crawler_name))
     assert refused(lambda: glue.delete_database(Name=made.database_name))
-    assert refused(lambda: clients("cloudformation").delete_stack(StackName=stack.DEFAULT_NAME))
+    assert refused(lambda: clients("cloudformation").delete_stack(StackName=DEFAULT_NAME))
     assert refused(lambda: clients("iam").list_users())
 
 
 def test_an_analyst_reads_the_lake_and_writes_results_only(
-    made: StackOutputs, local_aws: LocalAws, aws: Session
+    made: StackOutputs, local_aws: LocalAws, aws: Clients
 ) -> None:
     clients = of_policy(local_aws, aws, made.analyst_policy_arn)
     s3, glue, athena = clients("s3"), clients("glue"), clients("athena")
@@ -292,7 +292,7 @@ def test_an_analyst_reads_the_lake_and_writes_results_only(
     query = athena.start_query_execution(QueryString="SELECT 1", WorkGroup=made.work_group_name)["QueryExecutionId"]
     athena.get_query_execution(QueryExecutionId=query)
     athena.list_work_groups()
-    clients("cloudformation").describe_stacks(StackName=stack.DEFAULT_NAME)
+    clients("cloudformation").describe_stacks(StackName=DEFAULT_NAME)
 
     assert refused(lambda: s3.put_object(Bucket=made.bucket_name, Key="curated/a", Body=b"x"))
     assert refused(lambda: s3.delete_object(Bucket=made.bucket_name, Key="athena-results/a.csv"))
@@ -303,13 +303,13 @@ def test_an_analyst_reads_the_lake_and_writes_results_only(
 
 
 @pytest.fixture
-def made_with_tls(made: StackOutputs, aws: Session) -> Iterator[StackOutputs]:
+def made_with_tls(made: StackOutputs, aws: Clients) -> Iterator[StackOutputs]:
     yield stack.deploy(aws, {"RequireTls": "true"}, lambda _: None)
     stack.deploy(aws, {"RequireTls": "false"}, lambda _: None)
 
 
 def test_with_tls_required_bucket_queue_and_topics_refuse_plain_http(
-    made_with_tls: StackOutputs, local_aws: LocalAws, aws: Session
+    made_with_tls: StackOutputs, local_aws: LocalAws, aws: Clients
 ) -> None:
     made = made_with_tls
     iam = aws.client("iam")

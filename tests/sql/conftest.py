@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import pytest
 
 from localaws.testing import running
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import read_outputs
 from tapeline.deploy import stack
 from tapeline.market.quotes import write_timestamp
 from tests.sql.answers.compute import history, raw_quotes, vendor_history
@@ -63,9 +64,9 @@ def athena_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaLake
     with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
-        aws = session("local")
+        aws = connect("local")
         stack.deploy(aws, {}, lambda progress: None)
-        yield filled(AthenaLake(aws, stack.outputs(aws)))
+        yield filled(AthenaLake(aws, read_outputs(aws)))
 
 
 @pytest.fixture(params=["duckdb", "athena"])

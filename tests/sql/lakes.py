@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import duckdb
 import sqlglot
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.stream.keys import RAW_PREFIX
@@ -147,7 +147,7 @@ class DuckLake:
 class AthenaLake:
     """A stack on the local AWS: gzip objects in S3, partitions in Glue, statements on Athena, tables on Iceberg."""
 
-    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
         self._s3, self._glue = session.client("s3"), session.client("glue")
         self._athena, self._outputs = session.client("athena"), outputs
         self._quotes: dict[str, list[Quote]] = defaultdict(list)

@@ -20,9 +20,9 @@ from airflow.utils.types import DagRunTriggeredByType
 from fastapi import FastAPI, HTTPException, Request
 from sqlalchemy import func, select
 
+from tapeline.aws.deployment import Deployment
 from tapeline.desk.access import Access, Run, StartError
 from tapeline.desk.app import create_app
-from tapeline.desk.deployment import Deployment
 
 WATCHED_DAG = "feed_watchdog"
 """Who may read this DAG, which watches the same things, may see the desk."""

@@ -25,8 +25,8 @@ from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 
 if TYPE_CHECKING:
-    from tapeline.aws.clients import Session
-    from tapeline.deploy.stack import StackOutputs
+    from tapeline.aws.clients import Clients
+    from tapeline.aws.deployment import StackOutputs
 
 AWS_CONNECTION = "aws_default"
 
@@ -49,7 +49,7 @@ START_DATE = pendulum.datetime(2024, 1, 1, tz="America/New_York")
 # The deployment
 
 
-def connect() -> Session:
+def connect() -> Clients:
     """Return clients for the AWS of the Airflow connection."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
@@ -58,15 +58,15 @@ def connect() -> Session:
     hook = AwsBaseHook(aws_conn_id=AWS_CONNECTION)
     endpoint_url = hook.conn_config.endpoint_url or os.environ.get("AWS_ENDPOINT_URL")
     config = clients.LOCAL_CONFIG if endpoint_url else clients.CONFIG
-    return clients.Session("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
+    return clients.Clients("local" if endpoint_url else "aws", hook.get_session(), config, endpoint_url)
 
 
 @cache
 def names() -> StackOutputs:
     """Return the names of the deployment, asked for once in a process."""
-    from tapeline.deploy import stack
+    from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
 
-    return stack.outputs(connect(), os.environ.get("TAPELINE_STACK") or stack.DEFAULT_NAME)
+    return read_outputs(connect(), os.environ.get("TAPELINE_STACK") or DEFAULT_NAME)
 
 
 def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -> str:

@@ -29,7 +29,7 @@ LOCAL_CONFIG = CONFIG.merge(
 )
 
 
-class Session:
+class Clients:
     """Clients of one target, made once each; safe to share between threads.
 
     Attributes
@@ -61,8 +61,8 @@ class Session:
             return self._clients[name]
 
 
-def session(target: str | None = None, signer: local.Credentials | None = None) -> Session:
-    """Return a session for the laptop's AWS or for the real one.
+def connect(target: str | None = None, signer: local.Credentials | None = None) -> Clients:
+    """Return the clients of the laptop's AWS or of the real one.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def session(target: str | None = None, signer: local.Credentials | None = None) 
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, found {target!r}")
     if target == "aws":
-        return Session(target, boto3.Session(), CONFIG)
+        return Clients(target, boto3.Session(), CONFIG)
     signer = signer or local.credentials()
     boto_session = boto3.Session(
         aws_access_key_id=signer.access_key_id,
         aws_secret_access_key=signer.secret_access_key,
         region_name=local.REGION,
     )
-    return Session(target, boto_session, LOCAL_CONFIG, local.endpoint())
+    return Clients(target, boto_session, LOCAL_CONFIG, local.endpoint())

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
 from tapeline.aws.printable import json_text, printable
 from tapeline.cli.terminal import Terminal
-from tapeline.deploy import stack
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct as correcting
 from tapeline.operations.correct import Correction, CorrectionError
@@ -45,7 +45,7 @@ def correct(
     ] = "local",
     stack_name: Annotated[
         str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
-    ] = stack.DEFAULT_NAME,
+    ] = DEFAULT_NAME,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Put a stored quote right, or withdraw a print, by a version with a higher revision.
@@ -61,8 +61,8 @@ def correct(
     figures = {name: figure for name, figure in given if figure is not None}
     if withdraw == bool(figures):
         raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
-    aws = session(target)
-    names = stack.outputs(aws, stack_name)
+    aws = connect(target)
+    names = read_outputs(aws, stack_name)
     console = Terminal(stderr=True)
     try:
         with console.status("Looking for the quote") as line:

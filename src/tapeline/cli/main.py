@@ -26,7 +26,8 @@ from botocore.exceptions import (
 from rich.markup import escape
 
 from tapeline.aws import local
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import DEFAULT_NAME, StackError, StackOutputs, read_outputs
 from tapeline.aws.printable import json_text, log_to_terminal
 from tapeline.cli import show
 from tapeline.cli.correct import correct
@@ -34,7 +35,6 @@ from tapeline.cli.query import query
 from tapeline.cli.redrive import redrive
 from tapeline.cli.terminal import Terminal
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackError, StackOutputs
 from tapeline.laptop import up
 from tapeline.laptop.airflow import AirflowError
 from tapeline.laptop.supervisor import NotRunningError
@@ -145,7 +145,7 @@ def run_airflow(context: typer.Context) -> None:
 
 
 @cli.command()
-def status(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME, as_json: AsJson = False) -> None:
+def status(target: Target = "local", stack_name: StackName = DEFAULT_NAME, as_json: AsJson = False) -> None:
     """Show how everything is, and what to do about what is not well.
 
     Exits 0 if all is judged and well, 1 if a light is yellow or red, 2 if something could not be judged.
@@ -179,7 +179,7 @@ def restart(
 
 
 @cli.command("env")
-def environment(target: Target = "local", stack_name: StackName = stack.DEFAULT_NAME) -> None:
+def environment(target: Target = "local", stack_name: StackName = DEFAULT_NAME) -> None:
     """Print the deployment's names as variables for a shell, and on this machine what lets `aws` reach it.
 
     Example: `eval "$(tapeline env)"`, then `aws s3 ls s3://$BUCKET_NAME/rejected/`
@@ -194,7 +194,7 @@ def environment(target: Target = "local", stack_name: StackName = stack.DEFAULT_
 @cli.command()
 def deploy(
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
     settings: Settings = None,
     as_json: AsJson = False,
 ) -> None:
@@ -214,7 +214,7 @@ def deploy(
 @cli.command()
 def destroy(
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
     delete_data: Annotated[bool, typer.Option("--delete-data", help="Remove bucket and tables too, for ever.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
@@ -241,7 +241,7 @@ def subscribe(
         str, typer.Option(help="`alerts` on trends and anomalies, or `operations` on failures.")
     ] = "alerts",
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
 ) -> None:
     """Send alerts to an address, once it has confirmed.
 
@@ -266,7 +266,7 @@ def subscribe(
 def tail(
     symbols: Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL]…", help="All if none is given.")] = None,
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     """Show quotes as they are stored, alerts marked, until Ctrl-C.
@@ -292,7 +292,7 @@ def tail(
     silence.cancel()
 
 
-def _say_silence(aws: Session, outputs: StackOutputs, wanted: set[str]) -> str:
+def _say_silence(aws: Clients, outputs: StackOutputs, wanted: set[str]) -> str:
     """Return why `tail` may have nothing to show."""
     found = feed_state.read_followed(aws.client("dynamodb"), outputs.state_table_name)
     followed = found.symbols if found else ()
@@ -308,7 +308,7 @@ def replay(
     ],
     speed: Annotated[str, typer.Option(help="Times as fast as it happened, such as 60, or `max`.")] = "60",
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     """Put a file of bars on the stream as quotes. Ctrl-C sends what is held and stops.
@@ -350,7 +350,7 @@ def replay(
 def reconcile(
     wait: Annotated[float, typer.Option(help="Seconds to wait for records that are not delivered yet.", min=0)] = 300.0,
     target: Target = "local",
-    stack_name: StackName = stack.DEFAULT_NAME,
+    stack_name: StackName = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
     """Compare what the stream accepted with DynamoDB, raw zone and rejects. Exits 1 and names what is missing where.
@@ -375,18 +375,18 @@ cli.command()(correct)
 cli.command()(redrive)
 
 
-def _session(target: str) -> Session:
+def _session(target: str) -> Clients:
     if target == "local" and not up.answers():
         raise CommandError(
             f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or mean your "
             "account with `--target aws`"
         )
-    return session(target)
+    return connect(target)
 
 
-def _deployment(target: str, stack_name: str) -> tuple[Session, StackOutputs]:
+def _deployment(target: str, stack_name: str) -> tuple[Clients, StackOutputs]:
     aws = _session(target)
-    return aws, stack.outputs(aws, stack_name)
+    return aws, read_outputs(aws, stack_name)
 
 
 def _readings(target: str, stack_name: str) -> Readings:

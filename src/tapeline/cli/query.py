@@ -14,18 +14,18 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from tapeline.aws import local
-from tapeline.aws.clients import session as aws_session
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import DEFAULT_NAME, StackOutputs, read_outputs
 from tapeline.cli.query_output import Format, QueryError, check_picture, draw, print_table, write
 from tapeline.cli.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.cli.terminal import Terminal
-from tapeline.deploy import stack
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.market import sessions
 from tapeline.reports.plots import PlotError
 
 if TYPE_CHECKING:
-    from tapeline.aws.clients import Session
+    from tapeline.aws.clients import Clients
 
 LATEST = "latest"
 QUIET_SECONDS = 2
@@ -45,7 +45,7 @@ def query(
     ] = "local",
     stack_name: Annotated[
         str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
-    ] = stack.DEFAULT_NAME,
+    ] = DEFAULT_NAME,
     output_format: Annotated[Format, typer.Option("--format", help="How to give the rows.")] = Format.TABLE,
     output: Annotated[Path | None, typer.Option(help="A file for the rows, instead of standard output.")] = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the result as a page and print where it is.")] = False,
@@ -70,8 +70,8 @@ def query(
         _print_statement(console, statement.render(given))
         return
 
-    session = aws_session(target)
-    outputs = stack.outputs(session, stack_name)
+    session = connect(target)
+    outputs = read_outputs(session, stack_name)
     athena_run = _Runs(session, outputs, statement.name)
     with _Patience(notes, f"running {statement.name}"):
         taken = _look_up(statement, given, athena_run, lambda: _latest_session(session, outputs))
@@ -105,7 +105,7 @@ def query(
 class _Runs:
     """Runs statements one after the other and remembers what each of them took."""
 
-    def __init__(self, session: Session, outputs: stack.StackOutputs, name: str) -> None:
+    def __init__(self, session: Clients, outputs: StackOutputs, name: str) -> None:
         self._athena, self._s3 = session.client("athena"), session.client("s3")
         self._outputs = outputs
         self._name = name
@@ -152,7 +152,7 @@ def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, l
     return values | {name: newest if dates[name] else latest() for name in asked}
 
 
-def _latest_session(session: Session, outputs: stack.StackOutputs) -> str:
+def _latest_session(session: Clients, outputs: StackOutputs) -> str:
     pages = (
         session.client("glue")
         .get_paginator("get_partitions")

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
 from tapeline.aws.printable import json_text, printable
-from tapeline.deploy import stack
 from tapeline.market.dates import trading_date
 from tapeline.operations.redrive import RedriveError
 from tapeline.operations.redrive import redrive as run
@@ -29,16 +29,16 @@ def redrive(
     ] = "local",
     stack_name: Annotated[
         str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
-    ] = stack.DEFAULT_NAME,
+    ] = DEFAULT_NAME,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Read rejected records and dead letters again and put what is a quote now on the stream. A dry run unless `--go`.
 
     Example: `tapeline redrive --first 2026-03-12 --last 2026-03-13 --go`
     """
-    aws = session(target)
+    aws = connect(target)
     first = first or trading_date(datetime.now(UTC)).isoformat()
-    names = stack.outputs(aws, stack_name)
+    names = read_outputs(aws, stack_name)
     try:
         found = run(aws, names, first, last or first, dead_letters=dead_letters, dry_run=not go)
     except RedriveError as error:

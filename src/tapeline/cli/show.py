@@ -14,8 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from tapeline.aws.deployment import StackOutputs
 from tapeline.deploy.stack import Progress as StackProgress
-from tapeline.deploy.stack import StackOutputs
 from tapeline.market.quotes import read_timestamp
 from tapeline.operations.feed import words
 from tapeline.operations.health import Colour, Light, Readings, age, exit_code, is_green

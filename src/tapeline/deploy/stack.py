@@ -12,20 +12,20 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from tapeline.aws import local
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import DEFAULT_NAME, StackError, StackOutputs, find_stack, read_outputs
 from tapeline.deploy import lambda_zip
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-DEFAULT_NAME = "tapeline"
 TEMPLATE = local.PROJECT / "infra" / "template.yaml"
 LOCAL_PARAMETERS = {
     "RequireTls": "false",
@@ -47,37 +47,6 @@ _CONSEQUENCES = ("Resource creation cancelled", "Resource update cancelled")
 _REFUSED = "CloudFormation refuses the template or its parameters"
 _VERBS = {"CREATE": "making", "UPDATE": "changing", "DELETE": "removing", "IMPORT": "taking over"}
 _RESULTS = {"CREATE": "made", "UPDATE": "changed", "DELETE": "removed", "IMPORT": "taken over"}
-
-
-class StackError(RuntimeError):
-    """A deployment failed or is not there; the message says which resource, why, and what to do next."""
-
-
-@dataclass(frozen=True, slots=True)
-class StackOutputs:
-    """Names and addresses of one deployment; see the template's outputs for what each is."""
-
-    stream_name: str
-    table_name: str
-    state_table_name: str
-    bucket_name: str
-    dead_letter_queue_url: str
-    dead_letter_queue_arn: str
-    alert_topic_arn: str
-    operations_topic_arn: str
-    database_name: str
-    raw_table_name: str
-    crawler_name: str
-    work_group_name: str
-    stream_processor_name: str
-    trend_alerts_name: str
-    feed_watch_name: str
-    producer_policy_arn: str
-    airflow_policy_arn: str
-    analyst_policy_arn: str
-    region: str
-    quote_fields: str = ""
-    """Optional fields of a quote that the deployed function takes, with commas between; none before 0.2.0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +75,8 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 
 
-def outputs(session: Session, stack_name: str = DEFAULT_NAME) -> StackOutputs:
-    """Return the names of a deployment.
-
-    Raises
-    ------
-    StackError
-        If there is no such stack, or it is of an older version.
-    """
-    stack = _find(session.client("cloudformation"), stack_name)
-    where = f"{session.region} ({session.target})"
-    if stack is None:
-        raise StackError(f"no stack named {stack_name} in {where}; make it with `tapeline deploy`")
-    values = {_snake_case(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
-    missing = [field.name for field in fields(StackOutputs) if field.name not in values and field.default is MISSING]
-    if missing:
-        raise StackError(
-            f"stack {stack_name} in {where} is {stack['StackStatus']} and lacks {', '.join(missing)}; "
-            "bring it up to date with `tapeline deploy`"
-        )
-    return StackOutputs(**{field.name: values[field.name] for field in fields(StackOutputs) if field.name in values})
-
-
 def deploy(
-    session: Session,
+    session: Clients,
     parameters: Mapping[str, str],
     on_progress: OnProgress,
     *,
@@ -139,7 +86,7 @@ def deploy(
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         Where.
     parameters : mapping of str to str
         Parameters of the template. One that is not given keeps its value, at first its default.
@@ -210,14 +157,14 @@ def deploy(
         seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
         cloudformation.execute_change_set(StackName=stack_id, ChangeSetName=change_set_id)
         _follow(session, stack_id, seen, on_change, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-    made = outputs(session, stack_name)
+    made = read_outputs(session, stack_name)
     if session.target == "local":
         _expire_items(session, made)
     return made
 
 
 def destroy(
-    session: Session,
+    session: Clients,
     on_progress: OnProgress,
     *,
     delete_data: bool = False,
@@ -228,7 +175,7 @@ def destroy(
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         Where.
     on_progress : callable
         Told of each step.
@@ -318,31 +265,18 @@ def _check_known(cloudformation: CloudFormationClient, template: str, parameters
         raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def _find(cloudformation: CloudFormationClient, name: str) -> Any | None:
-    try:
-        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-
-
-def _settled(session: Session, name: str, on_progress: OnProgress) -> Any | None:
+def _settled(session: Clients, name: str, on_progress: OnProgress) -> Any | None:
     """Return the stack once nobody else is at work on it, None if there is none."""
     cloudformation: CloudFormationClient = session.client("cloudformation")
-    stack = _find(cloudformation, name)
+    stack = find_stack(cloudformation, name)
     if stack and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         on_progress(Progress(name, "stack", "waiting", f"another operation is under way: {stack['StackStatus']}"))
         _follow(session, stack["StackId"], set(), on_progress, None)
-        stack = _find(cloudformation, name)
+        stack = find_stack(cloudformation, name)
     return stack
 
 
-def _changes(session: Session, stack_id: str, change_set_id: str, *, is_new: bool) -> set[str]:
+def _changes(session: Clients, stack_id: str, change_set_id: str, *, is_new: bool) -> set[str]:
     """Wait until the change set is worked out; return the resources that it touches.
 
     Raises
@@ -368,7 +302,7 @@ def _changes(session: Session, stack_id: str, change_set_id: str, *, is_new: boo
     raise StackError(f"{_REFUSED}: {reason}")
 
 
-def _delete(session: Session, stack: Any, on_progress: OnProgress) -> None:
+def _delete(session: Clients, stack: Any, on_progress: OnProgress) -> None:
     cloudformation: CloudFormationClient = session.client("cloudformation")
     stack_id = stack["StackId"]
     seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
@@ -376,14 +310,14 @@ def _delete(session: Session, stack: Any, on_progress: OnProgress) -> None:
     _follow(session, stack_id, seen, on_progress, {"DELETE_COMPLETE"})
 
 
-def _follow(session: Session, stack_id: str, seen: set[str], on_progress: OnProgress, wanted: set[str] | None) -> None:
+def _follow(session: Clients, stack_id: str, seen: set[str], on_progress: OnProgress, wanted: set[str] | None) -> None:
     """Tell of each event until the stack is at rest; it must then have a wanted status, if any is asked for."""
     cloudformation: CloudFormationClient = session.client("cloudformation")
     failure: str | None = None
     last_event = time.monotonic()
     while True:
         # Status first: whatever happened before it is then among the events.
-        stack = _find(cloudformation, stack_id)
+        stack = find_stack(cloudformation, stack_id)
         status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
         for event in reversed([event for event in _events(cloudformation, stack_id) if event["EventId"] not in seen]):
             seen.add(event["EventId"])
@@ -429,12 +363,12 @@ def _events(cloudformation: CloudFormationClient, stack_id: str) -> Iterator[Any
         yield from page["StackEvents"]
 
 
-def _pace(session: Session) -> float:
+def _pace(session: Clients) -> float:
     """Return seconds between two looks; AWS limits how often one may ask."""
     return 0.2 if session.target == "local" else 3.0
 
 
-def _upload_code(session: Session, names: _Names, on_progress: OnProgress) -> dict[str, str]:
+def _upload_code(session: Clients, names: _Names, on_progress: OnProgress) -> dict[str, str]:
     """Put the functions' zips where CloudFormation finds them; return the parameters that say where."""
     s3: S3Client = session.client("s3")
     _make_artifact_bucket(s3, names, tls_only=session.target == "aws")
@@ -493,7 +427,7 @@ def _object_exists(s3: S3Client, bucket: str, key: str, account: str) -> bool:
     return _exists(lambda: s3.head_object(Bucket=bucket, Key=key, ExpectedBucketOwner=account))
 
 
-def _table_exists(session: Session, table: str) -> bool:
+def _table_exists(session: Clients, table: str) -> bool:
     return _exists(lambda: session.client("dynamodb").describe_table(TableName=table))
 
 
@@ -524,7 +458,7 @@ def _delete_bucket(s3: S3Client, bucket: str, on_progress: OnProgress) -> None:
     on_progress(Progress(bucket, "S3 bucket", "removed", f"with {count:,} objects and versions"))
 
 
-def _expire_items(session: Session, made: StackOutputs) -> None:
+def _expire_items(session: Clients, made: StackOutputs) -> None:
     """Turn on the expiry of items, which the laptop's CloudFormation leaves out and its DynamoDB does have."""
     dynamodb = session.client("dynamodb")
     for table in (made.table_name, made.state_table_name):

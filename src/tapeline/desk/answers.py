@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tapeline.deploy.stack import StackError
+from tapeline.aws.deployment import StackError
 from tapeline.desk.access import Access, StartError
 from tapeline.desk.feed import FeedError
 from tapeline.desk.history import UnknownSymbolError

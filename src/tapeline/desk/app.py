@@ -20,10 +20,10 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
+from tapeline.aws.deployment import Deployment
 from tapeline.desk import lake
 from tapeline.desk.access import Access, User
 from tapeline.desk.answers import PAGE_POLICY, REPORT_POLICY, SafeHeaders, explain, tell_errors
-from tapeline.desk.deployment import Deployment
 from tapeline.desk.errands import ERRANDS
 from tapeline.desk.events import events
 from tapeline.desk.feed import feed_of

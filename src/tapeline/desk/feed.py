@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from tapeline.desk.deployment import Deployment
+from tapeline.aws.deployment import Deployment
 from tapeline.desk.spark import Point, Spark, read_course
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp

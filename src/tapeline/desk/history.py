@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tapeline.aws.deployment import Deployment
 from tapeline.desk.course import Course, Tick, percent
-from tapeline.desk.deployment import Deployment
 from tapeline.desk.memo import Memo
 from tapeline.lake import athena, audit, sql_files
 from tapeline.lake.athena import StatementFailedError

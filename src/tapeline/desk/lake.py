@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tapeline.desk.deployment import Deployment
+from tapeline.aws.deployment import Deployment
 from tapeline.reports.publication import REPORTS_PREFIX
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key

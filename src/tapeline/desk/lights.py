@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tapeline.aws.deployment import Deployment
 from tapeline.aws.printable import printable
 from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.course import verdict_words
-from tapeline.desk.deployment import Deployment
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.market import sessions, trading_hours

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING
 
-from tapeline.desk.deployment import Deployment
+from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import read_timestamp
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key

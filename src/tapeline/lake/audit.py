@@ -17,8 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.market.sessions import previous_session
 from tapeline.operations.feed_state import FOLLOWED_KEY
@@ -146,12 +146,12 @@ class FailedChecksError(ValueError):
     """A staged session is not fit to be published; the message names the rows."""
 
 
-def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
+def audit(session: Clients, outputs: StackOutputs, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
     """Run all checks of some tables over what is staged.
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         Where.
     outputs : StackOutputs
         The deployment's names.
@@ -207,7 +207,7 @@ def audit(session: Session, outputs: StackOutputs, tables: Iterable[str], values
     return verdict
 
 
-def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: datetime) -> None:
+def remember(session: Clients, outputs: StackOutputs, verdict: Verdict, now: datetime) -> None:
     """Write down for the session's report and the market desk which symbols are published, and which are not and why.
 
     The item lies in the state table under ``rollup#YYYY-MM-DD``.
@@ -228,7 +228,7 @@ def remember(session: Session, outputs: StackOutputs, verdict: Verdict, now: dat
     )
 
 
-def recall(session: Session, outputs: StackOutputs, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def recall(session: Clients, outputs: StackOutputs, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the symbols that the newest rollup of a session withheld, with reasons, and those that had no quote."""
     item = _item(session, outputs, f"rollup#{day}")
     return _withheld(item), tuple(sorted(_strings(item, "missing")))
@@ -245,7 +245,7 @@ def named(symbols: Iterable[str]) -> str:
     return ", ".join(found[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _item(session: Session, outputs: StackOutputs, key: str) -> Mapping[str, Any]:
+def _item(session: Clients, outputs: StackOutputs, key: str) -> Mapping[str, Any]:
     dynamodb: DynamoDBClient = session.client("dynamodb")
     found = dynamodb.get_item(TableName=outputs.state_table_name, Key={"key": {"S": key}})
     return found.get("Item", {})
@@ -272,7 +272,7 @@ def _slower(
 
 
 def _run(
-    session: Session, outputs: StackOutputs, check: sql_files.SqlFile, values: Mapping[str, object]
+    session: Clients, outputs: StackOutputs, check: sql_files.SqlFile, values: Mapping[str, object]
 ) -> Finding | None:
     taken = {parameter.name for parameter in check.parameters}
     statement = check.render(
@@ -296,7 +296,7 @@ def _run(
     )
 
 
-def _rows(session: Session, outputs: StackOutputs, statement: str) -> Iterable[dict[str, Any]]:
+def _rows(session: Clients, outputs: StackOutputs, statement: str) -> Iterable[dict[str, Any]]:
     client = session.client("athena")
     finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
     columns, rows = athena.results(client, finished)

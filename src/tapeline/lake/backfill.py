@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.lake.daily_bars import Backfill, Chunk, DailyBar, Filled, check, missing, row
 from tapeline.market import sessions
@@ -23,7 +23,7 @@ Fetch = Callable[[str, date, date], Sequence[DailyBar]]
 
 
 def backfill(
-    session: Session,
+    session: Clients,
     outputs: StackOutputs,
     symbols: Sequence[str],
     first: str,
@@ -36,7 +36,7 @@ def backfill(
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     symbols : sequence of str
         Tickers.
@@ -53,7 +53,7 @@ def backfill(
 
 
 def plan_backfill(
-    session: Session, outputs: StackOutputs, symbols: Sequence[str], first: str, last: str
+    session: Clients, outputs: StackOutputs, symbols: Sequence[str], first: str, last: str
 ) -> list[Chunk]:
     """Return what is missing of a range, ``YYYY-MM-DD``, both ends included; makes the tables if need be.
 
@@ -74,7 +74,7 @@ def plan_backfill(
     return missing(symbols, over, [(symbol, day) for day, symbol in present])
 
 
-def fill(session: Session, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> Filled:
+def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> Filled:
     """Fetch one chunk, check it, and put it into `daily_history` by one MERGE; any number of times.
 
     Run chunks one after the other: two commits to an Iceberg table at once conflict, and one fails.
@@ -98,12 +98,12 @@ def fill(session: Session, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, ve
     return Filled(chunk, len(bars), absent, tuple(refused))
 
 
-def create_view(session: Session, outputs: StackOutputs) -> None:
+def create_view(session: Clients, outputs: StackOutputs) -> None:
     """Create the view `daily_bars` over `daily_history` and `daily_summary`, which must be there."""
     _run(session, outputs, sql_files.load("daily_history/view").render())
 
 
-def _run(session: Session, outputs: StackOutputs, statement: str) -> list[tuple[Any, ...]]:
+def _run(session: Clients, outputs: StackOutputs, statement: str) -> list[tuple[Any, ...]]:
     client = session.client("athena")
     finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
     _, rows = athena.results(client, finished)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.lake.partition_plan import Plan, folders, plan
 from tapeline.stream.keys import RAW_PREFIX
 
@@ -43,13 +43,13 @@ class Repair:
 
 
 def repair_partitions(
-    session: Session, outputs: StackOutputs, first: str = "", last: str = "", *, dry_run: bool = True
+    session: Clients, outputs: StackOutputs, first: str = "", last: str = "", *, dry_run: bool = True
 ) -> Repair:
     """Make the catalog agree with the raw zone, or (dry run) say what that takes.
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     first, last : str
         Only trading dates of this range, ``YYYY-MM-DD``, both ends included; empty for no bound.
@@ -86,7 +86,7 @@ def repair_partitions(
     return Repair(made, dry_run)
 
 
-def renew_partition(session: Session, outputs: StackOutputs, day: str) -> bool:
+def renew_partition(session: Clients, outputs: StackOutputs, day: str) -> bool:
     """Give a partition the table's columns if it has others; tell whether it had.
 
     Athena reads a partition by its own descriptor. One that was registered before the table got a column, as on the day
@@ -94,7 +94,7 @@ def renew_partition(session: Session, outputs: StackOutputs, day: str) -> bool:
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     day : str
         Trading date, ``YYYY-MM-DD``; one that is not registered is left so.

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tapeline.aws import local
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.deployment import StackOutputs
 from tapeline.laptop.supervisor import Program
 
 DEFAULT_PORT = 8080

@@ -82,11 +82,11 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
         Told of each step.
     """
     from localaws.mail import Mailbox
-    from tapeline.aws.clients import session
+    from tapeline.aws.clients import connect
     from tapeline.deploy import stack
     from tapeline.laptop import up
 
-    aws, home = session("local"), local.own_home()
+    aws, home = connect("local"), local.own_home()
     outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))
     for user, policy, name, folder in (
         (up.PRODUCER_USER, outputs.producer_policy_arn, "producer.json", producer_folder),

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.stream import tables
@@ -67,7 +67,7 @@ class PastTrading:
         return [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol in self._market.symbols]
 
 
-def missing_sessions(session: Session, outputs: StackOutputs, now: datetime) -> list[sessions.Session]:
+def missing_sessions(session: Clients, outputs: StackOutputs, now: datetime) -> list[sessions.Session]:
     """Return the newest session due for its rollup, and those begun since, as far as the raw zone has nothing of them.
 
     Parameters
@@ -88,14 +88,14 @@ def _has_trading(s3: S3Client, bucket: str, one: sessions.Session) -> bool:
     return bool(first) and parse_key(first[0]["Key"]).first_time < one.closes_at
 
 
-def is_stored(session: Session, outputs: StackOutputs, trading: PastTrading) -> bool:
+def is_stored(session: Clients, outputs: StackOutputs, trading: PastTrading) -> bool:
     """Tell whether the last quote of each symbol has reached DynamoDB, and so, in order, all before it."""
     keys = trading.last_keys()
     found = tables.read_items(session.client("dynamodb"), outputs.table_name, keys, tables.Patience(lambda: 10.0))
     return len(found) == len(keys)
 
 
-def put_missing(aws: Session, outputs: StackOutputs, now: datetime, patience_seconds: float) -> str:
+def put_missing(aws: Clients, outputs: StackOutputs, now: datetime, patience_seconds: float) -> str:
     """Put on the stream what `missing_sessions` names, wait until it is stored, and say in a line what was done."""
     from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
     from tapeline.stream.pump import run

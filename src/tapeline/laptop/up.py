@@ -29,10 +29,10 @@ from rich.status import Status
 
 from localaws.mail import Mailbox, page_url
 from tapeline.aws import local
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import DEFAULT_NAME, StackOutputs
 from tapeline.aws.printable import printable
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackOutputs
 from tapeline.laptop import airflow, past_trading
 from tapeline.laptop.supervisor import NotRunningError, ProcessState, Program, Supervisor
 from tapeline.operations import readings
@@ -220,10 +220,10 @@ class Laptop:
             self.supervisor.start_program(LOCAL_AWS)
             self._await_local_aws()
             self._say(f"Local AWS answers at {local.endpoint()}", started)
-            aws = session("local")
+            aws = connect("local")
             began = time.monotonic()
             outputs = self._deploy(aws, options, line)
-            self._say(f"Stack `{stack.DEFAULT_NAME}` is in place", began)
+            self._say(f"Stack `{DEFAULT_NAME}` is in place", began)
             self._tell_earlier_data(aws, outputs)
             signer = signer_of(aws, PRODUCER_USER, outputs.producer_policy_arn, self.home / "producer.json")
             os.kill(
@@ -257,7 +257,7 @@ class Laptop:
             time.sleep(0.1)
         raise UpError(f"the local AWS does not answer after {READY_SECONDS:.0f} s{self._last_words(LOCAL_AWS)}")
 
-    def _deploy(self, aws: Session, options: Options, line: Status) -> StackOutputs:
+    def _deploy(self, aws: Clients, options: Options, line: Status) -> StackOutputs:
         done = 0
 
         def tell(step: stack.Progress) -> None:
@@ -274,7 +274,7 @@ class Laptop:
         if report.exists() and "killed" in (text := report.read_text().strip()):
             self._console.print(f"[yellow]![/] {text}", highlight=False)
 
-    def _tell_earlier_data(self, aws: Session, outputs: StackOutputs) -> None:
+    def _tell_earlier_data(self, aws: Clients, outputs: StackOutputs) -> None:
         items = aws.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
         pages = aws.client("s3").get_paginator("list_objects_v2")
         days = [
@@ -287,7 +287,7 @@ class Laptop:
             dates = span[0] if len(span) == 1 else f"{len(span)} trading dates from {span[0]} to {span[-1]}"
             self._say(f"Found earlier data: {items:,} quotes in DynamoDB, the raw zone of {dates}")
 
-    def _await_quote(self, aws: Session, outputs: StackOutputs, since: datetime, began: float) -> None:
+    def _await_quote(self, aws: Clients, outputs: StackOutputs, since: datetime, began: float) -> None:
         deadline = time.monotonic() + FIRST_QUOTE_SECONDS
         while time.monotonic() < deadline:
             self._raise_if_given_up()
@@ -300,7 +300,7 @@ class Laptop:
             f"{escape(self._last_words('producer'))}"
         )
 
-    def _put_past_trading(self, aws: Session, outputs: StackOutputs, options: Options, line: Status) -> None:
+    def _put_past_trading(self, aws: Clients, outputs: StackOutputs, options: Options, line: Status) -> None:
         """Put the newest session on the stream, and today's so far, where the raw zone has nothing of them."""
         from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
         from tapeline.stream.pump import run
@@ -326,7 +326,7 @@ class Laptop:
             time.sleep(0.5)
         self._say(f"Simulated the trading of {days} for the DAGs: {past.total:,} quotes", began)
 
-    def _start_airflow(self, aws: Session, outputs: StackOutputs, line: Status) -> None:
+    def _start_airflow(self, aws: Clients, outputs: StackOutputs, line: Status) -> None:
         began = time.monotonic()
         line.update("Preparing Airflow's database")
         subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
@@ -618,12 +618,12 @@ def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) 
         **local.environment(signer),
         "TAPELINE_TARGET": "aws",
         "TAPELINE_STREAM": outputs.stream_name,
-        "TAPELINE_STACK": stack.DEFAULT_NAME,  # whatever the user's own shell says
+        "TAPELINE_STACK": DEFAULT_NAME,  # whatever the user's own shell says
     }
     return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
 
 
-def signer_of(aws: Session, user: str, policy_arn: str, path: Path) -> local.Credentials:
+def signer_of(aws: Clients, user: str, policy_arn: str, path: Path) -> local.Credentials:
     """Return a key of a user with one policy, who is made first if need be; the key noted at the path is used again."""
     iam = aws.client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
@@ -646,7 +646,7 @@ def signer_of(aws: Session, user: str, policy_arn: str, path: Path) -> local.Cre
     return local.Credentials(made["AccessKeyId"], made["SecretAccessKey"])
 
 
-def subscribe_reader(aws: Session, outputs: StackOutputs, mailbox: Mailbox, home: Path) -> None:
+def subscribe_reader(aws: Clients, outputs: StackOutputs, mailbox: Mailbox, home: Path) -> None:
     """Subscribe the laptop's own reader to both topics and confirm, once; who leaves is not subscribed again.
 
     A trend of the simulated market turns every few minutes: of alerts the reader gets all but those.
@@ -669,7 +669,7 @@ def subscribe_reader(aws: Session, outputs: StackOutputs, mailbox: Mailbox, home
     note.write_text(json.dumps({"address": READER}))
 
 
-def forget_users(aws: Session) -> None:
+def forget_users(aws: Clients) -> None:
     """Take the stack's policies from the users of this machine: a policy in use cannot be removed."""
     iam = aws.client("iam")
     for user in (PRODUCER_USER, AIRFLOW_USER):

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
 from tapeline.stream import items, raw_zone
@@ -71,7 +71,7 @@ class Correction:
 
 
 def plan(
-    session: Session,
+    session: Clients,
     outputs: StackOutputs,
     symbol: str,
     timestamp: str,
@@ -87,7 +87,7 @@ def plan(
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     symbol, timestamp : str
         Which quote; the timestamp exactly as it is stored.
@@ -130,7 +130,7 @@ def plan(
     return Correction(before, parse_quote(after.to_json().encode(), now))
 
 
-def send(session: Session, outputs: StackOutputs, correction: Correction) -> None:
+def send(session: Clients, outputs: StackOutputs, correction: Correction) -> None:
     """Put a correction on the stream; sending it twice changes nothing more."""
     session.client("kinesis").put_record(
         StreamName=outputs.stream_name,
@@ -140,7 +140,7 @@ def send(session: Session, outputs: StackOutputs, correction: Correction) -> Non
 
 
 def wait(
-    session: Session,
+    session: Clients,
     outputs: StackOutputs,
     correction: Correction,
     *,
@@ -152,7 +152,7 @@ def wait(
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     correction : Correction
         The one that was sent.
@@ -193,7 +193,7 @@ def _before_withdrawal(stored: Stored) -> dict[str, Any]:
     return {name: Decimal(priced[name]) for name in FIGURES} if priced else {}
 
 
-def _stored(session: Session, outputs: StackOutputs, symbol: str, timestamp: str) -> Stored | None:
+def _stored(session: Clients, outputs: StackOutputs, symbol: str, timestamp: str) -> Stored | None:
     dynamodb: DynamoDBClient = session.client("dynamodb")
     key: Any = {"symbol": {"S": symbol}, "timestamp": {"S": timestamp}}
     item = dynamodb.get_item(TableName=outputs.table_name, Key=key, ConsistentRead=True).get("Item")
@@ -201,7 +201,7 @@ def _stored(session: Session, outputs: StackOutputs, symbol: str, timestamp: str
 
 
 def _raw(
-    session: Session, outputs: StackOutputs, symbol: str, timestamp: str, on_progress: Callable[[int], None]
+    session: Clients, outputs: StackOutputs, symbol: str, timestamp: str, on_progress: Callable[[int], None]
 ) -> Stored | None:
     try:
         moment = read_timestamp(timestamp)
@@ -234,7 +234,7 @@ def _quote(line: str) -> Quote:
     return Quote(**{**values, "volume": int(record["volume"])}, revision=int(record.get("revision", 0)))
 
 
-def _nearest(session: Session, outputs: StackOutputs, symbol: str) -> str:
+def _nearest(session: Clients, outputs: StackOutputs, symbol: str) -> str:
     dynamodb: DynamoDBClient = session.client("dynamodb")
     found = dynamodb.query(
         TableName=outputs.table_name,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
@@ -41,12 +41,12 @@ LONGEST_BATCH = timedelta(minutes=10)
 """An object of rejects is named after its first record; the last came at most a batch window and its retries later."""
 
 
-def read_readings(session: Session, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
+def read_readings(session: Clients, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
     """Read everything that `tapeline.operations.health` judges.
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         The laptop or the cloud.
     outputs : StackOutputs
         The deployment's names.
@@ -116,14 +116,14 @@ class States:
     memory: Memory = field(default_factory=Memory)
 
 
-def newest_since(session: Session, outputs: StackOutputs, moment: datetime) -> NewestQuote | None:
+def newest_since(session: Clients, outputs: StackOutputs, moment: datetime) -> NewestQuote | None:
     """Return a quote that came in after a moment and is stored, if there is one."""
     newest = _Reader(session, outputs, moment).states().newest
     return next((quote for quote in newest if read_timestamp(quote.ingested_at) >= moment), None)
 
 
 class _Reader:
-    def __init__(self, session: Session, outputs: StackOutputs, now: datetime) -> None:
+    def __init__(self, session: Clients, outputs: StackOutputs, now: datetime) -> None:
         self._session = session
         self._outputs = outputs
         self._now = now

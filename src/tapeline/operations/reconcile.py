@@ -22,8 +22,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 from tapeline.operations.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.stream import items, raw_zone, tables
@@ -65,7 +65,7 @@ class Places:
     quote_retention: timedelta
 
     @classmethod
-    def of(cls, session: Session, outputs: StackOutputs) -> Places:
+    def of(cls, session: Clients, outputs: StackOutputs) -> Places:
         """Read them from the stack's outputs, and the retention from the deployed function."""
         function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
         days = function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or "30"
@@ -118,12 +118,12 @@ class Reconciliation:
         return not self.differences
 
 
-def reconcile(session: Session, places: Places, wait_seconds: float, progress: Progress) -> Reconciliation:
+def reconcile(session: Clients, places: Places, wait_seconds: float, progress: Progress) -> Reconciliation:
     """Compare the places for all that was accepted before now; quotes may go on flowing meanwhile.
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         The laptop or the cloud.
     places : Places
         What to compare.
@@ -155,7 +155,7 @@ def reconcile(session: Session, places: Places, wait_seconds: float, progress: P
 
 
 class _Count:
-    def __init__(self, session: Session, places: Places, ledger: Ledger, deadline: float, progress: Progress) -> None:
+    def __init__(self, session: Clients, places: Places, ledger: Ledger, deadline: float, progress: Progress) -> None:
         self._kinesis: KinesisClient = session.client("kinesis")
         self._dynamodb: DynamoDBClient = session.client("dynamodb")
         self._s3: S3Client = session.client("s3")

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.market.quotes import Quote
 from tapeline.operations.rejected import (
     EXAMPLES,
@@ -64,7 +64,7 @@ class RedriveError(RuntimeError):
 
 
 def redrive(
-    session: Session,
+    session: Clients,
     outputs: StackOutputs,
     first: str,
     last: str,
@@ -76,7 +76,7 @@ def redrive(
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     first, last : str
         Dates of arrival of rejected records, ``YYYY-MM-DD``, both ends included.
@@ -144,7 +144,7 @@ class _Found:
 
 
 class _Run:
-    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
         self._s3: S3Client = session.client("s3")
         self._sqs: SQSClient = session.client("sqs")
         self._kinesis: KinesisClient = session.client("kinesis")
@@ -373,7 +373,7 @@ class _Run:
         )
 
 
-def _settings(session: Session, outputs: StackOutputs) -> StreamProcessorSettings:
+def _settings(session: Clients, outputs: StackOutputs) -> StreamProcessorSettings:
     """Return the settings of the deployed processor."""
     function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
     return StreamProcessorSettings.from_environment(function["Environment"]["Variables"])

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ SHARDS_SECONDS = 10.0
 """How often to look for new shards; DynamoDB closes one after about four hours and opens its child."""
 
 
-def follow(session: Session, outputs: StackOutputs, symbols: Collection[str], stop: Event) -> Iterator[Item]:
+def follow(session: Clients, outputs: StackOutputs, symbols: Collection[str], stop: Event) -> Iterator[Item]:
     """Yield the item of each quote stored from now on, in order per symbol, until `stop` is set.
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         The laptop or the cloud.
     outputs : StackOutputs
         The deployment's names.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tapeline.aws.clients import Session
-from tapeline.deploy.stack import StackOutputs
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
 from tapeline.operations.health import Light, judge
@@ -39,7 +39,7 @@ AGREED_COLUMNS = {
 """The raw zone's columns in Glue's types, as docs/data-model.md tells them."""
 
 
-def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequence[Light]:
+def watch_feed(session: Clients, outputs: StackOutputs, now: datetime) -> Sequence[Light]:
     """Judge the deployment as `tapeline status` does and tell the operations topic what has changed.
 
     Returns
@@ -65,7 +65,7 @@ def watch_feed(session: Session, outputs: StackOutputs, now: datetime) -> Sequen
     return lights
 
 
-def watch_schema(session: Session, outputs: StackOutputs, now: datetime) -> list[str]:
+def watch_schema(session: Clients, outputs: StackOutputs, now: datetime) -> list[str]:
     """Compare the raw table's columns with those agreed and tell the operations topic when the differences change.
 
     Returns
@@ -112,7 +112,7 @@ def drift(found: dict[str, str]) -> list[str]:
     return changed + [f"{name} ({kind}) is new" for name, kind in found.items() if name not in AGREED_COLUMNS]
 
 
-def _tell(session: Session, outputs: StackOutputs, about: str, decide: Decide, now: datetime) -> None:
+def _tell(session: Clients, outputs: StackOutputs, about: str, decide: Decide, now: datetime) -> None:
     tell_once(
         session.client("dynamodb"),
         session.client("sns"),

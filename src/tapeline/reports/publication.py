@@ -8,9 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackOutputs
 from tapeline.aws.printable import mail_subject, mail_text
-from tapeline.deploy.stack import StackOutputs
 from tapeline.lake import athena, audit, prices, sql_files
 from tapeline.lake.athena import Finished
 from tapeline.market import sessions
@@ -62,20 +62,20 @@ class Published:
 
 
 def send_anomaly_report(
-    session: Session, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
+    session: Clients, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
 ) -> Published:
     """Write and send the report of one session, ``YYYY-MM-DD``; see `publish`."""
     return publish(session, outputs, anomaly_report(session, outputs, day), again=again, base_url=base_url)
 
 
 def send_weekly_report(
-    session: Session, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
+    session: Clients, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
 ) -> Published:
     """Write and send the report of the trading week of a date, ``YYYY-MM-DD``; see `publish`."""
     return publish(session, outputs, weekly_report(session, outputs, day), again=again, base_url=base_url)
 
 
-def anomaly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
+def anomaly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
     """Compose the report of one session.
 
     Raises
@@ -86,7 +86,7 @@ def anomaly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
     return _report(session, outputs, "anomaly_report", [sessions.session(date.fromisoformat(day))])
 
 
-def weekly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
+def weekly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
     """Compose the report of the trading week, Monday to Friday, that a date lies in."""
     week = sessions.week(date.fromisoformat(day))
     if not week:
@@ -94,7 +94,7 @@ def weekly_report(session: Session, outputs: StackOutputs, day: str) -> Report:
     return _report(session, outputs, "weekly_report", week)
 
 
-def published_sessions(session: Session, outputs: StackOutputs) -> list[date]:
+def published_sessions(session: Clients, outputs: StackOutputs) -> list[date]:
     """Return the sessions that `daily_summary` has, the newest first, of the last two years with any."""
     return [row["session"] for row in _Lake(session, outputs).ask("desk/sessions", {"symbol": ""})]
 
@@ -113,7 +113,7 @@ def newest_week(published: Iterable[date]) -> date | None:
     return next(whole, mondays[0] if mondays else None)
 
 
-def waits_for(session: Session, outputs: StackOutputs, day: str) -> list[str]:
+def waits_for(session: Clients, outputs: StackOutputs, day: str) -> list[str]:
     """Return the sessions that the report of a date's week still waits for, as ``YYYY-MM-DD``.
 
     A week waits for nothing once all its sessions are in `daily_summary`, or it was reported before: then whatever
@@ -130,7 +130,7 @@ def waits_for(session: Session, outputs: StackOutputs, day: str) -> list[str]:
 
 
 def publish(
-    session: Session, outputs: StackOutputs, report: Report, *, again: bool = False, base_url: str = ""
+    session: Clients, outputs: StackOutputs, report: Report, *, again: bool = False, base_url: str = ""
 ) -> Published:
     """Put the page under ``reports/dt=…/`` and send the mail, once for each content.
 
@@ -141,7 +141,7 @@ def publish(
 
     Parameters
     ----------
-    session, outputs : Session, StackOutputs
+    session, outputs : Clients, StackOutputs
         The deployment.
     report : Report
         What to say.
@@ -191,7 +191,7 @@ def publish(
     )
 
 
-def _report(session: Session, outputs: StackOutputs, kind: str, asked: Sequence[sessions.Session]) -> Report:
+def _report(session: Clients, outputs: StackOutputs, kind: str, asked: Sequence[sessions.Session]) -> Report:
     lake = _Lake(session, outputs)
     first, last = asked[0].day, asked[-1].day
     span = {"first_session": first, "last_session": last}
@@ -227,7 +227,7 @@ def _report(session: Session, outputs: StackOutputs, kind: str, asked: Sequence[
 class _Lake:
     """Runs the SQL files, and knows what Athena bills for them."""
 
-    def __init__(self, session: Session, outputs: StackOutputs) -> None:
+    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
         self._athena: AthenaClient = session.client("athena")
         self._outputs = outputs
         self._own: dict[str, Finished] = {}
@@ -277,7 +277,7 @@ def _count_objects(s3: S3Client, bucket: str, days: Iterable[date]) -> int:
     )
 
 
-def _delivered(session: Session, outputs: StackOutputs, start: datetime, end: datetime) -> int:
+def _delivered(session: Clients, outputs: StackOutputs, start: datetime, end: datetime) -> int:
     """Return how many messages of the alert topic SNS delivered, by its own metric; the laptop has none."""
     topic = {"Name": "TopicName", "Value": outputs.alert_topic_arn.rpartition(":")[2]}
     metric = {"Namespace": "AWS/SNS", "MetricName": "NumberOfNotificationsDelivered", "Dimensions": [topic]}
@@ -293,7 +293,7 @@ def _exists(s3: S3Client, bucket: str, key: str) -> bool:
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
 
 
-def _link(session: Session, outputs: StackOutputs, key: str, base_url: str) -> str:
+def _link(session: Clients, outputs: StackOutputs, key: str, base_url: str) -> str:
     if base_url:
         return f"{base_url.rstrip('/')}/{key}"
     if session.target == "local":

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tapeline.market.quotes import write_timestamp
 from tapeline.operations.feed_state import FOLLOWED_KEY
-from tapeline.stream.recipient import Deployment
+from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Stop
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Announcer:
     ----------
     followed : Followed
         What to say.
-    deployment : Deployment
+    deployment : Recipient
         Where to.
     counters : Counters
         The producer's, to notice that Kinesis takes nothing.
@@ -119,7 +119,7 @@ class Announcer:
         Seconds since 1970.
     """
 
-    def __init__(self, followed: Followed, deployment: Deployment, counters: Counters, started_at: float) -> None:
+    def __init__(self, followed: Followed, deployment: Recipient, counters: Counters, started_at: float) -> None:
         self._followed = followed
         self._deployment = deployment
         self._counters = counters
@@ -157,7 +157,7 @@ class Announcer:
 
 @contextmanager
 def announcing(
-    followed: Followed, deployment: Deployment, counters: Counters, stop: WatchedStop, clock: Callable[[], float]
+    followed: Followed, deployment: Recipient, counters: Counters, stop: WatchedStop, clock: Callable[[], float]
 ) -> Iterator[None]:
     """Read the deployment's outputs now and then and say what is followed, from a thread of its own.
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.clients import Session
-from tapeline.deploy import stack
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackError, StackOutputs, read_outputs
 from tapeline.market.quotes import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("tapeline.stream.recipient")
 
 
-class Deployment:
+class Recipient:
     """What the stack's outputs say, as last read; without them, a deployment that takes the base fields only.
 
     Parameters
     ----------
-    aws : Session
+    aws : Clients
         Where it is.
     stack_name : str
         Of the CloudFormation stack.
@@ -31,18 +31,18 @@ class Deployment:
         Where the quotes go: another stack's stream would be another deployment.
     """
 
-    def __init__(self, aws: Session, stack_name: str, stream_name: str) -> None:
+    def __init__(self, aws: Clients, stack_name: str, stream_name: str) -> None:
         self._aws = aws
         self._stack_name = stack_name
         self._stream_name = stream_name
-        self._outputs: stack.StackOutputs | None = None
+        self._outputs: StackOutputs | None = None
         self._said: set[str] = set()
 
     def look(self) -> None:
         """Read the outputs, which a deploy may have changed; keep the last ones if they cannot be read."""
         try:
-            found = stack.outputs(self._aws, self._stack_name)
-        except (stack.StackError, ClientError, BotoCoreError) as error:
+            found = read_outputs(self._aws, self._stack_name)
+        except (StackError, ClientError, BotoCoreError) as error:
             if self._outputs is None:
                 self._warn(f"Only the base fields of quotes are sent, and nobody learns what is followed: {error}")
             return

@@ -22,7 +22,7 @@ from botocore.config import Config
 
 from localaws.crawl_schema import Schema, merge, read_object, to_glue
 from tapeline.aws import local
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
 
 LOG_GROUP = "/aws-glue/crawlers"
 _JSON_FORMATS = {
@@ -72,13 +72,13 @@ class Crawl:
     ----------
     crawler : dict
         The crawler as GetCrawler describes it.
-    aws : Session
+    aws : Clients
         Clients under the crawler's role.
     memory : Path
         File that remembers what unchanged objects held, so that a crawl reads only new ones.
     """
 
-    def __init__(self, crawler: dict[str, Any], aws: Session, memory: Path) -> None:
+    def __init__(self, crawler: dict[str, Any], aws: Clients, memory: Path) -> None:
         self._crawler = crawler
         self._glue: Any = aws.client("glue")
         self._s3: Any = aws.client("s3")
@@ -314,13 +314,13 @@ def _shown(columns: list[dict[str, str]]) -> str:
     return ", ".join(f"{column['Name']} {column['Type']}" for column in columns)
 
 
-def under_role(role: str, crawler: str) -> Session:
+def under_role(role: str, crawler: str) -> Clients:
     """Return clients that have the crawler's role, as Glue's own have."""
     arn = role if role.startswith("arn:") else f"arn:aws:iam::{local.ACCOUNT_ID}:role/{role}"
-    owner = session("local")
+    owner = connect("local")
     keys = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
     boto_session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], local.REGION)
-    return Session("local", boto_session, Config(retries={"mode": "standard"}, proxies={}), local.endpoint())
+    return Clients("local", boto_session, Config(retries={"mode": "standard"}, proxies={}), local.endpoint())
 
 
 def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
@@ -337,8 +337,8 @@ def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
 
 def main(name: str, number: str) -> None:
     """Run a crawl and print its result."""
-    crawler = session("local").client("glue").get_crawler(Name=name)["Crawler"]
-    aws = under_role(crawler["Role"], name) if crawler.get("Role") else session("local")
+    crawler = connect("local").client("glue").get_crawler(Name=name)["Crawler"]
+    aws = under_role(crawler["Role"], name) if crawler.get("Role") else connect("local")
     crawl = Crawl(crawler, aws, local.home() / "crawlers" / f"{name}-objects.json")
     started, error = time.monotonic(), ""
     try:

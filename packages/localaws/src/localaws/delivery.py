@@ -38,7 +38,7 @@ from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
 from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError, KinesisSource, Record, Shard, Source
 from tapeline.aws import local
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
 from tapeline.aws.printable import log_to_terminal
 from tapeline.stream.heartbeat import beat
 
@@ -187,7 +187,7 @@ class ShardPoller(threading.Thread):
         checkpoints: Checkpoints,
         functions: Functions,
         metrics: Metrics,
-        aws: Session,
+        aws: Clients,
     ) -> None:
         super().__init__(name=f"{mapping.function_name}:{shard_id}", daemon=True)
         self.mapping = mapping
@@ -459,13 +459,13 @@ class Delivery:
 
     Parameters
     ----------
-    aws : Session
+    aws : Clients
         The target.
     folder : Path
         State folder; checkpoints, code and logs are kept in it.
     """
 
-    def __init__(self, aws: Session, folder: Path) -> None:
+    def __init__(self, aws: Clients, folder: Path) -> None:
         self._aws = aws
         self._folder = folder / "delivery"
         self.metrics = Metrics(aws.client("cloudwatch"))
@@ -604,7 +604,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Delivery(session(), local.own_home()).run(stop)
+    Delivery(connect(), local.own_home()).run(stop)
 
 
 if __name__ == "__main__":

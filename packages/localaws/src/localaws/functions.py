@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from localaws.lambda_process import Credentials, Function, LambdaProcess, fetch, link_sdk
 from localaws.metrics import Metrics
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 KNOWN_SECONDS = 2.0
 """How soon a new deployment of a function is noticed."""
@@ -24,7 +24,7 @@ class Functions:
 
     Parameters
     ----------
-    aws : Session
+    aws : Clients
         The target.
     folder : Path
         Where code is unpacked.
@@ -34,7 +34,7 @@ class Functions:
         Hears what the functions print.
     """
 
-    def __init__(self, aws: Session, folder: Path, logs: Path, metrics: Metrics) -> None:
+    def __init__(self, aws: Clients, folder: Path, logs: Path, metrics: Metrics) -> None:
         self._aws = aws
         self._code = folder / "code"
         shutil.rmtree(self._code, ignore_errors=True)  # of former deployments

@@ -24,7 +24,7 @@ from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
 from tapeline.aws import local
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
 
 logger = logging.getLogger("localaws")
 
@@ -37,7 +37,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     """Return the application: what this layer adds, in the order in which it starts, and its pages."""
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
-    athena = Athena(folder, session("local"))
+    athena = Athena(folder, connect("local"))
     resources.name_resources(athena.workgroup_of)
     return Layer(
         [Keeper(folder / "aws"), mail, athena, Crawler(folder), LambdaInvoke(folder)],

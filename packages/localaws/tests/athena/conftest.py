@@ -16,7 +16,7 @@ from localaws.athena.pages import Row, read_page
 from localaws.athena.statements import Outcome, Statement
 from localaws.testing import LocalAws, running
 from tapeline.aws import local
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
 
 QUOTES = {
     "2026-03-12": [
@@ -57,15 +57,15 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 
 @pytest.fixture(scope="session")
-def aws(local_aws: LocalAws) -> Session:
-    return session("local")
+def aws(local_aws: LocalAws) -> Clients:
+    return connect("local")
 
 
 @dataclass
 class Runner:
     """Runs statements in this process, against the local AWS."""
 
-    aws: Session
+    aws: Clients
     engine: Engine
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -81,7 +81,7 @@ class Runner:
 
 
 @pytest.fixture(scope="session")
-def runner(aws: Session, local_aws: LocalAws) -> Runner:
+def runner(aws: Clients, local_aws: LocalAws) -> Runner:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="lake")
     aws.client("glue").create_database(DatabaseInput={"Name": "lake"})

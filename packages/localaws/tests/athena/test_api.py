@@ -20,7 +20,7 @@ from pyathena.pandas.cursor import PandasCursor
 
 from athena.conftest import JSON_SERDE, Runner
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 OUTPUT = "s3://lake/results/"
 NUMBERS = "UNNEST(sequence(1, 10000))"
@@ -31,7 +31,7 @@ OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
 
 
 @pytest.fixture
-def athena(aws: Session, runner: Runner) -> Any:
+def athena(aws: Clients, runner: Runner) -> Any:
     return aws.client("athena")
 
 
@@ -55,7 +55,7 @@ def rows_of(answer: dict[str, Any]) -> list[list[str | None]]:
     return [[cell.get("VarCharValue") for cell in row["Data"]] for row in answer["ResultSet"]["Rows"]]
 
 
-def test_query_goes_from_start_to_results(athena: Any, aws: Session) -> None:
+def test_query_goes_from_start_to_results(athena: Any, aws: Clients) -> None:
     number = start(athena, "SELECT symbol, price, previous_close FROM quotes ORDER BY timestamp, symbol")
     execution = wait(athena, number)
 
@@ -123,7 +123,7 @@ def test_queries_run_beside_each_other(athena: Any) -> None:
     assert answers == [[str(370 + number)] for number in range(8)]
 
 
-def test_workgroup_sets_the_output_and_the_scan_limit(athena: Any, aws: Session) -> None:
+def test_workgroup_sets_the_output_and_the_scan_limit(athena: Any, aws: Clients) -> None:
     configuration = {
         "EnforceWorkGroupConfiguration": True,
         "ResultConfiguration": {"OutputLocation": "s3://lake/enforced/"},
@@ -346,7 +346,7 @@ def test_airflows_operator_and_hooks_work_unmodified(
         ]
 
 
-def test_csv_of_a_result_is_what_a_csv_reader_expects(athena: Any, aws: Session) -> None:
+def test_csv_of_a_result_is_what_a_csv_reader_expects(athena: Any, aws: Clients) -> None:
     number = start(athena, "SELECT 'a,b' AS \"x\"\"y\", 'say \"hi\"', '', CAST(NULL AS varchar), 'two\nlines'")
     wait(athena, number)
 

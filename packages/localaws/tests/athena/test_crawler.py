@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.crawl_schema import merge, read_object, to_glue
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 TRUST = {
     "Version": "2012-10-17",
@@ -22,7 +22,7 @@ Put = Callable[[str, list[dict[str, Any]]], None]
 
 
 @pytest.fixture
-def place(aws: Session, request: pytest.FixtureRequest) -> str:
+def place(aws: Clients, request: pytest.FixtureRequest) -> str:
     """A bucket and a database of this test's own."""
     name = f"crawl-{abs(hash(request.node.name)) % 10**8}"
     aws.client("s3").create_bucket(Bucket=name)
@@ -31,7 +31,7 @@ def place(aws: Session, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def put(aws: Session, place: str) -> Put:
+def put(aws: Clients, place: str) -> Put:
     def put(key: str, records: list[dict[str, Any]]) -> None:
         body = gzip.compress("".join(json.dumps(record) + "\n" for record in records).encode())
         aws.client("s3").put_object(Bucket=place, Key=key, Body=body)
@@ -39,7 +39,7 @@ def put(aws: Session, place: str) -> Put:
     return put
 
 
-def make_crawler(aws: Session, place: str, targets: dict[str, Any], **settings: Any) -> None:
+def make_crawler(aws: Clients, place: str, targets: dict[str, Any], **settings: Any) -> None:
     iam = aws.client("iam")
     role = iam.create_role(RoleName=place, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:ListBucket", "glue:*", "logs:*"], "Resource": "*"}
@@ -48,7 +48,7 @@ def make_crawler(aws: Session, place: str, targets: dict[str, Any], **settings: 
     aws.client("glue").create_crawler(Name=place, Role=role, DatabaseName=place, Targets=targets, **settings)
 
 
-def crawl(aws: Session, name: str) -> tuple[dict[str, Any], list[str]]:
+def crawl(aws: Clients, name: str) -> tuple[dict[str, Any], list[str]]:
     """Run a crawler to its end; return it and the states it went through."""
     glue, pause, states = aws.client("glue"), threading.Event(), []
     glue.start_crawler(Name=name)
@@ -62,22 +62,22 @@ def crawl(aws: Session, name: str) -> tuple[dict[str, Any], list[str]]:
     raise AssertionError(f"the crawler is still {states}")
 
 
-def columns(aws: Session, place: str, table: str) -> dict[str, str]:
+def columns(aws: Clients, place: str, table: str) -> dict[str, str]:
     found = aws.client("glue").get_table(DatabaseName=place, Name=table)["Table"]
     return {column["Name"]: column["Type"] for column in found["StorageDescriptor"]["Columns"]}
 
 
-def partitions(aws: Session, place: str, table: str) -> list[list[str]]:
+def partitions(aws: Clients, place: str, table: str) -> list[list[str]]:
     found = aws.client("glue").get_partitions(DatabaseName=place, TableName=table)["Partitions"]
     return sorted(partition["Values"] for partition in found)
 
 
-def messages(aws: Session, name: str) -> str:
+def messages(aws: Clients, name: str) -> str:
     answer = aws.client("logs").get_log_events(logGroupName="/aws-glue/crawlers", logStreamName=name)
     return "\n".join(event["message"] for event in answer["events"])
 
 
-def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws: Session, place: str, put: Put) -> None:
+def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL", "price": 10.5, "volume": 3_000_000_000}])
     aws.client("s3").put_object(Bucket=place, Key="raw-data/dt=2026-03-12/readme.txt", Body=b"not, JSON\n")
     make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
@@ -110,7 +110,7 @@ def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws:
     assert "2026-03-12" in json.loads(second["Summary"])["PARTITION"]["ADD"]
 
 
-def test_predefined_table_keeps_its_types_and_gets_partitions(aws: Session, place: str, put: Put) -> None:
+def test_predefined_table_keeps_its_types_and_gets_partitions(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL", "price": 10, "volume": 5, "note": "new"}])
     descriptor = {
         "Columns": [
@@ -145,7 +145,7 @@ def test_predefined_table_keeps_its_types_and_gets_partitions(aws: Session, plac
     assert partitions(aws, place, "stock_data_table") == [["2026-03-12"]]
 
 
-def test_crawl_that_may_not_read_fails_with_the_reason(aws: Session, place: str, put: Put) -> None:
+def test_crawl_that_may_not_read_fails_with_the_reason(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL"}])
     make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
     aws.client("iam").put_role_policy(
@@ -162,7 +162,7 @@ def test_crawl_that_may_not_read_fails_with_the_reason(aws: Session, place: str,
     assert "AccessDenied" in crawler["LastCrawl"]["ErrorMessage"]
 
 
-def test_crawler_runs_once_at_a_time_and_can_be_stopped(aws: Session, place: str, put: Put) -> None:
+def test_crawler_runs_once_at_a_time_and_can_be_stopped(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL"}])
     make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
     glue = aws.client("glue")

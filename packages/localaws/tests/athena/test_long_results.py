@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from athena.conftest import Runner
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 from tapeline.lake import athena
 from tapeline.lake.athena import Finished
 
@@ -41,13 +41,13 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="module")
-def finished(aws: Session, runner: Runner) -> Finished:
+def finished(aws: Clients, runner: Runner) -> Finished:
     output = {"ResultConfiguration": {"OutputLocation": "s3://lake/long/"}}
     aws.client("athena").create_work_group(Name="long-results", Configuration=output)
     return athena.run(aws.client("athena"), STATEMENT, database="lake", work_group="long-results")
 
 
-def test_a_long_result_is_the_same_from_its_object_and_by_pages(aws: Session, finished: Finished) -> None:
+def test_a_long_result_is_the_same_from_its_object_and_by_pages(aws: Clients, finished: Finished) -> None:
     client = aws.client("athena")
     by_pages, stored = athena.results(client, finished), athena.results(client, finished, aws.client("s3"))
     assert stored[0] == by_pages[0]
@@ -55,7 +55,7 @@ def test_a_long_result_is_the_same_from_its_object_and_by_pages(aws: Session, fi
     assert list(stored[1]) == EXPECTED
 
 
-def test_a_long_result_costs_one_page_and_one_object(aws: Session, finished: Finished) -> None:
+def test_a_long_result_costs_one_page_and_one_object(aws: Clients, finished: Finished) -> None:
     client, s3 = aws.client("athena"), aws.client("s3")
     calls = []
 

@@ -15,7 +15,7 @@ import pytest
 
 from localaws.delivery import Delivery
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
 
 TRUST = {
     "Version": "2012-10-17",
@@ -30,10 +30,10 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 
 @pytest.fixture
-def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Session:
+def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Clients:
     monkeypatch.setenv("TAPELINE_HOME", str(local_aws.folder))
     monkeypatch.setenv("TAPELINE_PORT", str(local_aws.port))
-    return session("local")
+    return connect("local")
 
 
 def zip_of(source: str) -> bytes:
@@ -43,7 +43,7 @@ def zip_of(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def deploy_function(aws: Session, name: str, source: str, *, actions: list[str], **settings: Any) -> str:
+def deploy_function(aws: Clients, name: str, source: str, *, actions: list[str], **settings: Any) -> str:
     """Create a role that allows these actions and a function under it; return the function's ARN."""
     iam = aws.client("iam")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
@@ -76,7 +76,7 @@ class RunningDelivery:
 
 
 @pytest.fixture
-def start_delivery(aws: Session, local_aws: LocalAws) -> Iterator[Callable[[], RunningDelivery]]:
+def start_delivery(aws: Clients, local_aws: LocalAws) -> Iterator[Callable[[], RunningDelivery]]:
     started: list[RunningDelivery] = []
 
     def start(folder: Path = local_aws.folder) -> RunningDelivery:

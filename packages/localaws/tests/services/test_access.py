@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.testing import LocalAws
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 
 def code_of(call: Any) -> str:
@@ -45,7 +45,7 @@ def test_the_roots_key_without_its_secret_opens_nothing(local_aws: LocalAws) -> 
     assert code_of(local_aws.client("s3", key, "guessed").list_buckets) == "SignatureDoesNotMatch"
 
 
-def test_a_user_may_do_what_its_policies_allow_and_nothing_else(local_aws: LocalAws, aws: Session) -> None:
+def test_a_user_may_do_what_its_policies_allow_and_nothing_else(local_aws: LocalAws, aws: Clients) -> None:
     iam = aws.client("iam")
     iam.create_user(UserName="reader")
     statement = {"Effect": "Allow", "Action": "kinesis:ListStreams", "Resource": "*"}
@@ -74,7 +74,7 @@ def test_pages_without_a_signature_are_closed(local_aws: LocalAws, path: str, me
     assert status_of(local_aws.endpoint + path, method) == status
 
 
-def test_an_object_is_not_read_without_a_signature(local_aws: LocalAws, aws: Session) -> None:
+def test_an_object_is_not_read_without_a_signature(local_aws: LocalAws, aws: Clients) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="private")
     s3.put_object(Bucket="private", Key="k", Body=b"secret")
@@ -91,7 +91,7 @@ def test_it_listens_on_the_loopback_interface_only(local_aws: LocalAws) -> None:
     assert (listening.ip, listening.port) == ("127.0.0.1", local_aws.port)
 
 
-def test_a_condition_on_leading_keys_opens_those_keys_only(local_aws: LocalAws, aws: Session) -> None:
+def test_a_condition_on_leading_keys_opens_those_keys_only(local_aws: LocalAws, aws: Clients) -> None:
     owner, iam = aws.client("dynamodb"), aws.client("iam")
     owner.create_table(
         TableName="notes",

@@ -16,7 +16,7 @@ import pytest
 
 from localaws.testing import LocalAws
 from services.conftest import RunningDelivery, deploy_function, wait_until, zip_of
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 OBEDIENT = """
 import base64, json, os, sys, time
@@ -50,7 +50,7 @@ def handler(event, context):
 class Deployed:
     """A stream, a queue for what is given up, and a function that does what the records say."""
 
-    def __init__(self, aws: Session, local: LocalAws, name: str, **function: Any) -> None:
+    def __init__(self, aws: Clients, local: LocalAws, name: str, **function: Any) -> None:
         self.aws = aws
         self.name = name
         self.log = local.folder / "logs" / f"{name}.log"
@@ -101,7 +101,7 @@ class Deployed:
 
 
 @pytest.fixture
-def deploy(aws: Session, local_aws: LocalAws, request: pytest.FixtureRequest) -> Any:
+def deploy(aws: Clients, local_aws: LocalAws, request: pytest.FixtureRequest) -> Any:
     """Deploy under the test's own name, and take the mapping away at its end."""
     name = str(request.node.name).removeprefix("test_")[:60].strip("_")
 
@@ -401,7 +401,7 @@ def handler(event, context):
     assert statistics("AWS/Lambda", "IteratorAge", "FunctionName", deployed.name)["Maximum"] >= 0
 
 
-def test_a_table_stream_arrives_as_lambda_sends_it(aws: Session, deploy: Deploy, start_delivery: Start) -> None:
+def test_a_table_stream_arrives_as_lambda_sends_it(aws: Clients, deploy: Deploy, start_delivery: Start) -> None:
     source = """
 import json
 def handler(event, context):
@@ -476,7 +476,7 @@ def test_a_killed_local_aws_is_waited_for(deploy: Deploy, start_delivery: Start,
 
 
 def test_a_mapping_whose_stream_is_gone_does_not_hold_up_the_others(
-    aws: Session, local_aws: LocalAws, deploy: Deploy, start_delivery: Start, caplog: pytest.LogCaptureFixture
+    aws: Clients, local_aws: LocalAws, deploy: Deploy, start_delivery: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     gone = Deployed(aws, local_aws, "gone")
     gone.map()

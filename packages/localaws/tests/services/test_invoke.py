@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from localaws.invoke import SETTLE_SECONDS, LambdaInvoke, Settled
 from localaws.testing import LocalAws
 from services.conftest import deploy_function, wait_until
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 SOURCE = """
 import os
@@ -31,7 +31,7 @@ def handler(event, context):
 
 
 @pytest.fixture
-def invoke(aws: Session) -> Any:
+def invoke(aws: Clients) -> Any:
     client = aws.client("lambda")
     try:
         deploy_function(aws, "echo", SOURCE, actions=["sqs:ListQueues"])
@@ -53,20 +53,20 @@ def test_an_error_of_the_handler_is_told_as_lambda_does(invoke: Any) -> None:
     assert json.loads(answer["Payload"].read())["errorType"] == "KeyError"
 
 
-def test_an_event_is_taken_at_once_and_handled_later(invoke: Any, local_aws: LocalAws, aws: Session) -> None:
+def test_an_event_is_taken_at_once_and_handled_later(invoke: Any, local_aws: LocalAws, aws: Clients) -> None:
     deploy_function(aws, "later", "def handler(e, c):\n    print('DONE', flush=True)\n", actions=["sqs:ListQueues"])
     assert aws.client("lambda").invoke(FunctionName="later", InvocationType="Event")["StatusCode"] == 202
     log = local_aws.folder / "logs" / "later.log"
     wait_until(lambda: log.exists() and "DONE" in log.read_text(), "the handler")
 
 
-def test_what_does_not_exist_is_not_found(aws: Session) -> None:
+def test_what_does_not_exist_is_not_found(aws: Clients) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         aws.client("lambda").invoke(FunctionName="nothing")
 
 
 def test_a_schedule_invokes_a_function_as_anybody_does(
-    local_aws: LocalAws, aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local_aws: LocalAws, aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy_function(
         aws, "hourly", "def handler(e, c):\n    print(e['source'], flush=True)\n", actions=["sqs:ListQueues"]

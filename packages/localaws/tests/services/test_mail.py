@@ -17,13 +17,13 @@ from botocore.exceptions import ClientError
 from localaws.mail import Mailbox, Message, page_token
 from localaws.testing import LocalAws
 from services.conftest import wait_until
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 HOSTILE = "<script>alert(1)</script> & 'quoted'"
 
 
 @pytest.fixture
-def sns(aws: Session) -> Any:
+def sns(aws: Clients) -> Any:
     return aws.client("sns")
 
 
@@ -134,7 +134,7 @@ def test_the_link_in_a_notification_ends_the_subscription(sns: Any, local_aws: L
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
 
 
-def test_a_subscription_of_a_stack_is_asked_to_confirm(aws: Session, local_aws: LocalAws) -> None:
+def test_a_subscription_of_a_stack_is_asked_to_confirm(aws: Clients, local_aws: LocalAws) -> None:
     inline = {
         "Type": "AWS::SNS::Topic",
         "Properties": {"Subscription": [{"Protocol": "email", "Endpoint": "in@x.org"}]},

@@ -19,7 +19,7 @@ from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
 from localaws.athena.statements import Statement
 from localaws.extensions import Request, Response, ServiceError, json_response
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 MAX_RESULTS = 1000
 
@@ -31,13 +31,13 @@ class Athena:
     ----------
     folder : Path
         State folder of the local AWS.
-    session : Session
+    session : Clients
         Whose clients read workgroups, results and the catalog.
     """
 
     service = "athena"
 
-    def __init__(self, folder: Path, session: Session) -> None:
+    def __init__(self, folder: Path, session: Clients) -> None:
         self._session = session
         self._executions = Executions(folder / "athena" / "executions")
         self._pool = Pool(folder)

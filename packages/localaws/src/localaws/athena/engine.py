@@ -20,7 +20,7 @@ from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, bind, run_explain, run_select
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 
 logger = logging.getLogger(__name__)
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -31,7 +31,7 @@ class Engine:
 
     Parameters
     ----------
-    session : Session
+    session : Clients
         Whose catalog and lake they are about.
     files : Path
         Folder in which the local AWS keeps the buckets.
@@ -39,7 +39,7 @@ class Engine:
         Folder for what does not fit into memory; it is emptied after each statement.
     """
 
-    def __init__(self, session: Session, files: Path, scratch: Path) -> None:
+    def __init__(self, session: Clients, files: Path, scratch: Path) -> None:
         self._session = session
         self._files = files
         self._scratch = scratch

@@ -26,7 +26,7 @@ from localaws.athena.errors import QueryError, ScanLimitError
 from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Statement
 from tapeline.aws import local
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
 from tapeline.aws.printable import log_to_terminal
 
 logger = logging.getLogger(__name__)
@@ -48,17 +48,17 @@ def main() -> None:
         print(json.dumps({**answer, "memory": memory}), file=answers, flush=True)
 
 
-def _session() -> Session:
+def _session() -> Clients:
     """Return a session whose clients read the times of a long listing quickly; botocore's way outlasts all the rest."""
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
     signer = local.credentials()
     boto_session = boto3.Session(signer.access_key_id, signer.secret_access_key, None, local.REGION, core)
     config = Config(retries={"mode": "standard", "total_max_attempts": 5}, proxies={}, max_pool_connections=16)
-    return Session("local", boto_session, config, local.endpoint())
+    return Clients("local", boto_session, config, local.endpoint())
 
 
-def _warm(session: Session) -> Session:
+def _warm(session: Clients) -> Clients:
     """Make and import now what the first statement would otherwise wait for a quarter of a second."""
     importlib.import_module("pyarrow.compute")  # which casting a batch imports
     for name in ("s3", "glue", "athena"):

@@ -9,8 +9,7 @@ import pytest
 
 from tapeline.lake import partitions
 from tests.sql.lakes import AthenaLake
-
-from .conftest import Deployment
+from tests.stack import Deployment
 
 SPAN = ("2030-01-01", "2030-12-31")
 

@@ -14,8 +14,7 @@ from localaws.mail import Message
 from tapeline.market.sessions import NotASessionError
 from tapeline.reports import publication
 from tests.sql.lakes import AthenaLake
-
-from .conftest import Deployment, link_in, mail_to, objects, open_page, subscribe
+from tests.stack import Deployment, link_in, mail_to, objects, open_page, subscribe
 
 Read = Callable[[], list[Message]]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws.clients import Session
+from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import StackError, StackOutputs, read_outputs
 from tapeline.aws.local import PROJECT
 from tapeline.deploy import lambda_zip, stack
-from tapeline.deploy.stack import Progress, StackError, StackOutputs
+from tapeline.deploy.stack import Progress
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,18 +30,18 @@ class Told(list[Progress]):
         return [step.status for step in self if step.resource == resource]
 
 
-def deploy(aws: Session, name: str, **parameters: str) -> tuple[StackOutputs, Told]:
+def deploy(aws: Clients, name: str, **parameters: str) -> tuple[StackOutputs, Told]:
     told = Told()
     made = stack.deploy(aws, {"NamePrefix": f"{name}-", **parameters}, told.append, stack_name=name)
     return made, told
 
 
-def destroy(aws: Session, name: str, *, delete_data: bool = False) -> tuple[tuple[str, ...], Told]:
+def destroy(aws: Clients, name: str, *, delete_data: bool = False) -> tuple[tuple[str, ...], Told]:
     told = Told()
     return stack.destroy(aws, told.append, stack_name=name, delete_data=delete_data), told
 
 
-def status(aws: Session, name: str) -> str | None:
+def status(aws: Clients, name: str) -> str | None:
     found = stack._find(aws.client("cloudformation"), name)
     return found["StackStatus"] if found else None
 
@@ -58,7 +59,7 @@ CLASH = """
 """
 
 
-def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Session) -> None:
+def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Clients) -> None:
     made, told = deploy(aws, "first")
     assert made.stream_name == "first-stock-market-stream"
     assert made.table_name == "first-stock-market-data"
@@ -67,7 +68,7 @@ def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Session)
     assert made.raw_table_name == "stock_data_table"
     assert made.alert_topic_arn == "arn:aws:sns:us-east-1:000000000000:first-Stock_TrendAlerts"
     assert made.region == "us-east-1"
-    assert stack.outputs(aws, "first") == made
+    assert read_outputs(aws, "first") == made
     for resource in ("Stream", "DataTable", "Bucket", "StreamProcessor", "WorkGroup", "AnalystPolicy"):
         assert told.of(resource) == ["making", "made"]
     assert Progress("DataTable", "DynamoDB table", "made") in told
@@ -80,7 +81,7 @@ def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Session)
     assert described["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
 
 
-def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Session) -> None:
+def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Clients) -> None:
     made, _ = deploy(aws, "settings", BatchSize="123", AlertEmails="ann@example.org,bob@example.org")
     functions = aws.client("lambda")
     (mapping,) = functions.list_event_source_mappings(FunctionName=made.stream_processor_name)["EventSourceMappings"]
@@ -110,14 +111,14 @@ def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Session) 
     assert operations == []
 
 
-def test_deploying_again_without_a_change_touches_nothing(aws: Session) -> None:
+def test_deploying_again_without_a_change_touches_nothing(aws: Clients) -> None:
     made, _ = deploy(aws, "same", AlertCooldownMinutes="20")
     again, told = deploy(aws, "same")
     assert again == made
     assert told == []
 
 
-def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters(aws: Session) -> None:
+def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters(aws: Clients) -> None:
     made, _ = deploy(aws, "update", AlertCooldownMinutes="20", AlertEmails="ann@example.org")
     aws.client("dynamodb").put_item(
         TableName=made.table_name, Item={"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
@@ -147,7 +148,7 @@ def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters
     assert [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]] == [b"quote"]
 
 
-def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_nothing(aws: Session) -> None:
+def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_nothing(aws: Clients) -> None:
     glue = aws.client("glue")
     glue.create_database(DatabaseInput={"Name": "broken_stock_market"})
     with pytest.raises(StackError) as failure:
@@ -165,7 +166,7 @@ def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_noth
 
 
 def test_an_update_that_fails_names_resource_and_reason_and_is_rolled_back(
-    aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, _ = deploy(aws, "rollback")
     aws.client("glue").create_database(DatabaseInput={"Name": "clash"})
@@ -181,7 +182,7 @@ def test_an_update_that_fails_names_resource_and_reason_and_is_rolled_back(
     assert status(aws, "rollback") == "UPDATE_COMPLETE"
 
 
-def test_a_stack_whose_first_creation_was_rolled_back_by_another_tool_is_cleared_away(aws: Session) -> None:
+def test_a_stack_whose_first_creation_was_rolled_back_by_another_tool_is_cleared_away(aws: Clients) -> None:
     cloudformation = aws.client("cloudformation")
     aws.client("glue").create_database(DatabaseInput={"Name": "taken"})
     cloudformation.create_stack(
@@ -195,11 +196,11 @@ def test_a_stack_whose_first_creation_was_rolled_back_by_another_tool_is_cleared
         )
     assert status(aws, "leftover") == "ROLLBACK_COMPLETE"
     made, _ = deploy(aws, "leftover")
-    assert stack.outputs(aws, "leftover") == made
+    assert read_outputs(aws, "leftover") == made
 
 
 def test_a_resource_type_that_the_laptop_would_ignore_is_refused(
-    aws: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unknown = "  Board:\n    Type: AWS::QuickSight::Dashboard\n    Properties: { DashboardId: d, Name: n }\n"
     monkeypatch.setattr(stack, "TEMPLATE", template_with(unknown, tmp_path))
@@ -218,14 +219,14 @@ def test_a_resource_type_that_the_laptop_would_ignore_is_refused(
     ],
 )
 def test_a_value_outside_its_range_is_refused_before_anything_is_made(
-    aws: Session, parameter: str, value: str, said: str
+    aws: Clients, parameter: str, value: str, said: str
 ) -> None:
     with pytest.raises(StackError, match=said):
         deploy(aws, "refused", **{parameter: value})
     assert status(aws, "refused") is None
 
 
-def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Session) -> None:
+def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Clients) -> None:
     made, _ = deploy(aws, "again")
     aws.client("s3").put_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz", Body=b"x")
     aws.client("dynamodb").put_item(TableName=made.state_table_name, Item={"key": {"S": "symbol#AAPL"}})
@@ -239,7 +240,7 @@ def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Se
         f"table {made.state_table_name}",
     )
     with pytest.raises(StackError, match=r"no stack named again in us-east-1 .*; make it with `tapeline deploy`"):
-        stack.outputs(aws, "again")
+        read_outputs(aws, "again")
     assert aws.client("kinesis").list_streams()["StreamNames"].count(made.stream_name) == 0
 
     restored, told = deploy(aws, "again")
@@ -249,7 +250,7 @@ def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Se
     assert aws.client("dynamodb").scan(TableName=made.state_table_name)["Count"] == 1
 
 
-def test_destroying_with_the_data_leaves_nothing_not_even_old_versions(aws: Session) -> None:
+def test_destroying_with_the_data_leaves_nothing_not_even_old_versions(aws: Clients) -> None:
     made, _ = deploy(aws, "gone", KeepOldVersions="true")
     s3 = aws.client("s3")
     for body in (b"one", b"two"):
@@ -264,7 +265,7 @@ def test_destroying_with_the_data_leaves_nothing_not_even_old_versions(aws: Sess
     assert (kept, told) == ((), [])
 
 
-def test_data_that_an_earlier_stack_left_can_be_removed_by_its_prefix(aws: Session) -> None:
+def test_data_that_an_earlier_stack_left_can_be_removed_by_its_prefix(aws: Clients) -> None:
     deploy(aws, "left")
     destroy(aws, "left")
     kept = stack.destroy(aws, Told().append, stack_name="left", name_prefix="left-", delete_data=True)
@@ -272,7 +273,7 @@ def test_data_that_an_earlier_stack_left_can_be_removed_by_its_prefix(aws: Sessi
     assert not [name for name in aws.client("dynamodb").list_tables()["TableNames"] if name.startswith("left-")]
 
 
-def test_what_the_laptop_leaves_out_of_the_template_is_what_the_documentation_says(aws: Session) -> None:
+def test_what_the_laptop_leaves_out_of_the_template_is_what_the_documentation_says(aws: Clients) -> None:
     made, _ = deploy(aws, "less")
     with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
         aws.client("s3").get_bucket_lifecycle_configuration(Bucket=made.bucket_name)
@@ -286,7 +287,7 @@ def test_what_the_laptop_leaves_out_of_the_template_is_what_the_documentation_sa
     assert "no lifecycle, no point-in-time recovery and no encryption" in said
 
 
-def test_a_deployment_cannot_be_renamed(aws: Session) -> None:
+def test_a_deployment_cannot_be_renamed(aws: Clients) -> None:
     deploy(aws, "name")
     with pytest.raises(StackError, match=r"has the name prefix 'name-'.*deploy under another stack name instead"):
         stack.deploy(aws, {"NamePrefix": "other-"}, Told().append, stack_name="name")

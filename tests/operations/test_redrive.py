@@ -17,9 +17,8 @@ from tapeline.operations.redrive import redrive
 from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.items import observation_to_item, state_to_item
-from tests.domain.test_redrive import ARRIVED, line, payload
-
-from .conftest import Deployment, objects
+from tests.operations.test_rejected import ARRIVED, line, payload
+from tests.stack import Deployment, objects
 
 DAY = "2026-03-12"
 KEYS = [f"rejected/dt={DAY}/2026-03-12T14-30-0{number}Z-shardId-000000000000-{number}.json.gz" for number in (1, 2)]

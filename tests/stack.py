@@ -11,9 +11,9 @@ import pytest
 
 from localaws.mail import Mailbox, Message
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Session, session
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import StackOutputs, read_outputs
 from tapeline.deploy import stack
-from tapeline.deploy.stack import StackOutputs
 from tests.sql.conftest import filled
 from tests.sql.lakes import AthenaLake
 
@@ -21,7 +21,7 @@ from tests.sql.lakes import AthenaLake
 @dataclass(frozen=True)
 class Deployment:
     local: LocalAws
-    session: Session
+    session: Clients
     outputs: StackOutputs
 
 
@@ -31,9 +31,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
-        aws = session("local")
+        aws = connect("local")
         stack.deploy(aws, {}, lambda progress: None)
-        yield Deployment(local, aws, stack.outputs(aws))
+        yield Deployment(local, aws, read_outputs(aws))
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,7 @@ import pytest
 from tapeline.lake import backfill
 from tapeline.lake.daily_bars import DailyBar
 from tests.sql.lakes import AthenaLake
-
-from .conftest import Deployment, objects
+from tests.stack import Deployment, objects
 
 FIRST, LAST = "2025-11-20", "2025-11-28"
 SESSIONS = [date(2025, 11, day) for day in (20, 21, 24, 25, 26, 28)]  # Thanksgiving is none

@@ -13,8 +13,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from tapeline.aws import local
+from tapeline.aws.deployment import StackOutputs
 from tapeline.cli.main import cli
-from tapeline.deploy.stack import StackOutputs
 from tapeline.laptop import up
 from tapeline.laptop.supervisor import LOCK_NAME, NotRunningError, ProcessState
 from tapeline.operations.health import Part

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapeline.aws import local
-from tapeline.aws.clients import session
-from tapeline.deploy import stack
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import read_outputs
 
 from .laptop import Laptop, await_
 
@@ -75,7 +75,7 @@ def test_a_second_up_says_that_one_runs(running: Laptop) -> None:
 
 def test_the_producer_may_write_to_the_stream_and_nothing_else(running: Laptop) -> None:
     signer = local.Credentials(**json.loads((running.home / "producer.json").read_text()))
-    producer = session("local", signer)
+    producer = connect("local", signer)
 
     assert producer.client("sts").get_caller_identity()["Arn"].endswith(":user/tapeline-producer")
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -87,7 +87,7 @@ def test_the_producer_may_write_to_the_stream_and_nothing_else(running: Laptop) 
 def test_the_producer_says_what_it_follows(running: Laptop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_HOME", str(running.home))
     monkeypatch.setenv("TAPELINE_PORT", str(running.port))
-    dynamodb = session("local").client("dynamodb")
+    dynamodb = connect("local").client("dynamodb")
     found = dynamodb.get_item(TableName="stock-market-state", Key={"key": {"S": "followed"}})["Item"]
     assert (found["source"], found["every_seconds"]) == ({"S": "simulated"}, {"N": "0.2"})
     assert found["symbols"] == {"L": [{"S": "AAPL"}, {"S": "MSFT"}, {"S": "KO"}]}
@@ -126,7 +126,7 @@ def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: La
     assert first["sent"] == second["sent"] == 60
     assert result["agrees"]
     assert result["counts"]["accepted_quotes"] - result["counts"]["accepted_keys"] == 60
-    table = stack.outputs(running.aws()).table_name
+    table = read_outputs(running.aws()).table_name
     answer = (
         running.aws()
         .client("dynamodb")
@@ -170,7 +170,7 @@ def test_a_shell_gets_names_and_address_of_the_deployment(running: Laptop) -> No
 
 
 def test_status_counts_a_bad_record_by_its_reason_and_says_where_it_is(running: Laptop) -> None:
-    stream = stack.outputs(running.aws()).stream_name
+    stream = read_outputs(running.aws()).stream_name
     running.aws().client("kinesis").put_record(StreamName=stream, Data=b"{no quote", PartitionKey="x")
 
     await_(lambda: running.json("status")["rejected_last_hour"] == {"not_json": 1}, "the reject")
@@ -254,7 +254,7 @@ def test_a_killed_supervisord_leaves_orphans_which_the_next_up_ends(running: Lap
 
 
 def test_reconcile_names_an_item_that_vanished_and_exits_1(running: Laptop) -> None:
-    table = stack.outputs(running.aws()).table_name
+    table = read_outputs(running.aws()).table_name
     key = {"symbol": {"S": "TSLA"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
     dynamodb = running.aws().client("dynamodb")
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.aws import local
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_local_session_calls_only_this_machine_and_ignores_proxies(
 ) -> None:
     monkeypatch.setenv("TAPELINE_PORT", "4999")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
-    kinesis = session("local").client("kinesis")
+    kinesis = connect("local").client("kinesis")
     assert kinesis.meta.endpoint_url == "http://127.0.0.1:4999"
     assert kinesis.meta.config.proxies == {}
 
@@ -45,12 +45,12 @@ def test_a_local_session_calls_only_this_machine_and_ignores_proxies(
 def test_the_target_comes_from_the_argument_then_the_environment_then_is_local(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert session().target == "local"
+    assert connect().target == "local"
     monkeypatch.setenv("TAPELINE_TARGET", "aws")
-    assert session().target == "aws"
-    assert session("local").target == "local"
+    assert connect().target == "aws"
+    assert connect("local").target == "local"
     with pytest.raises(ValueError, match="one of local, aws, found 'azure'"):
-        session("azure")
+        connect("azure")
 
 
 def test_a_port_that_is_no_port_is_named_in_the_error(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,5 +60,5 @@ def test_a_port_that_is_no_port_is_named_in_the_error(home: Path, monkeypatch: p
 
 
 def test_a_client_is_made_once_per_session(home: Path) -> None:
-    here = session("local")
+    here = connect("local")
     assert here.client("s3") is here.client("s3")

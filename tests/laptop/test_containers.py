@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tapeline.aws import local
-from tapeline.aws.clients import session
+from tapeline.aws.clients import connect
 from tapeline.laptop import containers
 from tapeline.stream import heartbeat
 
@@ -128,7 +128,7 @@ def test_between_containers_the_local_aws_has_a_name_and_its_buckets_are_in_the_
     monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
     monkeypatch.setenv("TAPELINE_HOST", "localaws")
     monkeypatch.setenv("TAPELINE_PORT", "4566")
-    s3 = session("local").client("s3")
+    s3 = connect("local").client("s3")
     assert s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"}).startswith(
         "http://localaws:4566/b/k?"
     )

@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from localaws.testing import free_port
-from tapeline.aws.clients import Session, session
-from tapeline.deploy import stack
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import read_outputs
 from tapeline.operations import readings
 
 COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
@@ -74,8 +74,8 @@ class Laptop:
     def json(self, *arguments: str) -> Any:
         return json.loads(self.run(*arguments, "--json").stdout)
 
-    def aws(self) -> Session:
-        return session("local")
+    def aws(self) -> Clients:
+        return connect("local")
 
     def pid(self, name: str) -> int:
         return int(json.loads((self.home / "run" / f"{name}.pid").read_text())["pid"])
@@ -105,7 +105,7 @@ class Laptop:
 
         def is_stored() -> bool:
             with suppress(Exception):  # whatever was killed is on its way up
-                outputs = stack.outputs(self.aws())
+                outputs = read_outputs(self.aws())
                 return readings.newest_since(self.aws(), outputs, since) is not None
             return False
 

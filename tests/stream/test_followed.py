@@ -14,13 +14,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.deploy import stack
-from tapeline.deploy.stack import StackError, StackOutputs
+from tapeline.aws.deployment import StackError, StackOutputs
 from tapeline.market.quotes import Quote
-from tapeline.stream import heartbeat
+from tapeline.stream import heartbeat, recipient
 from tapeline.stream.followed import Announcer, Followed, WatchedStop
 from tapeline.stream.pump import run
-from tapeline.stream.recipient import Deployment
+from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Counts, Stop
 from tapeline.stream.writer import KinesisWriter
 from tests.producer.builders import FakeKinesis, FakeTime
@@ -65,7 +64,7 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, StackOutputs | StackErro
             raise answer["now"]
         return answer["now"]
 
-    monkeypatch.setattr(stack, "outputs", outputs)
+    monkeypatch.setattr(recipient, "read_outputs", outputs)
     return answer
 
 
@@ -75,8 +74,8 @@ def aws() -> Aws:
 
 
 @pytest.fixture
-def deployment(found: dict[str, StackOutputs | StackError], aws: Aws) -> Deployment:
-    made = Deployment(aws, "mine", "quotes")  # type: ignore[arg-type]
+def deployment(found: dict[str, StackOutputs | StackError], aws: Aws) -> Recipient:
+    made = Recipient(aws, "mine", "quotes")  # type: ignore[arg-type]
     made.look()
     return made
 
@@ -85,7 +84,7 @@ class Source:
     trouble = ""
 
 
-def announcer(deployment: Deployment, counters: Counters | None = None) -> Announcer:
+def announcer(deployment: Recipient, counters: Counters | None = None) -> Announcer:
     followed = Followed("yahoo", ("AAPL", "MSFT", "AAPL"), 30.0, lambda: Source.trouble)
     return Announcer(followed, deployment, counters or Counters(), START)
 
@@ -95,7 +94,7 @@ def _no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Source, "trouble", "")
 
 
-def test_the_item_is_as_agreed(deployment: Deployment, aws: Aws) -> None:
+def test_the_item_is_as_agreed(deployment: Recipient, aws: Aws) -> None:
     announcer(deployment).turn(START + 1, START + 2)
     assert aws.items == [
         json.loads(
@@ -106,21 +105,21 @@ def test_the_item_is_as_agreed(deployment: Deployment, aws: Aws) -> None:
     ]
 
 
-def test_it_is_said_at_the_start_and_each_minute_while_the_loop_works(deployment: Deployment, aws: Aws) -> None:
+def test_it_is_said_at_the_start_and_each_minute_while_the_loop_works(deployment: Recipient, aws: Aws) -> None:
     saying = announcer(deployment)
     for second in range(200):
         saying.turn(START + second, START + second)
     assert [item["said_at"]["S"][-9:] for item in aws.items] == ["14:00:00Z", "14:01:00Z", "14:02:00Z", "14:03:00Z"]
 
 
-def test_a_loop_that_hangs_is_no_longer_said_to_work(deployment: Deployment, aws: Aws) -> None:
+def test_a_loop_that_hangs_is_no_longer_said_to_work(deployment: Recipient, aws: Aws) -> None:
     saying = announcer(deployment)
     for second in range(600):
         saying.turn(START + min(second, 90), START + second)
     assert [item["said_at"]["S"][-9:] for item in aws.items] == ["14:00:00Z", "14:01:00Z", "14:01:30Z"]
 
 
-def test_trouble_is_said_when_it_comes_and_gone_when_it_is_over(deployment: Deployment, aws: Aws) -> None:
+def test_trouble_is_said_when_it_comes_and_gone_when_it_is_over(deployment: Recipient, aws: Aws) -> None:
     saying = announcer(deployment)
     for second, trouble in enumerate(("", "", "Yahoo limits our rate (429)", "Yahoo limits our rate (429)", "", "")):
         Source.trouble = trouble
@@ -128,7 +127,7 @@ def test_trouble_is_said_when_it_comes_and_gone_when_it_is_over(deployment: Depl
     assert [item.get("trouble", {}).get("S") for item in aws.items] == [None, "Yahoo limits our rate (429)", None]
 
 
-def test_a_stream_that_takes_nothing_is_trouble_too(deployment: Deployment, aws: Aws) -> None:
+def test_a_stream_that_takes_nothing_is_trouble_too(deployment: Recipient, aws: Aws) -> None:
     counters = Counters()
     saying = announcer(deployment, counters)
     counters.add(read=20, sent=10)
@@ -141,7 +140,7 @@ def test_a_stream_that_takes_nothing_is_trouble_too(deployment: Deployment, aws:
 
 
 def test_a_refused_item_is_warned_of_once_and_tried_each_minute(
-    deployment: Deployment, aws: Aws, caplog: pytest.LogCaptureFixture
+    deployment: Recipient, aws: Aws, caplog: pytest.LogCaptureFixture
 ) -> None:
     aws.refuses = True
     saying = announcer(deployment)
@@ -171,7 +170,7 @@ def test_a_deployment_is_sent_the_optional_fields_that_its_stack_names(
     found: dict[str, StackOutputs | StackError], aws: Aws, caplog: pytest.LogCaptureFixture, deployed: str
 ) -> None:
     found["now"], fields, warning = DEPLOYMENTS[deployed]
-    deployment = Deployment(aws, "mine", "quotes")  # type: ignore[arg-type]
+    deployment = Recipient(aws, "mine", "quotes")  # type: ignore[arg-type]
     deployment.look()
     deployment.look()
     assert deployment.quote_fields == fields
@@ -182,7 +181,7 @@ def test_a_deployment_is_sent_the_optional_fields_that_its_stack_names(
 
 
 def test_a_deploy_under_a_running_producer_is_noticed_and_a_failed_look_forgets_nothing(
-    found: dict[str, StackOutputs | StackError], deployment: Deployment, caplog: pytest.LogCaptureFixture
+    found: dict[str, StackOutputs | StackError], deployment: Recipient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     found["now"] = replace(OUTPUTS, quote_fields="doubt")

@@ -1,0 +1,65 @@
+"""The trading that `tapeline up` makes up, so that the DAGs of a new installation have something to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import pytest
+from moto import mock_aws
+
+from producer.simulated import SimulatedMarket
+from tapeline.laptop.past_trading import PastTrading, missing_sessions
+from tapeline.market import sessions
+from tapeline.stream.keys import raw_key
+from tapeline.stream.source import Counters
+from tests.cli.stream import Deployment
+
+
+class Never:
+    def is_set(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        yield Deployment()
+
+
+def put(deployment: Deployment, *moments: datetime) -> None:
+    """Put objects into the raw zone whose first quotes are of these moments."""
+    for moment in moments:
+        key = raw_key(moment, "shard-1", "7")
+        deployment.s3.put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=b"")
+
+
+def test_past_trading_covers_a_session_and_the_one_under_way_until_now() -> None:
+    now = datetime(2025, 12, 1, 15, 0, tzinfo=UTC)  # 10:00 in New York
+    half_day, monday = sessions.session(date(2025, 11, 28)), sessions.session(date(2025, 12, 1))
+    trading = PastTrading(SimulatedMarket(["ACME.SIM"]), [half_day, monday], now)
+    quotes = list(trading.quotes(Counters(), Never()))  # type: ignore[arg-type]
+    assert len(quotes) == trading.total == (30 + 210 + 30) + (30 + 30)
+    assert [quotes[0].timestamp, quotes[269].timestamp] == ["2025-11-28T14:00:00Z", "2025-11-28T18:29:00Z"]
+    assert [quotes[270].timestamp, quotes[-1].timestamp] == ["2025-12-01T14:00:00Z", "2025-12-01T14:59:00Z"]
+
+
+def test_only_sessions_without_quotes_are_made_up(deployment: Deployment) -> None:
+    put(deployment, datetime(2025, 11, 26, 15, 0, tzinfo=UTC), datetime(2025, 11, 28, 15, 0, tzinfo=UTC))
+
+    def missing(now: str) -> list[str]:
+        moment = datetime.fromisoformat(now)
+        return [one.key for one in missing_sessions(deployment.session, deployment.outputs, moment)]
+
+    assert missing("2025-11-30T12:00:00+00:00") == []
+    assert missing("2025-12-01T15:00:00+00:00") == ["2025-12-01"]
+    assert missing("2025-11-26T12:00:00+00:00") == ["2025-11-25"]
+    assert missing("2025-12-02T21:10:00+00:00") == ["2025-12-01", "2025-12-02"]
+
+
+def test_quotes_of_the_evening_alone_are_no_session(deployment: Deployment) -> None:
+    put(deployment, datetime(2025, 12, 4, 0, 30, tzinfo=UTC))  # 19:30 in New York
+    evening = datetime(2025, 12, 4, 1, 0, tzinfo=UTC)
+    assert [one.key for one in missing_sessions(deployment.session, deployment.outputs, evening)] == ["2025-12-03"]
