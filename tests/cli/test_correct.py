@@ -24,7 +24,7 @@ TIME = "2026-03-12T13:30:00Z"
 def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line over two stored quotes; what it sends is delivered while it waits."""
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
-    monkeypatch.setattr(correct_command, "session", lambda target: deployment.session)
+    monkeypatch.setattr(correct_command, "connect", lambda target: deployment.session)
     monkeypatch.setattr(correct_command, "read_outputs", lambda session, name: deployment.outputs)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
     deployment.deliver()
