@@ -38,6 +38,7 @@ check: $(READY)  ## Lint, types, SQL, template and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
@@ -65,8 +66,8 @@ env:  ## Make .env for `docker compose`, with fresh secrets
 	@echo "Made .env. Read it, say which AWS it is, then: docker compose up -d"
 
 lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock and, for the image, requirements-server.lock
-	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml --output-file requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml --output-file requirements-server.lock
+	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements-server.lock
 
 clean:  ## Remove the environment, the caches and build output (data in .tapeline stays)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -21,7 +21,7 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackOutputs
 from tapeline.lake import athena, sql_files
 from tapeline.market.sessions import previous_session
-from tapeline.operations.feed_state import FOLLOWED_KEY
+from tapeline.stream.items import FOLLOWED_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

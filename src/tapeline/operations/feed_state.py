@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws.printable import printable
 from tapeline.market.quotes import read_timestamp
 from tapeline.operations.feed import Followed, NewestQuote
-from tapeline.stream.items import SYMBOL_PREFIX
+from tapeline.stream.items import FOLLOWED_KEY, SYMBOL_PREFIX
 from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
-
-FOLLOWED_KEY = "followed"
-"""Key of the one item by which the producer says what it follows."""
 
 WATCH = "feed"
 """What the watch's memory is about."""

@@ -216,7 +216,7 @@ class _Reader:
             name = item["key"]["S"]
             if name.startswith(items.SYMBOL_PREFIX):
                 newest += [quote for quote in [feed_state.newest_from_item(item)] if quote]
-            elif name == feed_state.FOLLOWED_KEY:
+            elif name == items.FOLLOWED_KEY:
                 followed = feed_state.followed_from_item(item)
             elif name == MEMORY_PREFIX + feed_state.WATCH:
                 memory = Memory.from_json(item["state"]["S"])

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tapeline.market.quotes import write_timestamp
-from tapeline.operations.feed_state import FOLLOWED_KEY
+from tapeline.stream.items import FOLLOWED_KEY
 from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Stop
 

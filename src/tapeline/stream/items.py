@@ -16,6 +16,8 @@ from tapeline.stream.tables import Item
 
 SYMBOL_PREFIX = "symbol#"
 ALERT_PREFIX = "alert#"
+FOLLOWED_KEY = "followed"
+"""Key of the one item by which the producer says what it follows."""
 
 _PRICES = ("open", "high", "low", "price", "previous_close")
 
