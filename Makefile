@@ -34,11 +34,12 @@ run: $(READY)  ## Run everything on this machine: make run SOURCE=yahoo SYMBOLS=
 test: $(READY)  ## Run all tests (ARGS="-k quotes" passes options to pytest)
 	$(BIN)/python -m pytest $(ARGS)
 
-check: $(READY)  ## Lint, types, SQL, template and YAML
+check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/biome check --error-on-warnings
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
@@ -47,6 +48,7 @@ check: $(READY)  ## Lint, types, SQL, template and YAML
 format: $(READY)  ## Apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/biome check --write
 
 screenshots: $(READY)  ## Make the pictures of the market desk in docs/images anew
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)

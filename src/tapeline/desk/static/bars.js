@@ -79,8 +79,14 @@ export function figuresOf(minutes, previousClose) {
   const close = minutes.at(-1)[4];
   const change = previousClose ? close - previousClose : null;
   return {
-    open_usd: minutes[0][1], high_usd: Math.max(...minutes.map((one) => one[2])), low_usd: Math.min(...minutes.map((one) => one[3])),
-    close_usd: close, previous_close_usd: previousClose, change_usd: change, change_pct: change === null ? null : (100 * change) / previousClose,
-    volume_shares: minutes.reduce((sum, one) => sum + one[5], 0), vwap_usd: null,
+    open_usd: minutes[0][1],
+    high_usd: Math.max(...minutes.map((one) => one[2])),
+    low_usd: Math.min(...minutes.map((one) => one[3])),
+    close_usd: close,
+    previous_close_usd: previousClose,
+    change_usd: change,
+    change_pct: change === null ? null : (100 * change) / previousClose,
+    volume_shares: minutes.reduce((sum, one) => sum + one[5], 0),
+    vwap_usd: null,
   };
 }

@@ -4,7 +4,15 @@ import { el } from "./dom.js";
 import * as words from "./words.js";
 
 const MONTH = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", month: "long", year: "numeric" });
-const DAYS = [["Mon", "Monday"], ["Tue", "Tuesday"], ["Wed", "Wednesday"], ["Thu", "Thursday"], ["Fri", "Friday"], ["Sat", "Saturday"], ["Sun", "Sunday"]];
+const DAYS = [
+  ["Mon", "Monday"],
+  ["Tue", "Tuesday"],
+  ["Wed", "Wednesday"],
+  ["Thu", "Thursday"],
+  ["Fri", "Friday"],
+  ["Sat", "Saturday"],
+  ["Sun", "Sunday"],
+];
 
 const utc = (text) => new Date(`${text}T00:00:00Z`);
 const iso = (date) => date.toISOString().slice(0, 10);
@@ -26,10 +34,14 @@ export class SessionCalendar {
     this.later = step(1, "Later month", "›");
     this.title = el("span", { class: "month", "aria-live": "polite" });
     this.grid = el("div");
-    this.element = el("section", { class: "card calendar", "aria-labelledby": "sessions-title" },
+    this.element = el(
+      "section",
+      { class: "card calendar", "aria-labelledby": "sessions-title" },
       el("h2", { id: "sessions-title" }, "Sessions"),
-      el("div", { class: "months" }, this.earlier, this.title, this.later), this.grid,
-      el("p", { class: "soft legend" }, "Days with data can be chosen."));
+      el("div", { class: "months" }, this.earlier, this.title, this.later),
+      this.grid,
+      el("p", { class: "soft legend" }, "Days with data can be chosen."),
+    );
   }
 
   show({ today, sessions }, chosen) {
@@ -68,20 +80,42 @@ export class SessionCalendar {
       if (!weeks.length || column === 0) weeks.push(days.map(() => el("td")));
       if (column < days.length) weeks.at(-1)[column].append(this.#day(iso(date), known));
     }
-    this.grid.replaceChildren(el("table", {},
-      el("caption", { class: "unseen" }, `Sessions of ${name}`),
-      el("thead", {}, el("tr", {}, days.map(([short, long]) => el("th", { scope: "col" }, el("abbr", { title: long }, short))))),
-      el("tbody", {}, weeks.filter((week) => week.some((cell) => cell.hasChildNodes())).map((week) => el("tr", {}, week)))));
+    this.grid.replaceChildren(
+      el(
+        "table",
+        {},
+        el("caption", { class: "unseen" }, `Sessions of ${name}`),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            days.map(([short, long]) => el("th", { scope: "col" }, el("abbr", { title: long }, short))),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          weeks.filter((week) => week.some((cell) => cell.hasChildNodes())).map((week) => el("tr", {}, week)),
+        ),
+      ),
+    );
   }
 
   #day(session, known) {
     const number = String(Number(session.slice(8)));
     if (!known.has(session)) return el("span", { class: "day none" }, number);
     const today = session === this.#today;
-    return el("a", {
-      class: `day${today ? " today" : ""}`, href: this.#address(session),
-      "aria-current": session === this.#chosen ? "date" : null,
-      "aria-label": `${words.day(session)}${today ? ", today" : ""}`,
-    }, number);
+    return el(
+      "a",
+      {
+        class: `day${today ? " today" : ""}`,
+        href: this.#address(session),
+        "aria-current": session === this.#chosen ? "date" : null,
+        "aria-label": `${words.day(session)}${today ? ", today" : ""}`,
+      },
+      number,
+    );
   }
 }

@@ -2,7 +2,7 @@
 
 import { gaps, sampled, startOf, timesBetween, toBars, volumeLimit } from "./bars.js";
 import { colour } from "./theme.js";
-import { TIME_ZONE, ZONE, minute, price } from "./words.js";
+import { minute, price, TIME_ZONE, ZONE } from "./words.js";
 
 const DAY = new Intl.DateTimeFormat("en-GB", { timeZone: TIME_ZONE, day: "numeric", month: "short" });
 const LIBRARY = "./vendor/lightweight-charts.standalone.production.mjs";
@@ -41,7 +41,8 @@ export class PriceChart {
   async show(data, shape) {
     this.#library ??= await import(LIBRARY);
     const old = this.#data;
-    const fresh = old?.symbol !== data.symbol || old.session !== data.session || old.complete === false || this.#shape !== shape;
+    const fresh =
+      old?.symbol !== data.symbol || old.session !== data.session || old.complete === false || this.#shape !== shape;
     this.#data = data;
     this.#shape = shape;
     if (!this.#chart) this.#make();
@@ -75,7 +76,8 @@ export class PriceChart {
     }
     for (const name of ["long", "short"]) {
       const newest = this.#data.averages[name].at(-1);
-      if (newest) this.#series[name].update({ time: startOf(newest[0], this.#interval, this.#opens), value: newest[1] });
+      if (newest)
+        this.#series[name].update({ time: startOf(newest[0], this.#interval, this.#opens), value: newest[1] });
     }
   }
 
@@ -114,15 +116,28 @@ export class PriceChart {
       localization: { locale: "en-US", timeFormatter: (time) => `${minute(time)} ${ZONE}` },
     });
     const priceFormat = { type: "custom", formatter: price, minMove: 0.01 };
-    const line = { priceFormat, lineWidth: 1, priceLineVisible: false, lastValueVisible: false, crosshairMarkerVisible: false };
+    const line = {
+      priceFormat,
+      lineWidth: 1,
+      priceLineVisible: false,
+      lastValueVisible: false,
+      crosshairMarkerVisible: false,
+    };
     this.#series = {
       candles: this.#chart.addSeries(CandlestickSeries, { priceFormat, priceLineVisible: false }),
       line: this.#chart.addSeries(LineSeries, { ...line, lineWidth: 2, lastValueVisible: true }),
       long: this.#chart.addSeries(LineSeries, line),
       short: this.#chart.addSeries(LineSeries, line),
-      volume: this.#chart.addSeries(HistogramSeries, { priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false }, 1),
+      volume: this.#chart.addSeries(
+        HistogramSeries,
+        { priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false },
+        1,
+      ),
     };
-    this.#marks = { candles: createSeriesMarkers(this.#series.candles, []), line: createSeriesMarkers(this.#series.line, []) };
+    this.#marks = {
+      candles: createSeriesMarkers(this.#series.candles, []),
+      line: createSeriesMarkers(this.#series.line, []),
+    };
     const [prices, volumes] = this.#chart.panes();
     prices.setStretchFactor(4);
     volumes.setStretchFactor(1);
@@ -148,7 +163,11 @@ export class PriceChart {
         horzLine: { color: colour("--soft"), labelBackgroundColor: colour("--ink-strong") },
       },
       timeScale: {
-        borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3, maxBarSpacing: 16,
+        borderVisible: false,
+        timeVisible: true,
+        secondsVisible: false,
+        rightOffset: 3,
+        maxBarSpacing: 16,
         // The library takes midnight in UTC for the turn of the day; here it is that of New York.
         tickMarkFormatter: (time) => (minute(time) === "00:00" ? DAY.format(new Date(time * 1000)) : minute(time)),
       },
@@ -159,7 +178,12 @@ export class PriceChart {
     const up = colour("--up");
     const down = colour("--down");
     this.#series.candles.applyOptions({
-      upColor: up, borderUpColor: up, wickUpColor: up, downColor: down, borderDownColor: down, wickDownColor: down,
+      upColor: up,
+      borderUpColor: up,
+      wickUpColor: up,
+      downColor: down,
+      borderDownColor: down,
+      wickDownColor: down,
     });
     this.#series.line.applyOptions({ color: colour("--accent") });
     this.#series.long.applyOptions({ color: colour("--average-long") });
@@ -179,7 +203,9 @@ export class PriceChart {
     const known = new Map(this.bars.map((bar) => [bar[0], bar]));
     // A bar that is missing keeps its place on the axis.
     const times = timesBetween(this.bars, interval);
-    this.#series.candles.setData(times.map((time) => (known.has(time) && !this.#isLine ? candle(known.get(time)) : { time })));
+    this.#series.candles.setData(
+      times.map((time) => (known.has(time) && !this.#isLine ? candle(known.get(time)) : { time })),
+    );
     this.#series.line.setData(this.#isLine ? this.#broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
     this.#series.volume.setData(this.bars.map((bar) => this.#volume(bar)));
     this.#series.long.setData(this.#broken(sampled(averages.long, interval, opens)));
@@ -197,10 +223,19 @@ export class PriceChart {
     this.#marks[main].setMarkers(shapes);
     this.#marks[other].setMarkers([]);
     for (const name of [main, other]) if (this.#close) this.#series[name].removePriceLine(this.#close);
-    this.#close = close === null ? null : this.#series[main].createPriceLine({
-      price: close, color: colour("--soft"), lineWidth: 1, lineStyle: 2, axisLabelVisible: true, title: "prev. close",
-      axisLabelColor: colour("--soft"), axisLabelTextColor: colour("--card"),
-    });
+    this.#close =
+      close === null
+        ? null
+        : this.#series[main].createPriceLine({
+            price: close,
+            color: colour("--soft"),
+            lineWidth: 1,
+            lineStyle: 2,
+            axisLabelVisible: true,
+            title: "prev. close",
+            axisLabelColor: colour("--soft"),
+            axisLabelTextColor: colour("--card"),
+          });
   }
 
   /** A line that is not drawn across missing quotes: the library colours what leads away from a point as that point. */
@@ -218,8 +253,12 @@ export class PriceChart {
     const zoom = (factor) => scale.setVisibleLogicalRange({ from: middle - half * factor, to: middle + half * factor });
     const move = (by) => scale.setVisibleLogicalRange({ from: range.from + by, to: range.to + by });
     const acts = {
-      ArrowLeft: () => move(-STEP), ArrowRight: () => move(STEP),
-      "+": () => zoom(0.7), "=": () => zoom(0.7), "-": () => zoom(1.4), Home: () => this.#fit(),
+      ArrowLeft: () => move(-STEP),
+      ArrowRight: () => move(STEP),
+      "+": () => zoom(0.7),
+      "=": () => zoom(0.7),
+      "-": () => zoom(1.4),
+      Home: () => this.#fit(),
     };
     if (!acts[event.key]) return;
     event.preventDefault();

@@ -69,7 +69,13 @@ function shareAddress() {
 
 function showConnection() {
   const { state } = feed;
-  const names = { connecting: "Connecting", live: "Live", polling: "Live, by polling", lost: "No connection", login: "Logged out" };
+  const names = {
+    connecting: "Connecting",
+    live: "Live",
+    polling: "Live, by polling",
+    lost: "No connection",
+    login: "Logged out",
+  };
   const connection = byId("connection");
   setText(connection, names[state]);
   setAttribute(connection, "data-state", state);
@@ -82,9 +88,14 @@ function showConnection() {
   const kept = feed.loaded ? " What you see are the last values, greyed." : "";
   if (state === "login") {
     const address = loginPage();
-    banner.replaceChildren(`Your log-in has expired (${since}).${kept} `, el("a", { href: address, "data-whole": "" }, "Log in again"));
+    banner.replaceChildren(
+      `Your log-in has expired (${since}).${kept} `,
+      el("a", { href: address, "data-whole": "" }, "Log in again"),
+    );
   } else {
-    const why = feed.error?.status ? `The server reports a fault ${since}: ${plain(feed.error.message)}` : `The server does not answer ${since}.`;
+    const why = feed.error?.status
+      ? `The server reports a fault ${since}: ${plain(feed.error.message)}`
+      : `The server does not answer ${since}.`;
     banner.replaceChildren(`${why}${kept} Trying again every few seconds.`);
   }
 }
@@ -103,18 +114,33 @@ function badge(name, text, title) {
 
 function showBadges() {
   const found = [];
-  if (feed.simulated) found.push(badge("simulated", "Simulated", "These are not real prices: Tapeline's simulated market makes them."));
+  if (feed.simulated)
+    found.push(badge("simulated", "Simulated", "These are not real prices: Tapeline's simulated market makes them."));
   const old = feed.quoteAge();
   const late = feed.delay();
   if (old !== null && old > STALE_SECONDS) {
     // The simulated market never closes, and a feed that should be heard at this hour is not silent because of it.
-    const missed = feed.health?.lights?.some((one) => one.name === "quotes" && (one.state === "bad" || one.state === "warn"));
+    const missed = feed.health?.lights?.some(
+      (one) => one.name === "quotes" && (one.state === "bad" || one.state === "warn"),
+    );
     const closed = feed.health?.market_open === false && !feed.simulated && !missed;
-    found.push(closed
-      ? badge("closed", `Market closed: newest quote ${words.age(old)} old`, "The next quotes come when it opens.")
-      : badge("stale", `Stale: newest quote ${words.age(old)} old`, "No quote of any symbol is newer; the Health view says what to do."));
+    found.push(
+      closed
+        ? badge("closed", `Market closed: newest quote ${words.age(old)} old`, "The next quotes come when it opens.")
+        : badge(
+            "stale",
+            `Stale: newest quote ${words.age(old)} old`,
+            "No quote of any symbol is newer; the Health view says what to do.",
+          ),
+    );
   } else if (late !== null && late > DELAYED_SECONDS) {
-    found.push(badge("delayed", `Delayed by ${words.age(late)}`, "The source hands out its quotes that long after they were made."));
+    found.push(
+      badge(
+        "delayed",
+        `Delayed by ${words.age(late)}`,
+        "The source hands out its quotes that long after they were made.",
+      ),
+    );
   }
   const box = byId("badges");
   const text = found.map((one) => one.textContent).join("|");
@@ -130,10 +156,16 @@ function showHealth() {
   const worst = ["bad", "warn", "unknown"].find(of);
   count.hidden = worst === undefined;
   if (!worst) return;
-  const names = { bad: words.plural(of("bad"), "problem"), warn: words.plural(of("warn"), "warning"), unknown: `${of("unknown")} could not be judged` };
+  const names = {
+    bad: words.plural(of("bad"), "problem"),
+    warn: words.plural(of("warn"), "warning"),
+    unknown: `${of("unknown")} could not be judged`,
+  };
   setAttribute(count, "data-state", worst);
   count.replaceChildren(
-    el("span", { "aria-hidden": "true" }, String(of(worst))), el("span", { class: "unseen" }, `, ${names[worst]}`));
+    el("span", { "aria-hidden": "true" }, String(of(worst))),
+    el("span", { class: "unseen" }, `, ${names[worst]}`),
+  );
 }
 
 function announce({ symbol, kind, quote }) {

@@ -4,7 +4,8 @@ const SVG = "http://www.w3.org/2000/svg";
 
 // Characters without a look of their own: they could hide text, or turn the order of what stands beside them.
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
-const written = (character) => ("\n\t".includes(character) ? character : `\\u{${character.codePointAt(0).toString(16)}}`);
+const written = (character) =>
+  "\n\t".includes(character) ? character : `\\u{${character.codePointAt(0).toString(16)}}`;
 
 /** A text as it can be shown: control characters, and those that turn its direction, written out. */
 export const plain = (text) => String(text).replace(UNSEEN, written);
@@ -48,7 +49,12 @@ export const unseen = (text) => el("span", { class: "unseen" }, text);
 
 /** A box for what is empty, loading or wrong. */
 export const note = (title, text, kind = "empty") =>
-  el("div", { class: `note ${kind}`, role: kind === "error" ? "alert" : null }, el("h2", {}, title), text && el("p", {}, text));
+  el(
+    "div",
+    { class: `note ${kind}`, role: kind === "error" ? "alert" : null },
+    el("h2", {}, title),
+    text && el("p", {}, text),
+  );
 
 const ARROWS = { up: "M6 2 11 10H1z", down: "M6 10 1 2h10z", flat: "M1 5h10v2H1z" };
 const LIGHTS = {
@@ -60,7 +66,10 @@ const LIGHTS = {
 };
 
 const icon = (path, name) =>
-  svg("svg", { class: `icon ${name}`, viewBox: "0 0 12 12", "aria-hidden": "true" },
-    svg("path", { d: path, "fill-rule": "evenodd" }));
+  svg(
+    "svg",
+    { class: `icon ${name}`, viewBox: "0 0 12 12", "aria-hidden": "true" },
+    svg("path", { d: path, "fill-rule": "evenodd" }),
+  );
 export const arrow = (direction) => icon(ARROWS[direction], direction);
 export const light = (state) => icon(LIGHTS[state] ?? LIGHTS.unknown, state);

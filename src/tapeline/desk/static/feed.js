@@ -1,6 +1,6 @@
 // The one connection to the server: quotes and health as they come, by server-sent events or, failing those, by polling.
 
-import { ServerError, get } from "./server.js";
+import { get, ServerError } from "./server.js";
 
 const POLL_MILLISECONDS = 2000;
 const SLOW_POLL_MILLISECONDS = 10000;

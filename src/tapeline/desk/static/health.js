@@ -1,10 +1,16 @@
 // The pipeline's lights, each with what to do, and what was rejected.
 
 import { el, light, note, setAttribute, setText } from "./dom.js";
-import { ServerError, dagPage, get, trigger } from "./server.js";
+import { dagPage, get, ServerError, trigger } from "./server.js";
 import * as words from "./words.js";
 
-const STATES = { ok: "Well", warn: "Warning", bad: "Problem", idle: "Nothing to judge", unknown: "Could not be judged" };
+const STATES = {
+  ok: "Well",
+  warn: "Warning",
+  bad: "Problem",
+  idle: "Nothing to judge",
+  unknown: "Could not be judged",
+};
 const REJECTS_MILLISECONDS = 15000;
 const REJECTS_SHOWN = 50;
 
@@ -25,13 +31,29 @@ export class HealthView {
     this.reasons = el("ul", { class: "reasons" });
     this.list = el("div", { class: "rejects" });
     this.dialog = this.#makeDialog();
-    this.element = el("div", { class: "health" },
-      el("section", { "aria-labelledby": "health-title" }, el("div", { class: "tools" }, this.title, this.summary), this.lights),
-      el("section", { class: "card", "aria-labelledby": "rejects-title" },
+    this.element = el(
+      "div",
+      { class: "health" },
+      el(
+        "section",
+        { "aria-labelledby": "health-title" },
+        el("div", { class: "tools" }, this.title, this.summary),
+        this.lights,
+      ),
+      el(
+        "section",
+        { class: "card", "aria-labelledby": "rejects-title" },
         el("h2", { id: "rejects-title" }, "Rejected records"),
-        el("p", { class: "soft" }, "What arrived and is no quote, as it came. It stands under rejected/ and can be redriven once it parses."),
-        this.reasons, this.list),
-      this.dialog);
+        el(
+          "p",
+          { class: "soft" },
+          "What arrived and is no quote, as it came. It stands under rejected/ and can be redriven once it parses.",
+        ),
+        this.reasons,
+        this.list,
+      ),
+      this.dialog,
+    );
     feed.addEventListener("health", () => this.#show());
     feed.addEventListener("state", () => this.#show());
   }
@@ -56,17 +78,29 @@ export class HealthView {
     if (!health) {
       const gone = state === "lost" || state === "login";
       setText(this.summary, "");
-      this.lights.replaceChildren(el("li", { class: "wide" }, gone
-        ? note("The state of the pipeline is not known", "The line above says why.", "error")
-        : note("Loading", "", "loading")));
+      this.lights.replaceChildren(
+        el(
+          "li",
+          { class: "wide" },
+          gone
+            ? note("The state of the pipeline is not known", "The line above says why.", "error")
+            : note("Loading", "", "loading"),
+        ),
+      );
       this.#cards.clear();
       return;
     }
     if (!this.#cards.size) this.lights.replaceChildren();
     const count = (name) => health.lights.filter((one) => one.state === name).length;
-    const parts = [count("bad") && words.plural(count("bad"), "problem"), count("warn") && words.plural(count("warn"), "warning"),
-      count("unknown") && `${count("unknown")} could not be judged`].filter(Boolean);
-    setText(this.summary, `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`);
+    const parts = [
+      count("bad") && words.plural(count("bad"), "problem"),
+      count("warn") && words.plural(count("warn"), "warning"),
+      count("unknown") && `${count("unknown")} could not be judged`,
+    ].filter(Boolean);
+    setText(
+      this.summary,
+      `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`,
+    );
     for (const [name, card] of this.#cards) {
       if (health.lights.some((one) => one.name === name)) continue;
       card.element.remove();
@@ -85,11 +119,23 @@ export class HealthView {
 
   #makeCard() {
     const card = {
-      sign: el("span", { class: "sign" }), label: el("h3", {}), state: el("span", { class: "state" }),
-      value: el("p", { class: "value" }), detail: el("p", { class: "why" }), todo: el("p", { class: "todo" }), acts: el("p", { class: "acts" }),
+      sign: el("span", { class: "sign" }),
+      label: el("h3", {}),
+      state: el("span", { class: "state" }),
+      value: el("p", { class: "value" }),
+      detail: el("p", { class: "why" }),
+      todo: el("p", { class: "todo" }),
+      acts: el("p", { class: "acts" }),
     };
-    card.element = el("li", { class: "card light" },
-      el("div", { class: "top" }, card.sign, card.label, card.state), card.value, card.detail, card.todo, card.acts);
+    card.element = el(
+      "li",
+      { class: "card light" },
+      el("div", { class: "top" }, card.sign, card.label, card.state),
+      card.value,
+      card.detail,
+      card.todo,
+      card.acts,
+    );
     return card;
   }
 
@@ -112,7 +158,14 @@ export class HealthView {
   #acts(dag, startable) {
     const link = el("a", { href: dagPage(dag), target: "_top", "data-whole": "" }, `Open ${dag}`);
     if (!startable) return [link];
-    return [link, el("button", { type: "button", class: "button", "aria-label": `Run it: ${dag}`, on: { click: () => this.#ask(dag) } }, "Run it")];
+    return [
+      link,
+      el(
+        "button",
+        { type: "button", class: "button", "aria-label": `Run it: ${dag}`, on: { click: () => this.#ask(dag) } },
+        "Run it",
+      ),
+    ];
   }
 
   #makeDialog() {
@@ -120,7 +173,14 @@ export class HealthView {
     this.answer = el("p", { role: "status" });
     this.go = el("button", { type: "button", class: "button strong", on: { click: () => this.#run() } }, "Run it");
     this.close = el("button", { type: "button", class: "button", on: { click: () => this.dialog.close() } }, "Close");
-    return el("dialog", { "aria-labelledby": "run-title" }, el("h2", { id: "run-title" }, "Run a DAG"), this.question, this.answer, el("p", { class: "acts" }, this.go, this.close));
+    return el(
+      "dialog",
+      { "aria-labelledby": "run-title" },
+      el("h2", { id: "run-title" }, "Run a DAG"),
+      this.question,
+      this.answer,
+      el("p", { class: "acts" }, this.go, this.close),
+    );
   }
 
   #ask(dag) {
@@ -136,8 +196,10 @@ export class HealthView {
     setText(this.answer, "Starting …");
     try {
       const run = await trigger(this.dag);
-      this.answer.replaceChildren(`Started${run.dry_run ? " as a dry run" : ""}. `,
-        el("a", { href: run.href ?? dagPage(this.dag), target: "_top", "data-whole": "" }, "See it in Airflow"));
+      this.answer.replaceChildren(
+        `Started${run.dry_run ? " as a dry run" : ""}. `,
+        el("a", { href: run.href ?? dagPage(this.dag), target: "_top", "data-whole": "" }, "See it in Airflow"),
+      );
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       setText(this.answer, `Not started: ${error.message}`);
@@ -163,18 +225,33 @@ export class HealthView {
   #showRejects() {
     const { reasons, rejects, more } = this.#rejects;
     const names = Object.entries(reasons).sort(([, one], [, other]) => other - one);
-    const choose = (reason, text) => el("li", {}, el("button", {
-      type: "button", class: "chip", "aria-pressed": String(this.#reason === reason),
-      on: { click: (event) => this.#choose(reason, event.currentTarget.textContent) },
-    }, text));
-    this.reasons.replaceChildren(...(names.length ? [choose(null, "All")] : []),
-      ...names.map(([reason, count]) => choose(reason, `${reason.replaceAll("_", " ")} ${words.whole(count)}`)));
+    const choose = (reason, text) =>
+      el(
+        "li",
+        {},
+        el(
+          "button",
+          {
+            type: "button",
+            class: "chip",
+            "aria-pressed": String(this.#reason === reason),
+            on: { click: (event) => this.#choose(reason, event.currentTarget.textContent) },
+          },
+          text,
+        ),
+      );
+    this.reasons.replaceChildren(
+      ...(names.length ? [choose(null, "All")] : []),
+      ...names.map(([reason, count]) => choose(reason, `${reason.replaceAll("_", " ")} ${words.whole(count)}`)),
+    );
     const shown = rejects.filter((one) => this.#reason === null || one.reason === this.#reason);
     // What a reader has opened stays open.
     const open = new Set([...this.list.querySelectorAll("details[open]")].map((one) => one.dataset.key));
     this.list.replaceChildren(...shown.map((one) => this.#reject(one, open)));
-    if (!rejects.length) this.list.replaceChildren(note("Nothing was rejected", "Every record that arrived is a quote.", "empty"));
-    else if (more) this.list.append(el("p", { class: "soft" }, `These are the newest ${rejects.length}; the bucket has them all.`));
+    if (!rejects.length)
+      this.list.replaceChildren(note("Nothing was rejected", "Every record that arrived is a quote.", "empty"));
+    else if (more)
+      this.list.append(el("p", { class: "soft" }, `These are the newest ${rejects.length}; the bucket has them all.`));
   }
 
   #choose(reason, text) {
@@ -183,14 +260,34 @@ export class HealthView {
     [...this.reasons.querySelectorAll("button")].find((one) => one.textContent === text)?.focus();
   }
 
-  #reject({ reason, detail, payload, binary, truncated, arrived_at: at, sequence_number: number, shard_id: shard, symbol }, open) {
+  #reject(
+    { reason, detail, payload, binary, truncated, arrived_at: at, sequence_number: number, shard_id: shard, symbol },
+    open,
+  ) {
     const key = `${shard} ${number}`;
-    return el("details", { "data-key": key, open: open.has(key) },
-      el("summary", {}, el("time", { datetime: at }, words.moment(at)), el("span", { class: "mark plain" }, String(reason).replaceAll("_", " ")),
-        symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol)), el("bdi", { class: "soft" }, detail ?? "")),
+    return el(
+      "details",
+      { "data-key": key, open: open.has(key) },
+      el(
+        "summary",
+        {},
+        el("time", { datetime: at }, words.moment(at)),
+        el("span", { class: "mark plain" }, String(reason).replaceAll("_", " ")),
+        symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol)),
+        el("bdi", { class: "soft" }, detail ?? ""),
+      ),
       el("pre", { tabindex: "0", "aria-label": "Payload" }, payload ?? ""),
-      el("p", { class: "soft small" }, [
-        `${shard}, sequence number ${number}`, binary && "no text: shown in base64", truncated && "longer than shown; the bucket has all of it",
-      ].filter(Boolean).join("; ")));
+      el(
+        "p",
+        { class: "soft small" },
+        [
+          `${shard}, sequence number ${number}`,
+          binary && "no text: shown in base64",
+          truncated && "longer than shown; the bucket has all of it",
+        ]
+          .filter(Boolean)
+          .join("; "),
+      ),
+    );
   }
 }

@@ -15,16 +15,27 @@ export class MarketView {
     this.#feed = feed;
     this.#table = new QuoteTable(feed, (found, all) => this.#counted(found, all));
     this.search = el("input", {
-      type: "search", id: "filter", autocomplete: "off", spellcheck: "false", placeholder: "Filter symbols",
+      type: "search",
+      id: "filter",
+      autocomplete: "off",
+      spellcheck: "false",
+      placeholder: "Filter symbols",
       on: { input: () => this.#filter() },
     });
     this.marked = el("input", { type: "checkbox", id: "marked", on: { change: () => this.#filter() } });
     this.count = el("span", { class: "soft", role: "status" });
-    this.choice = el("select", { id: "sort", on: { change: () => this.#sortChosen() } },
+    this.choice = el(
+      "select",
+      { id: "sort", on: { change: () => this.#sortChosen() } },
       COLUMNS.flatMap((column) => [
         el("option", { value: `${column.name} ${column.first ?? "descending"}` }, column.label),
-        el("option", { value: `${column.name} ${column.first === "ascending" ? "descending" : "ascending"}` }, `${column.label}, reversed`),
-      ]));
+        el(
+          "option",
+          { value: `${column.name} ${column.first === "ascending" ? "descending" : "ascending"}` },
+          `${column.label}, reversed`,
+        ),
+      ]),
+    );
     this.figures = {};
     const figure = (name, label) => {
       this.figures[name] = el("dd", {}, words.NOTHING);
@@ -32,21 +43,49 @@ export class MarketView {
     };
     this.alerts = el("ol", { class: "alerts" });
     this.empty = el("div", {});
-    this.card = el("section", { class: "card table", "aria-labelledby": "quotes-title" },
-      el("div", { class: "tools" },
-        el("h2", { id: "quotes-title" }, "Quotes"), this.count,
+    this.card = el(
+      "section",
+      { class: "card table", "aria-labelledby": "quotes-title" },
+      el(
+        "div",
+        { class: "tools" },
+        el("h2", { id: "quotes-title" }, "Quotes"),
+        this.count,
         el("span", { class: "grow" }),
         el("label", { class: "check" }, this.marked, "Marked only"),
         el("label", { class: "sort" }, unseen("Sort by"), this.choice),
-        el("label", { class: "search" }, unseen("Filter symbols"), this.search)),
-      this.#table.element, this.empty);
-    this.element = el("div", { class: "market" },
-      el("dl", { class: "figures", "aria-label": "The market in short" },
-        figure("symbols", "Symbols"), figure("up", "Up"), figure("down", "Down"), figure("flagged", "Anomalies"), figure("suspects", "Suspect"), figure("age", "Newest quote")),
+        el("label", { class: "search" }, unseen("Filter symbols"), this.search),
+      ),
+      this.#table.element,
+      this.empty,
+    );
+    this.element = el(
+      "div",
+      { class: "market" },
+      el(
+        "dl",
+        { class: "figures", "aria-label": "The market in short" },
+        figure("symbols", "Symbols"),
+        figure("up", "Up"),
+        figure("down", "Down"),
+        figure("flagged", "Anomalies"),
+        figure("suspects", "Suspect"),
+        figure("age", "Newest quote"),
+      ),
       this.card,
-      el("section", { class: "card side", "aria-labelledby": "alerts-title" }, 
-        el("div", { class: "tools" }, el("h2", { id: "alerts-title" }, "Latest alerts"), el("span", { class: "grow" }), el("span", { class: "soft small" }, `${words.ZONE} time`)),
-        this.alerts));
+      el(
+        "section",
+        { class: "card side", "aria-labelledby": "alerts-title" },
+        el(
+          "div",
+          { class: "tools" },
+          el("h2", { id: "alerts-title" }, "Latest alerts"),
+          el("span", { class: "grow" }),
+          el("span", { class: "soft small" }, `${words.ZONE} time`),
+        ),
+        this.alerts,
+      ),
+    );
     setInterval(() => {
       if (this.#shown) this.#tick();
     }, 1000);
@@ -70,9 +109,18 @@ export class MarketView {
     const count = (test) => words.whole(quotes.filter(test).length);
     setText(this.figures.symbols, words.whole(quotes.length));
     setText(this.figures.age, words.age(this.#feed.quoteAge()));
-    setText(this.figures.up, count((one) => one.change > 0));
-    setText(this.figures.down, count((one) => one.change < 0));
-    for (const [name, test] of [["flagged", (one) => one.anomaly], ["suspects", (one) => one.suspect?.length > 0]]) {
+    setText(
+      this.figures.up,
+      count((one) => one.change > 0),
+    );
+    setText(
+      this.figures.down,
+      count((one) => one.change < 0),
+    );
+    for (const [name, test] of [
+      ["flagged", (one) => one.anomaly],
+      ["suspects", (one) => one.suspect?.length > 0],
+    ]) {
       setText(this.figures[name], count(test));
       setAttribute(this.figures[name], "data-some", quotes.some(test) ? "yes" : null);
     }
@@ -92,7 +140,10 @@ export class MarketView {
 
   #sortChosen() {
     const [name, order] = this.choice.value.split(" ");
-    this.#table.sortBy(COLUMNS.find((one) => one.name === name), order);
+    this.#table.sortBy(
+      COLUMNS.find((one) => one.name === name),
+      order,
+    );
   }
 
   #counted(found, all) {
@@ -105,11 +156,19 @@ export class MarketView {
     const { loaded, symbols, state } = this.#feed;
     let [kind, title, text] = ["", "", ""];
     if (!loaded && (state === "lost" || state === "login")) {
-      [kind, title, text] = ["error", "No quotes to show", "The line above says why. They appear by themselves when the server answers."];
+      [kind, title, text] = [
+        "error",
+        "No quotes to show",
+        "The line above says why. They appear by themselves when the server answers.",
+      ];
     } else if (!loaded) {
       [kind, title, text] = ["loading", "Loading quotes", ""];
     } else if (symbols.size === 0) {
-      [kind, title, text] = ["empty", "No quotes yet", "None has been stored. They appear here by themselves; the Health view says what to do if they do not."];
+      [kind, title, text] = [
+        "empty",
+        "No quotes yet",
+        "None has been stored. They appear here by themselves; the Health view says what to do if they do not.",
+      ];
     } else if (found === 0) {
       [kind, title, text] = ["empty", "No symbol matches", "Change the filter to see others."];
     } else if (found === null && this.empty.dataset.title === "No symbol matches") return;
@@ -123,17 +182,27 @@ export class MarketView {
     const key = alerts.map((one) => one.symbol + one.kind + one.timestamp).join();
     if (this.alerts.dataset.key === key) return;
     this.alerts.dataset.key = key;
-    this.alerts.replaceChildren(...alerts.map(({ symbol, kind, timestamp }) =>
-      el("li", { "data-kind": kind, "data-at": timestamp },
-        el("a", { href: `#/symbol/${encodeURIComponent(symbol)}` }, symbol), ` ${words.kindText(kind)} `,
-        el("time", { datetime: timestamp, class: "soft" }, ""))));
+    this.alerts.replaceChildren(
+      ...alerts.map(({ symbol, kind, timestamp }) =>
+        el(
+          "li",
+          { "data-kind": kind, "data-at": timestamp },
+          el("a", { href: `#/symbol/${encodeURIComponent(symbol)}` }, symbol),
+          ` ${words.kindText(kind)} `,
+          el("time", { datetime: timestamp, class: "soft" }, ""),
+        ),
+      ),
+    );
     if (!alerts.length) this.alerts.replaceChildren(el("li", { class: "soft" }, "None so far."));
     this.#showAlertAges();
   }
 
   #showAlertAges() {
     for (const time of this.alerts.querySelectorAll("time")) {
-      setText(time, `${words.moment(time.dateTime, "")}, ${words.age((this.#feed.now() - Date.parse(time.dateTime)) / 1000)} ago`);
+      setText(
+        time,
+        `${words.moment(time.dateTime, "")}, ${words.age((this.#feed.now() - Date.parse(time.dateTime)) / 1000)} ago`,
+      );
     }
   }
 }

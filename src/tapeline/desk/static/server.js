@@ -19,8 +19,11 @@ async function answer(path, options) {
   let response;
   try {
     response = await fetch(path, {
-      credentials: "same-origin", cache: "no-store", redirect: "manual",
-      signal: AbortSignal.timeout(WAIT_MILLISECONDS), ...options,
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "manual",
+      signal: AbortSignal.timeout(WAIT_MILLISECONDS),
+      ...options,
     });
   } catch {
     throw new ServerError("The server does not answer.", 0);
@@ -38,7 +41,8 @@ export const get = (path) => answer(path, {});
 /** Start a DAG. The header keeps other sites' forms from doing it in your name. */
 export const trigger = (dag) =>
   answer(`api/dags/${encodeURIComponent(dag)}/trigger`, {
-    method: "POST", body: "{}",
+    method: "POST",
+    body: "{}",
     headers: { "Content-Type": "application/json", "X-Requested-With": "market-desk" },
   });
 

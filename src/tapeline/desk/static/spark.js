@@ -10,8 +10,13 @@ const MARGIN = 2;
 
 /** An empty sparkline; the numbers beside it say the same, so screen readers pass over it. */
 export function sparkline() {
-  return svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
-    svg("path", { class: "close" }), svg("path", { class: "area" }), svg("path", { class: "line" }));
+  return svg(
+    "svg",
+    { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    svg("path", { class: "close" }),
+    svg("path", { class: "area" }),
+    svg("path", { class: "line" }),
+  );
 }
 
 /** Draw a quote's session, broken where quotes are missing; the dashed line is the previous close. */
@@ -39,6 +44,10 @@ export function drawSparkline(node, quote) {
   }
   const drawn = (run) => run.map((point) => point.join(" ")).join("L");
   setAttribute(line, "d", runs.map((run) => `M${drawn(run)}${run.length === 1 ? "h.1" : ""}`).join(""));
-  setAttribute(area, "d", runs.map((run) => `M${drawn(run)}L${run.at(-1)[0]} ${HEIGHT}L${run[0][0]} ${HEIGHT}Z`).join(""));
+  setAttribute(
+    area,
+    "d",
+    runs.map((run) => `M${drawn(run)}L${run.at(-1)[0]} ${HEIGHT}L${run[0][0]} ${HEIGHT}Z`).join(""),
+  );
   setAttribute(close, "d", closes.length ? `M0 ${y(closes[0])}H${WIDTH}` : null);
 }

@@ -1,10 +1,10 @@
 // One symbol: its newest quote, a session as a chart and as a table, and the sessions to choose from.
 
-import { INTERVALS, figuresOf, fitting, gaps } from "./bars.js";
+import { figuresOf, fitting, gaps, INTERVALS } from "./bars.js";
 import { SessionCalendar } from "./calendar.js";
 import { PriceChart } from "./chart.js";
 import { arrow, el, note, setAttribute, setText } from "./dom.js";
-import { ServerError, get } from "./server.js";
+import { get, ServerError } from "./server.js";
 import { marks, suspect } from "./table.js";
 import * as words from "./words.js";
 
@@ -14,7 +14,17 @@ const REST_MILLISECONDS = 1000; // until the server has read further back
 const GAPS_TOLD = 3;
 const EVENTS_FIRST = 12;
 const NAMES_TOLD = 8;
-const FIELDS = [`Time (${words.ZONE})`, "Open", "High", "Low", "Close", "Volume", "Average of 5", "Average of 20", "Marks"];
+const FIELDS = [
+  `Time (${words.ZONE})`,
+  "Open",
+  "High",
+  "Low",
+  "Close",
+  "Volume",
+  "Average of 5",
+  "Average of 20",
+  "Marks",
+];
 
 const address = (symbol, session) => `#/symbol/${encodeURIComponent(symbol)}${session ? `/${session}` : ""}`;
 
@@ -32,8 +42,12 @@ export class SymbolView {
   constructor({ feed }) {
     this.#feed = feed;
     this.#makeHead();
-    this.box = el("div", { class: "chart", tabindex: "0", role: "group", "aria-describedby": "chart-help" },
-      el("div", { "aria-hidden": "true" }), el("span", { class: "zone", "aria-hidden": "true" }, words.ZONE));
+    this.box = el(
+      "div",
+      { class: "chart", tabindex: "0", role: "group", "aria-describedby": "chart-help" },
+      el("div", { "aria-hidden": "true" }),
+      el("span", { class: "zone", "aria-hidden": "true" }, words.ZONE),
+    );
     this.chart = new PriceChart(this.box, (time) => this.#showLegend(time));
     this.legend = el("p", { class: "legend values", "aria-hidden": "true" });
     this.state = el("div", {});
@@ -41,38 +55,96 @@ export class SymbolView {
     this.origin = el("span", { class: "soft" });
     this.events = el("ol", { class: "events" });
     this.eventCount = el("span", { class: "soft" });
-    this.shapes = el("div", { class: "shapes", role: "group", "aria-label": "Drawn as" }, ["line", ...INTERVALS].map((shape) =>
-      el("button", { type: "button", class: "chip", "data-shape": shape, on: { click: () => this.#choose(shape) } }, shape === "line" ? "Line" : `${shape} min`)));
+    this.shapes = el(
+      "div",
+      { class: "shapes", role: "group", "aria-label": "Drawn as" },
+      ["line", ...INTERVALS].map((shape) =>
+        el(
+          "button",
+          { type: "button", class: "chip", "data-shape": shape, on: { click: () => this.#choose(shape) } },
+          shape === "line" ? "Line" : `${shape} min`,
+        ),
+      ),
+    );
     this.leftOut = el("p", { class: "warning" });
     this.said = el("p", { class: "soft small", role: "status" });
-    this.minutes = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Minutes of the session" });
-    this.table = el("details", { class: "card", on: { toggle: () => this.#showMinutes() } }, el("summary", {}, "The same as a table"), this.minutes);
+    this.minutes = el("div", {
+      class: "scroll",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Minutes of the session",
+    });
+    this.table = el(
+      "details",
+      { class: "card", on: { toggle: () => this.#showMinutes() } },
+      el("summary", {}, "The same as a table"),
+      this.minutes,
+    );
     this.facts = el("dl", { class: "facts" });
     this.factsTitle = el("h3", { id: "facts-title" });
     this.factsCard = el("section", { class: "card", "aria-labelledby": "facts-title" }, this.factsTitle, this.facts);
     this.calendar = new SessionCalendar((session) => address(this.#symbol, session));
     this.keys = { short: el("span", { class: "key short" }), long: el("span", { class: "key long" }) };
-    this.drawing = el("div", {},
-      this.legend, this.box, this.said,
-      el("p", { class: "keys" },
-        this.keys.short, this.keys.long,
-        el("span", { class: "key close" }, "Previous close"), el("span", { class: "key anomaly" }, "Anomaly"),
+    this.drawing = el(
+      "div",
+      {},
+      this.legend,
+      this.box,
+      this.said,
+      el(
+        "p",
+        { class: "keys" },
+        this.keys.short,
+        this.keys.long,
+        el("span", { class: "key close" }, "Previous close"),
+        el("span", { class: "key anomaly" }, "Anomaly"),
         el("span", { class: "key cross" }, arrow("up"), arrow("down"), "Averages cross"),
-        el("span", { class: "key suspect" }, "Suspect or corrected")),
-      el("p", { class: "soft small" }, el("span", { id: "chart-help" }, "Drag or use the arrow keys to move, + and − to zoom, Home for the whole session. "),
+        el("span", { class: "key suspect" }, "Suspect or corrected"),
+      ),
+      el(
+        "p",
+        { class: "soft small" },
+        el(
+          "span",
+          { id: "chart-help" },
+          "Drag or use the arrow keys to move, + and − to zoom, Home for the whole session. ",
+        ),
         "TradingView Lightweight Charts™, Copyright © 2025 TradingView, Inc. ",
-        el("a", { href: "https://www.tradingview.com/", rel: "noreferrer", "data-whole": "" }, "www.tradingview.com")));
-    this.body = el("div", { class: "detail" },
-      el("div", { class: "column" },
-        el("section", { class: "card", "aria-labelledby": "chart-title" },
-          
-          el("div", { class: "tools" }, this.caption, this.origin, el("span", { class: "grow" }), this.shapes), this.leftOut, this.state, this.drawing),
-        el("section", { class: "card", "aria-labelledby": "events-title" }, 
-          el("div", { class: "tools" }, el("h3", { id: "events-title" }, "What happened"), this.eventCount, el("span", { class: "grow" }), el("span", { class: "soft" }, `${words.ZONE} time`)),
-          this.events),
-        this.table),
-      el("div", { class: "column narrow" },
-        this.calendar.element, this.factsCard));
+        el("a", { href: "https://www.tradingview.com/", rel: "noreferrer", "data-whole": "" }, "www.tradingview.com"),
+      ),
+    );
+    this.body = el(
+      "div",
+      { class: "detail" },
+      el(
+        "div",
+        { class: "column" },
+        el(
+          "section",
+          { class: "card", "aria-labelledby": "chart-title" },
+
+          el("div", { class: "tools" }, this.caption, this.origin, el("span", { class: "grow" }), this.shapes),
+          this.leftOut,
+          this.state,
+          this.drawing,
+        ),
+        el(
+          "section",
+          { class: "card", "aria-labelledby": "events-title" },
+          el(
+            "div",
+            { class: "tools" },
+            el("h3", { id: "events-title" }, "What happened"),
+            this.eventCount,
+            el("span", { class: "grow" }),
+            el("span", { class: "soft" }, `${words.ZONE} time`),
+          ),
+          this.events,
+        ),
+        this.table,
+      ),
+      el("div", { class: "column narrow" }, this.calendar.element, this.factsCard),
+    );
     this.caption.id = "chart-title";
     this.element = el("div", {}, this.head, this.body);
     setInterval(() => this.#symbol && this.#showQuote(), 1000);
@@ -84,8 +156,16 @@ export class SymbolView {
     this.change = el("span", { class: "pill" });
     this.marks = el("span", { class: "marks" });
     this.age = el("span", { class: "soft" });
-    this.head = el("div", { class: "head" },
-      el("a", { class: "back", href: "#/market" }, "‹ Market"), this.name, this.price, this.change, this.marks, this.age);
+    this.head = el(
+      "div",
+      { class: "head" },
+      el("a", { class: "back", href: "#/market" }, "‹ Market"),
+      this.name,
+      this.price,
+      this.change,
+      this.marks,
+      this.age,
+    );
   }
 
   enter(symbol, session = null) {
@@ -211,8 +291,11 @@ export class SymbolView {
     const all = data.candles;
     const high = Math.max(...all.map((one) => one[2]));
     const low = Math.min(...all.map((one) => one[3]));
-    setAttribute(this.box, "aria-label",
-      `Chart of ${data.symbol}, ${words.day(data.session)}: ${words.plural(all.length, "minute")}, open ${words.price(all[0][1])}, high ${words.price(high)}, low ${words.price(low)}, last ${words.price(all.at(-1)[4])}, ${words.plural(data.marks.length, "mark")}. The same as a table follows.`);
+    setAttribute(
+      this.box,
+      "aria-label",
+      `Chart of ${data.symbol}, ${words.day(data.session)}: ${words.plural(all.length, "minute")}, open ${words.price(all[0][1])}, high ${words.price(high)}, low ${words.price(low)}, last ${words.price(all.at(-1)[4])}, ${words.plural(data.marks.length, "mark")}. The same as a table follows.`,
+    );
     this.#showEvents();
     this.#showMinutes();
     await this.#draw();
@@ -221,7 +304,8 @@ export class SymbolView {
   async #draw() {
     const data = this.#data;
     const shape = this.#shape ?? fitting(data.candles);
-    for (const button of this.shapes.children) setAttribute(button, "aria-pressed", String(button.dataset.shape === String(shape)));
+    for (const button of this.shapes.children)
+      setAttribute(button, "aria-pressed", String(button.dataset.shape === String(shape)));
     await this.chart.show(data, shape);
     if (data !== this.#data) return;
     this.#showLegend(null);
@@ -241,14 +325,24 @@ export class SymbolView {
     const cut = this.chart.cutOff.map((bar) => {
       const next = bars[bars.indexOf(bar) + 1]?.[0] ?? Infinity;
       const late = found.some(([, to]) => to >= bar[0] && to < next);
-      const why = bar === bars[0] ? ", with what was traded before the first quote" : late ? ", with what was traded while quotes were missing" : "";
+      const why =
+        bar === bars[0]
+          ? ", with what was traded before the first quote"
+          : late
+            ? ", with what was traded while quotes were missing"
+            : "";
       return `${words.minute(bar[0])} had ${words.whole(bar[5])} shares${why}`;
     });
     const more = missing.length > GAPS_TOLD ? ` and ${missing.length - GAPS_TOLD} more times` : "";
-    setText(this.said, [
-      cut.length && `Volume cut off: ${cut.join("; ")}.`,
-      missing.length && `No quotes from ${missing.slice(0, GAPS_TOLD).join(", ")}${more}.`,
-    ].filter(Boolean).join(" "));
+    setText(
+      this.said,
+      [
+        cut.length && `Volume cut off: ${cut.join("; ")}.`,
+        missing.length && `No quotes from ${missing.slice(0, GAPS_TOLD).join(", ")}${more}.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
+    );
   }
 
   /** Whether the session shown is the symbol's newest. */
@@ -300,18 +394,32 @@ export class SymbolView {
     this.#showHead(quote !== undefined);
     if (!quote) return;
     const seconds = (this.#feed.now() - quote.at) / 1000;
-    this.#showPrice(quote.price, quote.change, quote.change_percent, `${words.age(seconds)} ago`, words.suspicion(quote, "price"));
+    this.#showPrice(
+      quote.price,
+      quote.change,
+      quote.change_percent,
+      `${words.age(seconds)} ago`,
+      words.suspicion(quote, "price"),
+    );
     const key = `${quote.anomaly}|${quote.reasons}|${quote.trend}|${quote.suspect}`;
     if (this.marks.dataset.key !== key) {
       this.marks.dataset.key = key;
       this.marks.replaceChildren(...marks(quote));
     }
-    this.#showFacts("Newest quote", [
-      ["Open", words.price(quote.open), "open"], ["High", words.price(quote.high), "high"], ["Low", words.price(quote.low), "low"],
-      ["Previous close", words.price(quote.previous_close), "previous_close"], ["Volume", words.whole(quote.volume), "volume"],
-      ["Average of 5", words.price(quote.moving_average_5)], ["Average of 20", words.price(quote.moving_average)],
-      ["Made at", words.moment(quote.timestamp)], ["Source", quote.source],
-    ].map(([label, value, figure]) => [label, value, figure && words.suspicion(quote, figure)]));
+    this.#showFacts(
+      "Newest quote",
+      [
+        ["Open", words.price(quote.open), "open"],
+        ["High", words.price(quote.high), "high"],
+        ["Low", words.price(quote.low), "low"],
+        ["Previous close", words.price(quote.previous_close), "previous_close"],
+        ["Volume", words.whole(quote.volume), "volume"],
+        ["Average of 5", words.price(quote.moving_average_5)],
+        ["Average of 20", words.price(quote.moving_average)],
+        ["Made at", words.moment(quote.timestamp)],
+        ["Source", quote.source],
+      ].map(([label, value, figure]) => [label, value, figure && words.suspicion(quote, figure)]),
+    );
   }
 
   /** A past session's own figures; none while they are not known. */
@@ -320,14 +428,25 @@ export class SymbolView {
     if (!known) return;
     const { session, candles, figures: published, previous_close: close } = this.#data;
     const figures = published ?? figuresOf(candles, close);
-    this.#showPrice(figures.close_usd, figures.change_usd, figures.change_pct, `at the end of ${words.day(session)}`, "");
+    this.#showPrice(
+      figures.close_usd,
+      figures.change_usd,
+      figures.change_pct,
+      `at the end of ${words.day(session)}`,
+      "",
+    );
     this.marks.dataset.key = "";
     this.marks.replaceChildren();
     this.#showFacts(published ? "Session, regular trading" : "Session, as stored", [
-      ["Open", words.price(figures.open_usd)], ["High", words.price(figures.high_usd)], ["Low", words.price(figures.low_usd)],
-      ["Close", words.price(figures.close_usd)], ["Previous close", words.price(figures.previous_close_usd)],
-      ["Change", words.signed(figures.change_usd)], ["Change %", words.signed(figures.change_pct, "%")],
-      ["VWAP", words.price(figures.vwap_usd)], ["Volume", words.whole(figures.volume_shares)],
+      ["Open", words.price(figures.open_usd)],
+      ["High", words.price(figures.high_usd)],
+      ["Low", words.price(figures.low_usd)],
+      ["Close", words.price(figures.close_usd)],
+      ["Previous close", words.price(figures.previous_close_usd)],
+      ["Change", words.signed(figures.change_usd)],
+      ["Change %", words.signed(figures.change_pct, "%")],
+      ["VWAP", words.price(figures.vwap_usd)],
+      ["Volume", words.whole(figures.volume_shares)],
     ]);
   }
 
@@ -340,7 +459,10 @@ export class SymbolView {
   #showPrice(price, change, percent, when, suspicion) {
     setText(this.price, words.price(price));
     suspect(this.price, suspicion);
-    setText(this.change, typeof change === "number" ? `${words.signed(change)} (${words.signed(percent, "%")})` : words.NOTHING);
+    setText(
+      this.change,
+      typeof change === "number" ? `${words.signed(change)} (${words.signed(percent, "%")})` : words.NOTHING,
+    );
     setAttribute(this.change, "data-direction", words.direction(change));
     setText(this.age, when);
   }
@@ -365,10 +487,15 @@ export class SymbolView {
     const { left_out: found = {}, symbol } = this.#data;
     const others = Object.keys(found).filter((one) => one !== symbol);
     const more = others.length > NAMES_TOLD ? ` and ${others.length - NAMES_TOLD} more` : "";
-    setText(this.leftOut, [
-      Object.hasOwn(found, symbol) && `${symbol} was left out when this session was published: ${found[symbol]}.`,
-      others.length && `Left out of this session: ${others.slice(0, NAMES_TOLD).join(", ")}${more}.`,
-    ].filter(Boolean).join(" "));
+    setText(
+      this.leftOut,
+      [
+        Object.hasOwn(found, symbol) && `${symbol} was left out when this session was published: ${found[symbol]}.`,
+        others.length && `Left out of this session: ${others.slice(0, NAMES_TOLD).join(", ")}${more}.`,
+      ]
+        .filter(Boolean)
+        .join(" "),
+    );
     this.leftOut.hidden = !this.leftOut.textContent;
   }
 
@@ -381,12 +508,20 @@ export class SymbolView {
     const within = (one) => one >= at && one < next;
     const value = (line) => words.price(line.findLast((one) => within(one[0]))?.[1]);
     const kinds = new Set(this.#data.marks.filter((one) => within(one.time)).map((one) => words.kindMark(one.kind)));
-    const item = (label, text, name = "") => el("span", { class: name }, el("span", { class: "soft" }, label), ` ${text}`);
+    const item = (label, text, name = "") =>
+      el("span", { class: name }, el("span", { class: "soft" }, label), ` ${text}`);
     const { long, short } = this.#data.averages;
     this.legend.replaceChildren(
-      item("", words.minute(at), "time"), item("O", words.price(open)), item("H", words.price(high)), item("L", words.price(low)),
-      item("C", words.price(close), close < open ? "down" : "up"), item("Vol", words.short(volume)),
-      item("Avg 5", value(short), "short"), item("Avg 20", value(long), "long"), ...(kinds.size ? [item("", [...kinds].join(", "))] : []));
+      item("", words.minute(at), "time"),
+      item("O", words.price(open)),
+      item("H", words.price(high)),
+      item("L", words.price(low)),
+      item("C", words.price(close), close < open ? "down" : "up"),
+      item("Vol", words.short(volume)),
+      item("Avg 5", value(short), "short"),
+      item("Avg 20", value(long), "long"),
+      ...(kinds.size ? [item("", [...kinds].join(", "))] : []),
+    );
   }
 
   #showEvents() {
@@ -394,16 +529,31 @@ export class SymbolView {
     setText(this.eventCount, found.length > EVENTS_FIRST ? words.whole(found.length) : "");
     const all = this.events.dataset.all === this.#key();
     const shown = all ? found : found.slice(0, EVENTS_FIRST);
-    this.events.replaceChildren(...shown.map(({ time, kind, text }) =>
-      el("li", { "data-kind": kind }, el("time", { datetime: new Date(time * 1000).toISOString() }, words.minute(time)),
-        el("span", { class: "mark plain" }, words.kindMark(kind)), el("span", {}, text))));
-    if (!found.length) this.events.replaceChildren(el("li", { class: "soft" }, "No anomaly and no cross of the averages."));
+    this.events.replaceChildren(
+      ...shown.map(({ time, kind, text }) =>
+        el(
+          "li",
+          { "data-kind": kind },
+          el("time", { datetime: new Date(time * 1000).toISOString() }, words.minute(time)),
+          el("span", { class: "mark plain" }, words.kindMark(kind)),
+          el("span", {}, text),
+        ),
+      ),
+    );
+    if (!found.length)
+      this.events.replaceChildren(el("li", { class: "soft" }, "No anomaly and no cross of the averages."));
     if (shown.length === found.length) return;
     const more = () => {
       this.events.dataset.all = this.#key();
       this.#showEvents();
     };
-    this.events.append(el("li", {}, el("button", { type: "button", class: "button", on: { click: more } }, `Show all ${words.whole(found.length)}`)));
+    this.events.append(
+      el(
+        "li",
+        {},
+        el("button", { type: "button", class: "button", on: { click: more } }, `Show all ${words.whole(found.length)}`),
+      ),
+    );
   }
 
   #key() {
@@ -419,15 +569,37 @@ export class SymbolView {
       const at = time - (time % 60);
       texts.set(at, [...(texts.get(at) ?? []), words.kindMark(kind)]);
     }
-    const row = ([time, open, high, low, close, volume]) => el("tr", {},
-      el("th", { scope: "row" }, words.minute(time)),
-      [open, high, low, close].map((one) => el("td", { class: "number" }, words.price(one))),
-      el("td", { class: "number" }, words.whole(volume)),
-      el("td", { class: "number" }, words.price(short.get(time))), el("td", { class: "number" }, words.price(long.get(time))),
-      el("td", {}, (texts.get(time) ?? []).join(", ")));
-    this.minutes.replaceChildren(el("table", { class: "plain" },
-      el("caption", { class: "unseen" }, `${symbol} by minute, ${words.day(session)}, ${words.ZONE} time, prices in USD`),
-      el("thead", {}, el("tr", {}, FIELDS.map((one, at) => el("th", { scope: "col", class: at > 0 && at < 8 ? "number" : null }, one)))),
-      el("tbody", {}, this.#data.candles.map(row))));
+    const row = ([time, open, high, low, close, volume]) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, words.minute(time)),
+        [open, high, low, close].map((one) => el("td", { class: "number" }, words.price(one))),
+        el("td", { class: "number" }, words.whole(volume)),
+        el("td", { class: "number" }, words.price(short.get(time))),
+        el("td", { class: "number" }, words.price(long.get(time))),
+        el("td", {}, (texts.get(time) ?? []).join(", ")),
+      );
+    this.minutes.replaceChildren(
+      el(
+        "table",
+        { class: "plain" },
+        el(
+          "caption",
+          { class: "unseen" },
+          `${symbol} by minute, ${words.day(session)}, ${words.ZONE} time, prices in USD`,
+        ),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            FIELDS.map((one, at) => el("th", { scope: "col", class: at > 0 && at < 8 ? "number" : null }, one)),
+          ),
+        ),
+        el("tbody", {}, this.#data.candles.map(row)),
+      ),
+    );
   }
 }

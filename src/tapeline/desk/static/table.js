@@ -10,14 +10,17 @@ const HOLD_MILLISECONDS = 4000;
 
 const believed = (figure) => (quote) => (words.suspicion(quote, figure) ? null : quote[figure]);
 const isRangeBelieved = (quote) => !["price", "high", "low"].some((figure) => words.suspicion(quote, figure));
-const rangePosition = (quote) => (!isRangeBelieved(quote) ? null : quote.high > quote.low ? (quote.price - quote.low) / (quote.high - quote.low) : 0.5);
+const rangePosition = (quote) =>
+  !isRangeBelieved(quote) ? null : quote.high > quote.low ? (quote.price - quote.low) / (quote.high - quote.low) : 0.5;
 const isSuspect = (quote) => Boolean(quote.suspect?.length);
 const markWeight = (quote) => (isSuspect(quote) ? 4 : 0) + (quote.anomaly ? 2 : 0) + (quote.trend ? 1 : 0);
 
 /** Whether something is unusual about a symbol today; to have a trend is not. */
 export function isMarked(quote, now) {
   const { kind = "trend", timestamp } = quote.last_alert ?? {};
-  return quote.anomaly || isSuspect(quote) || (!kind.startsWith("trend") && words.dateOf(timestamp) === words.dateOf(now));
+  return (
+    quote.anomaly || isSuspect(quote) || (!kind.startsWith("trend") && words.dateOf(timestamp) === words.dateOf(now))
+  );
 }
 
 /** Show of a figure that it is not believed, and why; an empty reason takes that back. */
@@ -29,13 +32,37 @@ export function suspect(node, reason) {
 /** What each column is called, sorts by, and which way it sorts first. */
 export const COLUMNS = [
   { name: "symbol", label: "Symbol", by: (quote) => quote.symbol, first: "ascending" },
-  { name: "session", label: "Session", by: rangePosition, title: "Sorts by where the price stands between the session's low and high" },
+  {
+    name: "session",
+    label: "Session",
+    by: rangePosition,
+    title: "Sorts by where the price stands between the session's low and high",
+  },
   { name: "price", label: "Price", by: believed("price"), number: true },
-  { name: "change", label: "Change", by: (quote) => quote.change, number: true, title: "Against the previous close, USD" },
+  {
+    name: "change",
+    label: "Change",
+    by: (quote) => quote.change,
+    number: true,
+    title: "Against the previous close, USD",
+  },
   { name: "percent", label: "Change %", by: (quote) => quote.change_percent, number: true },
-  { name: "average", label: "Average", by: (quote) => quote.moving_average, number: true, title: "Mean of the last 20 prices" },
+  {
+    name: "average",
+    label: "Average",
+    by: (quote) => quote.moving_average,
+    number: true,
+    title: "Mean of the last 20 prices",
+  },
   { name: "volume", label: "Volume", by: believed("volume"), number: true, title: "Shares so far in the session" },
-  { name: "age", label: "Age", by: (quote) => -quote.at, number: true, first: "ascending", title: "Time since the quote was made" },
+  {
+    name: "age",
+    label: "Age",
+    by: (quote) => -quote.at,
+    number: true,
+    first: "ascending",
+    title: "Time since the quote was made",
+  },
   { name: "marks", label: "Marks", by: markWeight, title: "Anomalies, suspect figures and trends" },
 ];
 
@@ -44,7 +71,11 @@ class Row {
   constructor(symbol) {
     this.symbol = symbol;
     this.dirty = true;
-    this.link = el("a", { href: `#/symbol/${encodeURIComponent(symbol)}`, title: symbol.length > 10 ? symbol : null }, symbol);
+    this.link = el(
+      "a",
+      { href: `#/symbol/${encodeURIComponent(symbol)}`, title: symbol.length > 10 ? symbol : null },
+      symbol,
+    );
     this.spark = sparkline();
     this.cells = {};
     for (const { name, number } of COLUMNS.slice(1)) {
@@ -100,21 +131,41 @@ export function marks(quote) {
   const found = [];
   if (isSuspect(quote)) {
     const reasons = quote.suspect.map(words.verdictText).join(", ");
-    found.push(el("span", { class: "mark suspects", title: `Looks wrong: ${reasons}` },
-      el("span", { "aria-hidden": "true", class: "sign" }, "?"), unseen(`Looks wrong: ${reasons}`),
-      el("span", { "aria-hidden": "true", class: "word" }, "Suspect")));
+    found.push(
+      el(
+        "span",
+        { class: "mark suspects", title: `Looks wrong: ${reasons}` },
+        el("span", { "aria-hidden": "true", class: "sign" }, "?"),
+        unseen(`Looks wrong: ${reasons}`),
+        el("span", { "aria-hidden": "true", class: "word" }, "Suspect"),
+      ),
+    );
   }
   if (quote.anomaly) {
     const reasons = quote.reasons?.length ? quote.reasons : ["price_move"];
     for (const reason of reasons) {
-      found.push(el("span", { class: "mark anomaly", title: `Anomaly: ${words.kindText(reason)}` },
-        el("span", { "aria-hidden": "true", class: "sign" }, "!"), unseen("Anomaly: "), el("span", { class: "word" }, words.kindMark(reason))));
+      found.push(
+        el(
+          "span",
+          { class: "mark anomaly", title: `Anomaly: ${words.kindText(reason)}` },
+          el("span", { "aria-hidden": "true", class: "sign" }, "!"),
+          unseen("Anomaly: "),
+          el("span", { class: "word" }, words.kindMark(reason)),
+        ),
+      );
     }
   }
   if (quote.trend === "up" || quote.trend === "down") {
     const over = quote.trend === "up" ? "above" : "below";
-    found.push(el("span", { class: `mark trend ${quote.trend}`, title: `The average of 5 prices is ${over} that of 20` },
-      arrow(quote.trend), unseen("Trend "), el("span", { class: "word" }, quote.trend === "up" ? "Up" : "Down")));
+    found.push(
+      el(
+        "span",
+        { class: `mark trend ${quote.trend}`, title: `The average of 5 prices is ${over} that of 20` },
+        arrow(quote.trend),
+        unseen("Trend "),
+        el("span", { class: "word" }, quote.trend === "up" ? "Up" : "Down"),
+      ),
+    );
   }
   return found;
 }
@@ -136,13 +187,27 @@ export class QuoteTable {
   constructor(feed, changed) {
     this.#feed = feed;
     this.#changed = changed;
-    const head = el("tr", { role: "row" }, COLUMNS.map((column) => this.#head(column)));
+    const head = el(
+      "tr",
+      { role: "row" },
+      COLUMNS.map((column) => this.#head(column)),
+    );
     // The rows are laid out as grids, so that those out of sight cost nothing (content-visibility does not apply to the
     // parts of a CSS table). That takes their meaning away, which the roles give back.
-    this.element = el("table", { class: "quotes", role: "table", "aria-label": "Newest quote of each symbol; the buttons in the head sort" },
-      el("thead", { role: "rowgroup" }, head), this.#body);
+    this.element = el(
+      "table",
+      { class: "quotes", role: "table", "aria-label": "Newest quote of each symbol; the buttons in the head sort" },
+      el("thead", { role: "rowgroup" }, head),
+      this.#body,
+    );
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
-    this.#body.addEventListener("pointermove", () => { this.#touchedAt = performance.now(); }, { passive: true });
+    this.#body.addEventListener(
+      "pointermove",
+      () => {
+        this.#touchedAt = performance.now();
+      },
+      { passive: true },
+    );
     this.#body.addEventListener("click", (event) => {
       if (!event.target.closest("a") && !String(getSelection())) event.target.closest("tr")?.querySelector("a").click();
     });
@@ -151,7 +216,8 @@ export class QuoteTable {
 
   /** Take over what changed; the document is touched once in the next frame. */
   update() {
-    this.#frame ??= requestAnimationFrame(() => {
+    if (this.#frame !== null) return;
+    this.#frame = requestAnimationFrame(() => {
       this.#frame = null;
       this.#render();
     });
@@ -184,9 +250,17 @@ export class QuoteTable {
   }
 
   #head(column) {
-    const button = el("button", { type: "button", title: column.title, on: { click: () => this.sortBy(column) } },
-      column.label, el("span", { class: "order", "aria-hidden": "true" }));
-    const head = el("th", { scope: "col", role: "columnheader", class: `${column.name}${column.number ? " number" : ""}` }, button);
+    const button = el(
+      "button",
+      { type: "button", title: column.title, on: { click: () => this.sortBy(column) } },
+      column.label,
+      el("span", { class: "order", "aria-hidden": "true" }),
+    );
+    const head = el(
+      "th",
+      { scope: "col", role: "columnheader", class: `${column.name}${column.number ? " number" : ""}` },
+      button,
+    );
     this.#heads.set(column, head);
     return head;
   }

@@ -13,7 +13,9 @@ function chosen() {
   let kept = null;
   try {
     kept = localStorage.getItem("theme");
-  } catch { /* storage may be forbidden; then the device decides */ }
+  } catch {
+    /* storage may be forbidden; then the device decides */
+  }
   if (kept === "dark" || kept === "light") return kept;
   return device.matches ? "dark" : "light";
 }

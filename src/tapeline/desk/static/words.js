@@ -11,12 +11,19 @@ const SMALL_PRICE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 4, m
 const WHOLE = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 const CLOCK = new Intl.DateTimeFormat("en-GB", {
-  timeZone: TIME_ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit",
+  timeZone: TIME_ZONE,
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
 });
 const MINUTE = new Intl.DateTimeFormat("en-GB", { timeZone: TIME_ZONE, hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-CA", { timeZone: TIME_ZONE });
 const LONG_DAY = new Intl.DateTimeFormat("en-GB", {
-  timeZone: "UTC", weekday: "short", day: "numeric", month: "short", year: "numeric",
+  timeZone: "UTC",
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
 });
 
 const LARGE = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
@@ -29,12 +36,21 @@ const KINDS = {
   correction: { mark: "Corrected", text: "was corrected after an alert" },
 };
 const FIGURES = {
-  price: "price", open: "open", high: "day's high", low: "day's low", previous_close: "previous close", volume: "volume",
+  price: "price",
+  open: "open",
+  high: "day's high",
+  low: "day's low",
+  previous_close: "previous close",
+  volume: "volume",
 };
 const REASONS = {
-  far: "out of all proportion", zero: "zero", doubted: "doubted by the source", withdrawn: "withdrawn",
+  far: "out of all proportion",
+  zero: "zero",
+  doubted: "doubted by the source",
+  withdrawn: "withdrawn",
   fell: "far below what it was",
-  below_low: "below the day's low", above_high: "above the day's high",
+  below_low: "below the day's low",
+  above_high: "above the day's high",
 };
 
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
