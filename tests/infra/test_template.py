@@ -214,3 +214,11 @@ def test_the_template_fits_into_a_request_and_says_the_same_without_its_comments
     sent = stack._without_comments(stack.TEMPLATE.read_text())
     assert len(sent.encode()) <= MAX_TEMPLATE_BYTES
     assert yaml.load(sent, _Loader) == template  # noqa: S506 (our own file, a safe loader)
+
+
+def test_the_thresholds_of_rules_are_json_of_numbers(template: dict[str, Any]) -> None:
+    pattern = re.compile(template["Parameters"]["RuleThresholds"]["AllowedPattern"])
+    for text in ("{}", '{"band_break":3}', '{"band_break": 2.5, "price_move": 0}'):
+        assert pattern.fullmatch(text)
+    for text in ("", "band_break=3", '{"band_break": "3"}', '{"band_break": -3}', '{"band_break": 3,}'):
+        assert not pattern.fullmatch(text)

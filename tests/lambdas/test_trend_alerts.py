@@ -15,7 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from tapeline.aws.printable import mail_subject
 from tapeline.market.alerts import Alert
+from tapeline.market.rules import KINDS
 from tapeline.market.symbol_state import Observation
 from tapeline.stream.items import observation_to_item
 
@@ -149,12 +151,12 @@ def test_a_correction_says_what_was_sent_and_what_stands() -> None:
     assert "$0.00" not in withdrawn.text
 
 
-@pytest.mark.parametrize("kind", ["trend_up", "trend_down", "price_move", "band_break", "suspect", "correction"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("source", ["yahoo", "simulated", "replay"])
 def test_every_subject_is_short_ascii_and_every_line_fits_a_mail(kind: str, source: str) -> None:
     quote = make_quote("A" * 20, price="123456789.99", source=source, doubt="price: " + "odd, " * 58)
     alert = Alert(kind, quote, Decimal("-1234567.89"), Decimal(1), Decimal(1), suspect=EVERYTHING)
-    assert len(alert.subject) < 100
+    assert len(mail_subject(alert.subject)) < 100
     assert alert.subject.isascii()
     assert max(map(len, alert.text.splitlines())) <= 78
     assert ("simulated" in alert.text) == (source == "simulated")

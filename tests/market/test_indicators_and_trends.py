@@ -1,4 +1,4 @@
-"""Indicators, anomaly rules and trend sides; answers by hand."""
+"""Indicators and trend sides; answers by hand."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline.market import anomalies, indicators, trends
-from tests.lambdas.deployment import make_quote
+from tapeline.market import indicators, trends
 
 
 def decimals(*numbers: object) -> list[Decimal]:
@@ -41,18 +40,3 @@ def test_equal_averages_take_no_side_and_a_touch_is_no_cross() -> None:
     assert not trends.crossed(None, "up")
     assert not trends.crossed("up", "up")
     assert trends.crossed("up", "down")
-
-
-def test_the_band_breaks_beyond_so_many_deviations_of_the_twenty_prices_before() -> None:
-    earlier = decimals(*[99, 101] * 10)  # mean 100, standard deviation 1
-    thresholds = {"price_move": Decimal(0), "band_break": Decimal(3)}
-    assert anomalies.reasons(make_quote(price="103"), earlier, thresholds) == ()
-    assert anomalies.reasons(make_quote(price="103.01"), earlier, thresholds) == ("band_break",)
-    assert anomalies.reasons(make_quote(price="96.9"), earlier, thresholds) == ("band_break",)
-    assert anomalies.reasons(make_quote(price="200"), earlier[1:], thresholds) == ()
-    assert anomalies.reasons(make_quote(price="200"), decimals(*[100] * 20), thresholds) == ()
-
-
-def test_a_rule_with_threshold_zero_is_off() -> None:
-    thresholds = {"price_move": Decimal(0), "band_break": Decimal(0)}
-    assert anomalies.reasons(make_quote(price="200"), (), thresholds) == ()

@@ -2,36 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-MINUTE_SECONDS = 60
+from tapeline.market.rules import SUSPECT, kind_named
+from tapeline.market.suspicion_words import verdict_words
 
-WORDS = {
-    "price_move": "Moved far from the previous close",
-    "band_break": "Left the band around its average",
-    "trend_up": "5-quote average went over the 20-quote average",
-    "trend_down": "5-quote average went under the 20-quote average",
-    "correction": "Corrected after an alert",
-}
-FIGURES = {
-    "price": "price",
-    "open": "open",
-    "high": "day's high",
-    "low": "day's low",
-    "previous_close": "previous close",
-    "volume": "volume",
-}
-REASONS = {
-    "far": "out of all proportion",
-    "zero": "zero",
-    "doubted": "doubted by the source",
-    "withdrawn": "withdrawn",
-    "fell": "far below what it was",
-    "below_low": "below the day's low",
-    "above_high": "above the day's high",
-}
-"""Verdicts of the stream, ``figure:reason``, in words; static/words.js has the same for the page."""
+MINUTE_SECONDS = 60
 
 MOST_COUNTED = 12
 """Quotes of a minute that are counted: beyond, candles of a minute have a body anyhow."""
@@ -44,30 +21,6 @@ def percent(value: float) -> str:
     ('\u22126.20%', '+0.50%')
     """
     return f"{value:+.2f}%".replace("-", "\N{MINUS SIGN}")
-
-
-def suspicion(verdicts: Sequence[str], doubt: str = "") -> str:
-    """Return in words what looks wrong with a quote.
-
-    >>> suspicion(["price:far", "previous_close:doubted"], "previous_close: the bar of 2026-08-28 is missing")
-    'Looks wrong: price out of all proportion, previous close doubted by the source (the bar of 2026-08-28 is missing)'
-    """
-    return f"Looks wrong: {verdict_words(verdicts, doubt)}"
-
-
-def verdict_words(verdicts: Sequence[str], doubt: str = "") -> str:
-    """Return verdicts in words, with those of the source where it has some.
-
-    >>> verdict_words(["high:far", "volume:zero"])
-    "day's high out of all proportion, volume zero"
-    """
-    said = dict(part.split(": ", 1) for part in doubt.split("; ") if ": " in part)
-    told = []
-    for verdict in verdicts:
-        figure, _, reason = verdict.partition(":")
-        why = f" ({said[figure]})" if reason == "doubted" and figure in said else ""
-        told.append(f"{FIGURES.get(figure, figure)} {REASONS.get(reason, reason.replace('_', ' '))}{why}")
-    return ", ".join(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +87,12 @@ class Course:
     def add(self, tick: Tick) -> None:
         """Take a quote into account; a suspect price is marked and shapes no minute."""
         for kind in tick.alerts:
-            if kind != "suspect":
-                change = f": {percent(tick.change_percent)}" if kind == "price_move" and tick.change_percent else ""
-                self.marks[int(tick.at), kind] = WORDS.get(kind, kind) + change
+            if kind != SUSPECT.name:
+                change = f": {percent(tick.change_percent)}" if tick.change_percent else ""
+                self.marks[int(tick.at), kind] = kind_named(kind).event.format(change=change)
         if tick.suspect:
             words = self._suspicions.setdefault(_minute_of(tick.at), {})
-            text = suspicion(tick.suspect, tick.doubt)
+            text = f"{SUSPECT.event}: {verdict_words(tick.suspect, tick.doubt)}"
             words[text] = min(int(tick.at), words.get(text, int(tick.at)))
         if not any(verdict.startswith("price:") for verdict in tick.suspect):
             self._shape(tick)
@@ -174,7 +127,7 @@ class Course:
         before: dict[str, int] = {}
         for minute in sorted(self._minutes.keys() | self._suspicions.keys()):
             now = self._suspicions.get(minute, {})
-            found += [(at, "suspect", text) for text, at in now.items() if text not in before]
+            found += [(at, SUSPECT.name, text) for text, at in now.items() if text not in before]
             before = now
         return sorted(found)
 

@@ -13,12 +13,12 @@ from tapeline.aws.deployment import Deployment
 from tapeline.aws.printable import printable
 from tapeline.desk import lake
 from tapeline.desk.access import Run
-from tapeline.desk.course import verdict_words
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
+from tapeline.market.suspicion_words import verdict_words
 from tapeline.operations.feed import NewestQuote, words
 from tapeline.operations.health import Colour, Light, Readings, judge, unjudged
 from tapeline.operations.readings import read_readings

@@ -10,9 +10,8 @@ from typing import Any
 
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.quotes import Quote
-
-MAX_SUBJECT_CHARACTERS = 99
-"""SNS refuses subjects of 100 characters and more, or beyond ASCII (API Reference, Publish)."""
+from tapeline.market.rules import kind_named
+from tapeline.market.suspicion_words import explain
 
 _SOURCE_NOTES = {
     "simulated": "This quote comes from Tapeline's simulated market. It is not a real price.",
@@ -27,7 +26,7 @@ class Alert:
     Attributes
     ----------
     kind : str
-        `trend_up`, `trend_down`, the name of an anomaly rule, `suspect` or `correction`.
+        Name of one of `tapeline.market.rules.KINDS`.
     quote : Quote
         The quote that raised it.
     change_percent : Decimal or None
@@ -58,22 +57,13 @@ class Alert:
     @property
     def severity(self) -> str:
         """`info` for a trend, `warning` for everything else."""
-        return "info" if self.kind.startswith("trend_") else "warning"
+        return kind_named(self.kind).severity
 
     @property
     def subject(self) -> str:
-        """The mail's subject, under 100 ASCII characters."""
-        quote = self.quote
-        subject = {
-            "trend_up": f"{quote.symbol} turns up at {_usd(quote.price)}",
-            "trend_down": f"{quote.symbol} turns down at {_usd(quote.price)}",
-            "price_move": f"{quote.symbol} {self._change} from the previous close, at {_usd(quote.price)}",
-            "band_break": f"{quote.symbol} leaves its usual band, at {_usd(quote.price)}",
-            "suspect": f"{quote.symbol}: looks wrong, not counted: {self._suspect_figures}",
-            "correction": f"{quote.symbol} corrected: a message was sent on a wrong figure",
-        }[self.kind]
-        prefix = "" if quote.source not in _SOURCE_NOTES else f"[{quote.source}] "
-        return (prefix + subject)[:MAX_SUBJECT_CHARACTERS]
+        """The mail's subject, ASCII."""
+        prefix = f"[{self.quote.source}] " if self.quote.source in _SOURCE_NOTES else ""
+        return prefix + kind_named(self.kind).subject.format_map(self.words)
 
     @property
     def text(self) -> str:
@@ -97,7 +87,22 @@ class Alert:
         ]
         table = "\n".join(f"{label + ':':<15}{value}" for label, value in rows if value)
         note = _SOURCE_NOTES.get(quote.source)
-        return "\n\n".join(filter(None, [self._explanation, table, note])) + "\n"
+        explanation = kind_named(self.kind).explanation.format_map(self.words)
+        return "\n\n".join(filter(None, [explanation, table, note])) + "\n"
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the words of a kind may name in braces."""
+        return {
+            "symbol": self.quote.symbol,
+            "price": _usd(self.quote.price),
+            "change": self._change,
+            "suspect_figures": self._suspect_figures,
+            "suspect_lines": self._suspect_lines,
+            "sent_before": self._sent_before,
+            "now": "that print is withdrawn" if self._is_withdrawal else "the figures below stand in its place",
+            "version": str(self.quote.revision),
+        }
 
     @property
     def _change(self) -> str:
@@ -109,72 +114,23 @@ class Alert:
         return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
     @property
-    def _explanation(self) -> str:
-        symbol = self.quote.symbol
-        return {
-            "trend_up": f"{symbol}: the average of its last 5 prices has risen above\nthe average of its last 20.",
-            "trend_down": f"{symbol}: the average of its last 5 prices has fallen below\nthe average of its last 20.",
-            "price_move": f"{symbol} has moved unusually far from its previous close.\n"
-            "You get one message when it enters this state, not one per quote.",
-            "band_break": f"{symbol} trades outside the band of its last 20 prices.\n"
-            "You get one message when it enters this state, not one per quote.",
-            "suspect": self._explain_suspicion(),
-            "correction": self._explain_correction(),
-        }[self.kind]
-
-    def _explain_suspicion(self) -> str:
-        quote = self.quote
-        lines = [f"{quote.symbol}: figures that look wrong.", "They are stored and marked, and do not count:"]
-        for reason in self.suspect:
-            name, _, why = reason.partition(":")
+    def _suspect_lines(self) -> str:
+        quote, lines = self.quote, []
+        for verdict in self.suspect:
+            name = verdict.partition(":")[0]
             figure = f"{quote.volume:,} shares" if name == "volume" else _usd(getattr(quote, name))
-            lines += [f"- {name.replace('_', ' ')} {figure}:", f"  {_WHY[why if why != 'far' else f'far {name}']}."]
-        lines += [
-            "",
-            "What to do: mostly nothing. A price counts again when two more quotes",
-            "lie within 0.5 % of it, or one after two minutes. If a figure is really",
-            "wrong, `tapeline correct` replaces it, or withdraws it.",
-        ]
+            lines += [f"- {name.replace('_', ' ')} {figure}:", f"  {explain(verdict)}."]
         return "\n".join(lines)
 
-    def _explain_correction(self) -> str:
-        quote, before = self.quote, self.corrected or {}
-        sent = " and ".join(_SENT.get(kind, kind.replace("_", " ")) for kind in before.get("alerts", ()))
-        was = f", at {_usd(Decimal(before['price']))}" if before else ""
-        now = "that print is withdrawn" if self._is_withdrawal else "the figures below stand in its place"
-        return (
-            f"{quote.symbol}: a message was sent on a figure that was wrong.\n"
-            f"Sent: {sent or 'an alert'}{was}.\nNow: {now} (version {quote.revision})."
-        )
+    @property
+    def _sent_before(self) -> str:
+        before = self.corrected or {}
+        kinds = " and ".join(kind_named(kind).sent for kind in before.get("alerts", ()))
+        return (kinds or "an alert") + (f", at {_usd(Decimal(before['price']))}" if before else "")
 
     @property
     def _is_withdrawal(self) -> bool:
         return "price:withdrawn" in self.suspect
-
-
-_SENT = {
-    "trend_up": "turns up",
-    "trend_down": "turns down",
-    "price_move": "moved far from its previous close",
-    "band_break": "left its usual band",
-    "suspect": "looks wrong",
-    "correction": "a correction",
-}
-
-_WHY = {
-    "far price": "far from the last prices and from the previous close",
-    "far previous_close": "far from all prices: an unknown split, a wrong figure, or news",
-    "far open": "no price came near it",
-    "far high": "no price came near it",
-    "far low": "no price came near it",
-    "far volume": "out of all proportion to what is usual",
-    "fell": "far below what it was",
-    "zero": "zero is no price",
-    "doubted": "the source itself doubts it",
-    "withdrawn": "the print was withdrawn",
-    "below_low": "it is below the low",
-    "above_high": "it is above the high",
-}
 
 
 def _usd(amount: Decimal | None) -> str:

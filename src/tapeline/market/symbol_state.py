@@ -7,17 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tapeline.market import anomalies, indicators, suspicion, trends
+from tapeline.market import indicators, suspicion, trends
 from tapeline.market.dates import partition_of
 from tapeline.market.quotes import CORRECTION, Quote, read_timestamp
+from tapeline.market.rules import CORRECTED, SUSPECT, default_thresholds, unanswerable
+from tapeline.market.rules import reasons as reasons_of
 from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
 from tapeline.market.trends import Side
-
-SUSPECT = "suspect"
-"""Kind of the message that says what looks wrong."""
-
-CORRECTED = "correction"
-"""Kind of the message that corrects another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +23,14 @@ class Rules:
     Attributes
     ----------
     thresholds : mapping of str to Decimal
-        A threshold per anomaly rule, 0 turns a rule off: `price_move` in per cent, `band_break` in standard deviations.
+        By rule; 0, or none, turns it off.
     alert_cooldown : timedelta
         After an alert, how long (by the quotes' own time) the same symbol raises no other of the same kind.
     limits : Limits
         Beyond which a figure is suspect.
     """
 
-    thresholds: Mapping[str, Decimal] = field(
-        default_factory=lambda: {"price_move": Decimal(5), "band_break": Decimal(0)}
-    )
+    thresholds: Mapping[str, Decimal] = field(default_factory=default_thresholds)
     alert_cooldown: timedelta = timedelta(minutes=15)
     limits: Limits = field(default_factory=Limits)
 
@@ -99,8 +93,7 @@ class Observation:
     anomaly_reasons : tuple of str
         Rules that hold.
     alerts : tuple of str
-        Kinds of alert this quote raises: `trend_up`, `trend_down`, the name of an anomaly rule, `SUSPECT` or
-        `CORRECTED`.
+        Kinds of alert this quote raises: names of `tapeline.market.rules.KINDS`.
     late : bool
         Whether a newer quote of the symbol came first.
     suspect : tuple of str
@@ -171,12 +164,12 @@ def _observe_next(
         entered.append(f"trend_{side}")
     loud = {figure_of(reason) for reason in verdict.reasons if reason not in QUIET_REASONS}
     if loud - set(map(figure_of, state.suspect)):
-        entered.append(SUSPECT)
+        entered.append(SUSPECT.name)
     alerts = tuple(
         kind
         for kind in entered
         # What is wrong once a price is confirmed is other news than that the price looks wrong.
-        if _cooled_down(state.alerted.get(kind), quote, rules) or (kind == SUSPECT and verdict.confirms)
+        if _cooled_down(state.alerted.get(kind), quote, rules) or (kind == SUSPECT.name and verdict.confirms)
     )
     observation = _observation(
         quote,
@@ -193,7 +186,7 @@ def _observe_next(
         side=side or side_before,
         anomalies=_remembered(state.anomalies, reasons, verdict),
         alerted={**state.alerted, **dict.fromkeys(alerts, quote.timestamp)},
-        suspect=_told(state.suspect, verdict, is_told=SUSPECT in alerts),
+        suspect=_told(state.suspect, verdict, is_told=SUSPECT.name in alerts),
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
@@ -217,7 +210,7 @@ def _observe_revision(
         prices=prices if is_counted else (),
         trend=side,
         reasons=reasons,
-        alerts=(CORRECTED,) if false else (),
+        alerts=(CORRECTED.name,) if false else (),
     )
     return observation, replace(
         state,
@@ -226,7 +219,7 @@ def _observe_revision(
         anomalies=_remembered(state.anomalies, reasons, verdict),
         # What was alerted in error must not keep a true alert back.
         alerted={kind: timestamp for kind, timestamp in state.alerted.items() if kind not in false}
-        | ({CORRECTED: quote.timestamp} if false else {}),
+        | ({CORRECTED.name: quote.timestamp} if false else {}),
         suspect=verdict.reasons,
         revision=quote.revision,
         is_counted=is_counted,
@@ -247,12 +240,12 @@ def _judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, rules: Rules
 
 
 def _anomalies(quote: Quote, earlier: Sequence[Decimal], verdict: Verdict, rules: Rules) -> tuple[str, ...]:
-    return anomalies.reasons(quote, earlier, rules.thresholds, absent=verdict.figures)
+    return reasons_of(quote, earlier, rules.thresholds, absent=verdict.figures)
 
 
 def _remembered(before: Sequence[str], now: Sequence[str], verdict: Verdict) -> tuple[str, ...]:
     """Return the rules that hold, with those that held before and could not be asked."""
-    unasked = [name for name in before if name in anomalies.unanswerable(verdict.figures)]
+    unasked = [name for name in before if name in unanswerable(verdict.figures)]
     return (*now, *unasked)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from tapeline.market.alerts import MAX_SUBJECT_CHARACTERS
+from tapeline.aws.printable import MAX_SUBJECT_CHARACTERS
 from tapeline.reports import words
 from tapeline.reports.report import Report
 from tapeline.reports.words import Table

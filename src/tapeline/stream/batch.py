@@ -11,7 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from tapeline.market.quotes import FIGURES, Quote, QuoteRejectedError, parse_quote
-from tapeline.market.symbol_state import CORRECTED, Observation, Rules, SymbolState, observe
+from tapeline.market.rules import CORRECTED
+from tapeline.market.symbol_state import Observation, Rules, SymbolState, observe
 
 Key = tuple[str, str]
 """Symbol and timestamp, the identity of a quote."""
@@ -219,7 +220,7 @@ def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dic
         entry = Entry(record, observation)
     elif quote.revision > earlier.quote.revision:
         if observation.late and earlier.alerts:
-            observation = replace(observation, alerts=(CORRECTED,))
+            observation = replace(observation, alerts=(CORRECTED.name,))
         versions = (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts))
         entry = Entry(record, observation, versions[-KEPT_VERSIONS:])
     elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state

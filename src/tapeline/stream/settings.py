@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
+from tapeline.market.rules import RULES
 from tapeline.market.suspicion import Limits
 from tapeline.market.symbol_state import Rules
+
+log = logging.getLogger(__name__)
 
 
 class SettingError(ValueError):
@@ -50,10 +55,7 @@ class StreamProcessorSettings:
             bucket_name=_text(environment, "BUCKET_NAME"),
             quote_retention=timedelta(days=float(_number(environment, "QUOTE_RETENTION_DAYS", "30"))),
             rules=Rules(
-                thresholds={
-                    "price_move": _number(environment, "PRICE_MOVE_PERCENT", "5"),
-                    "band_break": _number(environment, "BAND_BREAK_DEVIATIONS", "0"),
-                },
+                thresholds=_thresholds(environment),
                 alert_cooldown=timedelta(minutes=float(_number(environment, "ALERT_COOLDOWN_MINUTES", "15"))),
                 limits=Limits(
                     price_percent=_percent(environment, "SUSPECT_PRICE_PERCENT", "20"),
@@ -109,6 +111,20 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     if not value:
         raise SettingError(f"expected the environment variable {name}, found none; the stack's template sets it")
     return value
+
+
+def _thresholds(environment: Mapping[str, str]) -> dict[str, Decimal]:
+    """Return each rule's threshold: of RULE_THRESHOLDS, of the rule's own variable, or its default, in this order."""
+    text = environment.get("RULE_THRESHOLDS") or "{}"
+    try:
+        stated = {name: str(number) for name, number in json.loads(text, parse_float=str, parse_int=str).items()}
+    except (ValueError, AttributeError):
+        raise SettingError(f'RULE_THRESHOLDS: expected JSON such as {{"price_move": 5}}, found {text!r}') from None
+    if unknown := stated.keys() - {rule.name for rule in RULES}:
+        # No reason to stop the stream: the code may have gone back to before the rule.
+        log.warning("RULE_THRESHOLDS: no rule is called %s", ", ".join(sorted(unknown)))
+    given = {rule.name: stated.get(rule.name) or environment.get(rule.variable, "") for rule in RULES}
+    return {rule.name: _number(given, rule.name, str(rule.threshold)) for rule in RULES}
 
 
 def _number(environment: Mapping[str, str], name: str, default: str) -> Decimal:
