@@ -9,7 +9,7 @@ SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
 
-.PHONY: help run test check format bench screenshots trading-days env lock setup clean
+.PHONY: help run test check format bench screenshots trading-days wheels env lock setup clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml
+	$(BIN)/zizmor --offline --quiet .github
+	@if command -v actionlint > /dev/null; then actionlint; else \
+	    echo "actionlint is not on this machine, so it did not look at .github/workflows; CI runs it"; fi
 
 format: $(READY)  ## Apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
@@ -52,6 +57,10 @@ format: $(READY)  ## Apply the formatter and the safe fixes
 
 screenshots: $(READY)  ## Make the pictures of the market desk in docs/images anew
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)
+
+wheels: $(READY)  ## Build the wheels of both distributions into dist/
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist packages/localaws
 
 trading-days: $(READY)  ## Make the table of trading days anew from the exchange's calendar
 	$(BIN)/python -m tapeline.market.sessions

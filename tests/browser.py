@@ -1,6 +1,6 @@
-"""A browser for the tests: one on this machine, else playwright's own, else the system's package, else none.
+"""A browser for the tests: one on this machine, or playwright's own. A test never fetches one.
 
-`python -m tests.browser` finds or fetches one and exits 1 if it cannot, saying why.
+`python -m tests.browser` does, once: playwright's, or for root the system's package. It exits 1 if it cannot, saying why.
 """
 
 from __future__ import annotations
@@ -20,30 +20,34 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-WHY_NONE = (
-    "no browser on this machine, and none could be fetched: apt-get install chromium, or playwright install chromium"
-)
+WHY_NONE = "no browser on this machine; `.venv/bin/python -m tests.browser` fetches one, or: apt-get install chromium"
 FETCH_SECONDS = 300
 
 
 @cache
 def executable() -> str | None:
+    """Return the path of a browser on this machine, None if there is none."""
+    return _installed() or _of_playwright()
+
+
+def fetch() -> str | None:
     """Return the path of a browser, fetched if need be; None if none can be had."""
-    return _installed() or _from_playwright() or _from_system()
+    if not (path := executable()):
+        _say("no browser on this machine; trying `playwright install chromium`")
+        _run([sys.executable, "-m", "playwright", "install", "chromium"])
+        path = _of_playwright() or _from_system()
+    return path
 
 
 def _installed() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-def _from_playwright() -> str | None:
+def _of_playwright() -> str | None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
-    if not Path(path).exists():
-        _say("no browser on this machine; trying `playwright install chromium`")
-        _run([sys.executable, "-m", "playwright", "install", "chromium"])
     return path if Path(path).exists() else None
 
 
@@ -87,6 +91,6 @@ def opened() -> Iterator[Browser]:
 
 
 if __name__ == "__main__":
-    found = executable()
-    print(found or WHY_NONE)
-    sys.exit(found is None)
+    browser_path = fetch()
+    print(browser_path or WHY_NONE)
+    sys.exit(browser_path is None)

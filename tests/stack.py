@@ -33,6 +33,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         patch.setenv("TAPELINE_PORT", str(local.port))
         aws = connect("local")
         stack.deploy(aws, {}, lambda progress: None)
+        patch.undo()
         yield Deployment(local, aws, read_outputs(aws))
 
 

@@ -97,7 +97,7 @@ class Deployment:
         produce(source, writer, stop=threading.Event())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The stack, quotes of two sessions through its stream, and Airflow's user with the stack's policy alone."""
     with ExitStack() as exits:

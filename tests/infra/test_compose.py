@@ -205,7 +205,7 @@ def test_airflow_is_set_as_on_the_laptop(tmp_path: Path, monkeypatch: pytest.Mon
         assert server[name] == laptop[name], name
 
 
-@pytest.mark.parametrize("name", AIRFLOW)
+@pytest.mark.parametrize("name", sorted(AIRFLOW))
 def test_every_part_of_airflow_has_the_same_settings(name: str) -> None:
     environment = SERVICES[name]["environment"]
     own = {"TAPELINE_ADMIN_PASSWORD", "TAPELINE_VIEWER_PASSWORD"} if name == "api-server" else set()

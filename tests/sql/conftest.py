@@ -59,7 +59,7 @@ def duck_lake() -> DuckLake:
     return filled(DuckLake())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def athena_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaLake]:
     with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
         patch.setenv("TAPELINE_HOME", str(local.folder))

@@ -1,0 +1,20 @@
+"""How the tests are shared out: files that wait long begin first, so that no process ends long after the others."""
+
+from __future__ import annotations
+
+import pytest
+
+LONGEST = (
+    "tests/laptop/test_laptop.py",
+    "tests/dags/test_airflow_server.py",
+    "tests/dags/test_rollup_and_reports.py",
+    "tests/desk/test_desk_in_airflow.py",
+    "tests/sql/test_on_athena.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the others keep their order."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
