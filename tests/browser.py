@@ -1,6 +1,6 @@
 """A browser for the tests: one on this machine, or playwright's own. A test never fetches one.
 
-`python -m tests.browser` does, once: playwright's, or for root the system's package. It exits 1 if it cannot, saying why.
+`python -m tests.browser` does, once: playwright's, or for root the system's package; exit code 1 if it cannot.
 """
 
 from __future__ import annotations
