@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from . import airflow_home  # noqa: F401 - before anything imports Airflow
 from . import browser as browsers
 from .stack import deployment, lake  # noqa: F401 - fixtures
 

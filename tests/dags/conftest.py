@@ -4,48 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-HOME = Path(tempfile.mkdtemp(prefix="tapeline-airflow-"))
-os.environ.update(  # before anything imports Airflow
-    {
-        "AIRFLOW_HOME": str(HOME),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{HOME}/airflow.db",
-        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64,
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-    }
-)
-
-from localaws.delivery import Delivery  # noqa: E402
-from localaws.mail import Mailbox  # noqa: E402
-from localaws.testing import LocalAws, running  # noqa: E402
-from producer.simulated import SimulatedMarket, SimulatedSession  # noqa: E402
-from tapeline.aws.clients import Clients, connect  # noqa: E402
-from tapeline.aws.deployment import StackOutputs  # noqa: E402
-from tapeline.deploy import stack  # noqa: E402
-from tapeline.lake import athena  # noqa: E402
-from tapeline.market.quotes import Quote  # noqa: E402
-from tapeline.stream.pump import run as produce  # noqa: E402
-from tapeline.stream.source import Counters  # noqa: E402
-from tapeline.stream.writer import KinesisWriter  # noqa: E402
+from localaws.delivery import Delivery
+from localaws.mail import Mailbox
+from localaws.testing import LocalAws, running
+from producer.simulated import SimulatedMarket, SimulatedSession
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import StackOutputs
+from tapeline.deploy import stack
+from tapeline.lake import athena
+from tapeline.market.quotes import Quote
+from tapeline.stream.pump import run as produce
+from tapeline.stream.source import Counters
+from tapeline.stream.writer import KinesisWriter
 
 SYMBOLS = ("ACME.SIM", "BOLT.SIM")
 AROUND_THANKSGIVING = ("2025-11-26", "2025-11-28")

@@ -22,7 +22,8 @@ from tapeline.aws import local
 from tapeline.desk.errands import ERRANDS
 from tapeline.laptop import airflow
 from tapeline.market.sessions import is_session
-from tests.dags.conftest import HOME, scheduled, wait_until
+from tests.airflow_home import HOME
+from tests.dags.conftest import scheduled, wait_until
 from tests.dags.test_dag_files import DAGS
 from tests.laptop.test_airflow import OUTPUTS
 

@@ -15,7 +15,7 @@ from tapeline.airflow import tasks
 from tapeline.airflow.retries import RetryUnlessFinal, is_final
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
-from tests.dags.conftest import ROOT
+from tests.airflow_home import ROOT
 from tests.dags.documentation import DOCUMENT, render
 
 DAGS = {
