@@ -10,6 +10,7 @@ SYMBOLS ?=
 ARGS ?=
 
 .PHONY: help run test check format bench screenshots trading-days wheels env lock setup clean
+.PHONY: help run test check format sql bench screenshots trading-days env lock setup clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,7 @@ check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/biome check --error-on-warnings
+	$(BIN)/python -m tapeline.lake.generate --check
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
@@ -54,6 +56,10 @@ format: $(READY)  ## Apply the formatter and the safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/biome check --write
+
+sql: $(READY)  ## Write the SQL of the curated tables and docs/data-model.md from their table.yaml
+	$(BIN)/python -m tapeline.lake.generate
+	$(BIN)/python -m tests.sql.data_model
 
 screenshots: $(READY)  ## Make the pictures of the market desk in docs/images anew
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)

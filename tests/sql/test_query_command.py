@@ -19,7 +19,8 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from tapeline.cli import query, query_output, query_reasons
+import tapeline.cli.query
+from tapeline.cli import query_output, query_reasons
 from tapeline.cli.query_output import Format, QueryError
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
@@ -30,7 +31,7 @@ COLUMNS = (Column("symbol", "varchar"), Column("change_pct", "double"), Column("
 ROWS = [("AAPL", -7.0, date(2025, 11, 26)), ("X,OM", None, date(2025, 11, 26))]
 
 cli = typer.Typer()
-cli.command()(query.query)
+cli.command()(tapeline.cli.query.query)
 
 
 def query(*arguments: str) -> Result:
@@ -40,7 +41,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [plots, query, query_output])
+@pytest.mark.parametrize("module", [plots, tapeline.cli.query, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -94,7 +95,7 @@ def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], word
     ],
 )
 def test_a_failure_says_what_to_do_next(reason: str, next_step: str) -> None:
-    told = query.explain("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
+    told = tapeline.cli.query.explain("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
     assert reason in told
     assert next_step in told
 
@@ -418,6 +419,20 @@ def test_a_picture_is_put_into_the_state_folder(athena_lake: AthenaLake) -> None
     path = Path(answer.stderr.partition("Picture: ")[2].replace("\n", "").strip())
     assert path.name == "intraday_vwap.html"
     assert "AAPL · Wed 26 Nov 2025" in path.read_text(encoding="utf-8")
+
+
+def test_a_dry_run_of_a_ddl_names_the_stack_s_bucket(athena_lake: AthenaLake) -> None:
+    printed = query("daily_summary/ddl", "--dry-run").stdout
+    assert "LOCATION 's3://tapeline-000000000000-us-east-1/curated/daily_summary/'" in printed
+    assert sql_files.BUCKET not in printed
+
+
+def test_a_ddl_pasted_without_a_bucket_makes_no_table(athena_lake: AthenaLake) -> None:
+    pasted = sql_files.load("daily_summary/ddl").text.replace("EXISTS daily_summary", "EXISTS pasted")
+    with pytest.raises(StatementFailedError, match=sql_files.BUCKET):
+        athena_lake.run(pasted)
+    with pytest.raises(StatementFailedError, match="pasted"):
+        athena_lake.run("SELECT * FROM pasted")
 
 
 def test_a_statement_that_gives_no_rows_runs_too(athena_lake: AthenaLake) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+import sqlglot
 import yaml
 
 from tapeline.lake import sql_files
@@ -17,7 +18,7 @@ from tests.sql.lakes import CURATED
 
 FILES = {file.name: file for file in sql_files.catalogue()}
 TESTED_BY_THEMSELVES = {"first_ten_rows", "partition_files"}
-HEADER_NAMES = {"Grain", "Source", "Cost", "Note", "Empty", "Total", "Plot", "Rerun", "Severity", "Scope"}
+HEADER_NAMES = {"Grain", "Source", "Cost", "Note", "Empty", "Total", "Plot", "Rerun", "Severity", "Scope", "Generated"}
 COLUMN = re.compile(r"^    (\w+) (date|string|timestamp|double|bigint|boolean),?$", re.MULTILINE)
 
 
@@ -63,6 +64,14 @@ def test_a_merge_inserts_every_column_of_its_table(name: str) -> None:
     inserted, values = re.search(r"INSERT \((.*?)\) VALUES \((.*?)\)", FILES[name].text, re.DOTALL).groups()  # type: ignore[union-attr]
     assert [column.strip() for column in inserted.split(",")] == columns
     assert [value.strip() for value in values.split(",")] == [f"incoming.{column}" for column in columns]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.endswith("/stage_session")])
+def test_a_select_gives_the_columns_of_its_table_and_no_other(name: str) -> None:
+    merge = sqlglot.parse_one(FILES[name].text, read="athena")
+    [computed] = [cte for cte in merge.find_all(sqlglot.exp.CTE) if cte.alias == "computed"]
+    columns = [column for column, _ in COLUMN.findall(FILES[f"{name.split('/')[0]}/ddl"].text)]
+    assert sorted(computed.this.named_selects) == sorted(columns)
 
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
@@ -132,10 +141,17 @@ def test_a_parameter_line_of_another_form_is_an_error_not_passed_over() -> None:
         sql_files.parse("example", EXAMPLE.replace("5 AS movers,", "5 + 5 AS movers,"))
 
 
-def test_the_bucket_of_the_stack_takes_the_place_of_the_laptop_s() -> None:
+def test_the_bucket_of_the_stack_takes_its_place_in_a_location() -> None:
     rendered = FILES["daily_summary/ddl"].render(bucket="tapeline-123456789012-eu-west-1")
     assert "LOCATION 's3://tapeline-123456789012-eu-west-1/curated/daily_summary/'" in rendered
-    assert sql_files.LAPTOP_BUCKET not in rendered
+    assert sql_files.BUCKET not in rendered
+
+
+@pytest.mark.parametrize("file", FILES.values(), ids=FILES)
+def test_a_file_names_no_bucket_and_says_where_one_must_be_put(file: SqlFile) -> None:
+    locations = re.findall(r"LOCATION 's3://(.*?)/", file.text)
+    assert locations == [sql_files.BUCKET] * file.text.count("LOCATION '")
+    assert not locations or "put your stack's bucket into LOCATION" in file.header["Note"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
--- Create anomalies, the spells in which a symbol was far from its previous close. Told in full in table.yaml.
--- Grain: one row per session, symbol and event; an event is one unbroken spell.
+-- Create anomalies; units and limits of its columns are in table.yaml.
+-- Grain: one row per session, symbol and event; an event is one unbroken run of quotes for which the rule holds.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query anomalies/ddl --dry-run` prints it so.
+-- Generated: by `make sql` from anomalies/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS anomalies (
     session date,
     symbol string,
@@ -20,5 +22,5 @@ CREATE TABLE IF NOT EXISTS anomalies (
     peak_change_pct double
 )
 PARTITIONED BY (MONTH(session))
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/anomalies/'
+LOCATION 's3://<bucket of your stack>/curated/anomalies/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

@@ -3,4 +3,5 @@
 -- Source: anomalies.
 -- Cost: nothing is scanned.
 -- Rerun: any number of times. FOR TIMESTAMP AS OF reaches back no further than this.
+-- Generated: by `make sql` from anomalies/table.yaml; change it there.
 VACUUM anomalies

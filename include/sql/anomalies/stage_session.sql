@@ -155,16 +155,47 @@ USING (
         INNER JOIN trading_sessions ON params.session = trading_sessions.session
     )
 
+    -- The rest is generated from table.yaml by `make sql`.
     SELECT
         'earlier' AS origin,
-        earlier.*
+        earlier.session,
+        earlier.symbol,
+        earlier.started_at_utc,
+        earlier.ended_at_utc,
+        earlier.duration_seconds,
+        earlier.lasted_to_the_end,
+        earlier.rule_name,
+        earlier.direction,
+        earlier.phase,
+        earlier.quotes,
+        earlier.previous_close_usd,
+        earlier.start_price_usd,
+        earlier.start_change_pct,
+        earlier.peak_at_utc,
+        earlier.peak_price_usd,
+        earlier.peak_change_pct
     FROM anomalies_staging AS earlier
     CROSS JOIN params
     WHERE earlier.session = params.session
     UNION ALL
     SELECT
         'computed' AS origin,
-        computed.*
+        computed.session,
+        computed.symbol,
+        computed.started_at_utc,
+        computed.ended_at_utc,
+        computed.duration_seconds,
+        computed.lasted_to_the_end,
+        computed.rule_name,
+        computed.direction,
+        computed.phase,
+        computed.quotes,
+        computed.previous_close_usd,
+        computed.start_price_usd,
+        computed.start_change_pct,
+        computed.peak_at_utc,
+        computed.peak_price_usd,
+        computed.peak_change_pct
     FROM computed
 ) AS incoming
     ON

@@ -1,6 +1,8 @@
 -- Create anomalies_staging, where a session of anomalies is computed and checked before readers see it.
--- Grain: one row per session, symbol and event; an event is one unbroken spell.
+-- Grain: one row per session, symbol and event; an event is one unbroken run of quotes for which the rule holds.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query anomalies/staging_ddl --dry-run` prints it so.
+-- Generated: by `make sql` from anomalies/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS anomalies_staging (
     session date,
     symbol string,
@@ -20,5 +22,5 @@ CREATE TABLE IF NOT EXISTS anomalies_staging (
     peak_change_pct double
 )
 PARTITIONED BY (MONTH(session))
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/anomalies_staging/'
+LOCATION 's3://<bucket of your stack>/curated/anomalies_staging/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

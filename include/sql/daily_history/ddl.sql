@@ -1,6 +1,8 @@
--- Create daily_history, each symbol's sessions as a vendor tells them afterwards. Units and limits are in table.yaml.
--- Grain: one row per session and symbol.
+-- Create daily_history; units and limits of its columns are in table.yaml.
+-- Grain: one row per session and symbol, as a vendor tells it afterwards.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query daily_history/ddl --dry-run` prints it so.
+-- Generated: by `make sql` from daily_history/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS daily_history (
     session date,
     symbol string,
@@ -13,5 +15,5 @@ CREATE TABLE IF NOT EXISTS daily_history (
     fetched_at_utc timestamp
 )
 PARTITIONED BY (MONTH(session))
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/daily_history/'
+LOCATION 's3://<bucket of your stack>/curated/daily_history/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

@@ -27,9 +27,18 @@ USING (
         WHERE incoming_rows."$path" = params.object_uri
     )
 
+    -- The rest is generated from table.yaml by `make sql`.
     SELECT
         'published' AS origin,
-        published_before.*
+        published_before.session,
+        published_before.symbol,
+        published_before.open_usd,
+        published_before.high_usd,
+        published_before.low_usd,
+        published_before.close_usd,
+        published_before.volume_shares,
+        published_before.vendor,
+        published_before.fetched_at_utc
     FROM daily_history AS published_before
     INNER JOIN chunk
         ON
@@ -38,7 +47,15 @@ USING (
     UNION ALL
     SELECT
         'fetched' AS origin,
-        chunk.*
+        chunk.session,
+        chunk.symbol,
+        chunk.open_usd,
+        chunk.high_usd,
+        chunk.low_usd,
+        chunk.close_usd,
+        chunk.volume_shares,
+        chunk.vendor,
+        chunk.fetched_at_utc
     FROM chunk
 ) AS incoming
     ON

@@ -1,6 +1,8 @@
--- Create daily_summary, each symbol's session in one row. Columns, units and limits are told in table.yaml.
+-- Create daily_summary; units and limits of its columns are in table.yaml.
 -- Grain: one row per session and symbol with at least one quote.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query daily_summary/ddl --dry-run` prints it so.
+-- Generated: by `make sql` from daily_summary/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS daily_summary (
     session date,
     symbol string,
@@ -30,5 +32,5 @@ CREATE TABLE IF NOT EXISTS daily_summary (
     completeness_pct double
 )
 PARTITIONED BY (MONTH(session))
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/daily_summary/'
+LOCATION 's3://<bucket of your stack>/curated/daily_summary/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

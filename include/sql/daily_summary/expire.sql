@@ -3,4 +3,5 @@
 -- Source: daily_summary.
 -- Cost: nothing is scanned.
 -- Rerun: any number of times. FOR TIMESTAMP AS OF reaches back no further than this.
+-- Generated: by `make sql` from daily_summary/table.yaml; change it there.
 VACUUM daily_summary

@@ -1,9 +1,10 @@
--- Publish the staged daily summary of one session: replace the session in daily_summary at one stroke.
+-- Publish what is staged of one session: replace the session in daily_summary in one step.
 -- Grain: one row per session and symbol with at least one quote.
 -- Source: daily_summary_staging.
 -- Cost: curated, one session of both tables: kilobytes.
 -- Rerun: any number of times. A reader sees the session as it was or as it is, never half of it; when nothing is staged
 --   for the session, the session is emptied, so run the checks first. The rows of a withheld symbol stay as they are.
+-- Generated: by `make sql` from daily_summary/table.yaml; change it there.
 MERGE INTO daily_summary AS published
 USING (
     WITH
@@ -16,7 +17,32 @@ USING (
 
     SELECT
         'published' AS origin,
-        published_before.*
+        published_before.session,
+        published_before.symbol,
+        published_before.open_usd,
+        published_before.high_usd,
+        published_before.low_usd,
+        published_before.close_usd,
+        published_before.volume_shares,
+        published_before.vwap_usd,
+        published_before.previous_close_usd,
+        published_before.change_usd,
+        published_before.change_pct,
+        published_before.gap_pct,
+        published_before.pre_high_usd,
+        published_before.pre_low_usd,
+        published_before.post_high_usd,
+        published_before.post_low_usd,
+        published_before.anomalies,
+        published_before.quotes,
+        published_before.regular_quotes,
+        published_before.late_quotes,
+        published_before.repeated_quotes,
+        published_before.first_quote_utc,
+        published_before.last_quote_utc,
+        published_before.minutes_with_quotes,
+        published_before.expected_minutes,
+        published_before.completeness_pct
     FROM daily_summary AS published_before
     CROSS JOIN params
     WHERE
@@ -25,7 +51,32 @@ USING (
     UNION ALL
     SELECT
         'staged' AS origin,
-        staged.*
+        staged.session,
+        staged.symbol,
+        staged.open_usd,
+        staged.high_usd,
+        staged.low_usd,
+        staged.close_usd,
+        staged.volume_shares,
+        staged.vwap_usd,
+        staged.previous_close_usd,
+        staged.change_usd,
+        staged.change_pct,
+        staged.gap_pct,
+        staged.pre_high_usd,
+        staged.pre_low_usd,
+        staged.post_high_usd,
+        staged.post_low_usd,
+        staged.anomalies,
+        staged.quotes,
+        staged.regular_quotes,
+        staged.late_quotes,
+        staged.repeated_quotes,
+        staged.first_quote_utc,
+        staged.last_quote_utc,
+        staged.minutes_with_quotes,
+        staged.expected_minutes,
+        staged.completeness_pct
     FROM daily_summary_staging AS staged
     CROSS JOIN params
     WHERE

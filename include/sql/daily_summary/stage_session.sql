@@ -115,16 +115,67 @@ USING (
         FROM joined
     )
 
+    -- The rest is generated from table.yaml by `make sql`.
     SELECT
         'earlier' AS origin,
-        earlier.*
+        earlier.session,
+        earlier.symbol,
+        earlier.open_usd,
+        earlier.high_usd,
+        earlier.low_usd,
+        earlier.close_usd,
+        earlier.volume_shares,
+        earlier.vwap_usd,
+        earlier.previous_close_usd,
+        earlier.change_usd,
+        earlier.change_pct,
+        earlier.gap_pct,
+        earlier.pre_high_usd,
+        earlier.pre_low_usd,
+        earlier.post_high_usd,
+        earlier.post_low_usd,
+        earlier.anomalies,
+        earlier.quotes,
+        earlier.regular_quotes,
+        earlier.late_quotes,
+        earlier.repeated_quotes,
+        earlier.first_quote_utc,
+        earlier.last_quote_utc,
+        earlier.minutes_with_quotes,
+        earlier.expected_minutes,
+        earlier.completeness_pct
     FROM daily_summary_staging AS earlier
     CROSS JOIN params
     WHERE earlier.session = params.session
     UNION ALL
     SELECT
         'computed' AS origin,
-        computed.*
+        computed.session,
+        computed.symbol,
+        computed.open_usd,
+        computed.high_usd,
+        computed.low_usd,
+        computed.close_usd,
+        computed.volume_shares,
+        computed.vwap_usd,
+        computed.previous_close_usd,
+        computed.change_usd,
+        computed.change_pct,
+        computed.gap_pct,
+        computed.pre_high_usd,
+        computed.pre_low_usd,
+        computed.post_high_usd,
+        computed.post_low_usd,
+        computed.anomalies,
+        computed.quotes,
+        computed.regular_quotes,
+        computed.late_quotes,
+        computed.repeated_quotes,
+        computed.first_quote_utc,
+        computed.last_quote_utc,
+        computed.minutes_with_quotes,
+        computed.expected_minutes,
+        computed.completeness_pct
     FROM computed
 ) AS incoming
     ON

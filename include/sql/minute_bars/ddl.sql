@@ -1,6 +1,8 @@
--- Create minute_bars, the quotes of each symbol by the minute. Columns, units and limits are told in table.yaml.
+-- Create minute_bars; units and limits of its columns are in table.yaml.
 -- Grain: one row per symbol and minute with at least one quote.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query minute_bars/ddl --dry-run` prints it so.
+-- Generated: by `make sql` from minute_bars/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS minute_bars (
     session date,
     symbol string,
@@ -20,5 +22,5 @@ CREATE TABLE IF NOT EXISTS minute_bars (
     last_quote_utc timestamp
 )
 PARTITIONED BY (session)
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/minute_bars/'
+LOCATION 's3://<bucket of your stack>/curated/minute_bars/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

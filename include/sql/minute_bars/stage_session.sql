@@ -230,16 +230,47 @@ USING (
         GROUP BY session, symbol, minute_utc, phase
     )
 
+    -- The rest is generated from table.yaml by `make sql`.
     SELECT
         'earlier' AS origin,
-        earlier.*
+        earlier.session,
+        earlier.symbol,
+        earlier.minute_utc,
+        earlier.phase,
+        earlier.open_usd,
+        earlier.high_usd,
+        earlier.low_usd,
+        earlier.close_usd,
+        earlier.volume_shares,
+        earlier.turnover_usd,
+        earlier.previous_close_usd,
+        earlier.quotes,
+        earlier.late_quotes,
+        earlier.repeated_quotes,
+        earlier.first_quote_utc,
+        earlier.last_quote_utc
     FROM minute_bars_staging AS earlier
     CROSS JOIN params
     WHERE earlier.session = params.session
     UNION ALL
     SELECT
         'computed' AS origin,
-        computed.*
+        computed.session,
+        computed.symbol,
+        computed.minute_utc,
+        computed.phase,
+        computed.open_usd,
+        computed.high_usd,
+        computed.low_usd,
+        computed.close_usd,
+        computed.volume_shares,
+        computed.turnover_usd,
+        computed.previous_close_usd,
+        computed.quotes,
+        computed.late_quotes,
+        computed.repeated_quotes,
+        computed.first_quote_utc,
+        computed.last_quote_utc
     FROM computed
 ) AS incoming
     ON

@@ -1,6 +1,8 @@
 -- Create minute_bars_staging, where a session of minute_bars is computed and checked before readers see it.
 -- Grain: one row per symbol and minute with at least one quote.
 -- Cost: nothing.
+-- Note: put your stack's bucket into LOCATION; `tapeline query minute_bars/staging_ddl --dry-run` prints it so.
+-- Generated: by `make sql` from minute_bars/table.yaml; change it there.
 CREATE TABLE IF NOT EXISTS minute_bars_staging (
     session date,
     symbol string,
@@ -20,5 +22,5 @@ CREATE TABLE IF NOT EXISTS minute_bars_staging (
     last_quote_utc timestamp
 )
 PARTITIONED BY (session)
-LOCATION 's3://tapeline-000000000000-us-east-1/curated/minute_bars_staging/'
+LOCATION 's3://<bucket of your stack>/curated/minute_bars_staging/'
 TBLPROPERTIES ('table_type' = 'ICEBERG', 'format' = 'parquet')

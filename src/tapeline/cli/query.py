@@ -66,7 +66,7 @@ def query(
     given = _read_settings(values or [])
     if plot:
         check_picture(statement)
-    if dry_run and LATEST not in given.values():
+    if dry_run and LATEST not in given.values() and sql_files.BUCKET not in statement.text:
         _print_statement(console, statement.render(given))
         return
 

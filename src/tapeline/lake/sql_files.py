@@ -14,7 +14,7 @@ A query of an analyst takes the newest session there is: its constant may be a q
 ``(SELECT MAX(session) FROM daily_summary) AS session``. Where such a query stands inside that of another parameter it
 means that parameter, and takes its value: a range that is told to end earlier begins earlier.
 
-Rendering replaces those constants and queries, and the laptop's bucket by another, and nothing else. Why so:
+Rendering replaces those constants and queries, and `BUCKET`, and nothing else. Why so:
 docs/decisions/0010-sql-parameters.md.
 """
 
@@ -29,8 +29,9 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3] / "include" / "sql"
-LAPTOP_BUCKET = "tapeline-000000000000-us-east-1"
-"""The bucket as the files name it, in the LOCATION of a CREATE TABLE: what the stack is given on the laptop."""
+BUCKET = "<bucket of your stack>"
+"""What stands for the bucket in the LOCATION of a CREATE TABLE. No bucket can have that name, so a statement that is
+pasted as it is makes no table on a bucket of somebody else, and the error says what is missing."""
 
 ANALYSTS_FOLDER = "queries/"
 """Its files are found by their bare name, whatever other folders have of that name."""
@@ -138,7 +139,7 @@ class SqlFile:
     parameters: tuple[Parameter, ...]
     text: str
 
-    def render(self, values: Mapping[str, object] | None = None, *, bucket: str = LAPTOP_BUCKET) -> str:
+    def render(self, values: Mapping[str, object] | None = None, *, bucket: str = BUCKET) -> str:
         """Return the statement with values in place of the defaults.
 
         Parameters
@@ -158,7 +159,7 @@ class SqlFile:
         given = self._literals(values or {})
         if block is not None:
             text = text[: block.start("body")] + self._filled(block["body"], given) + text[block.end("body") :]
-        return text.replace(f"s3://{LAPTOP_BUCKET}/", f"s3://{bucket}/")
+        return text.replace(BUCKET, bucket)
 
     def render_lookup(self, values: Mapping[str, object] | None = None) -> str | None:
         """Return a SELECT of one row with the value of each parameter, or None if there is nothing to look up.

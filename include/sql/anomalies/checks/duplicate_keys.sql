@@ -4,6 +4,7 @@
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
 -- Scope: symbol
+-- Generated: by `make sql` from anomalies/table.yaml; change it there.
 WITH
 
 params AS (

@@ -4,6 +4,7 @@
 -- Cost: curated, one session: megabytes.
 -- Severity: fail
 -- Scope: symbol
+-- Generated: by `make sql` from minute_bars/table.yaml; change it there.
 WITH
 
 params AS (
