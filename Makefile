@@ -9,8 +9,7 @@ SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
 
-.PHONY: help run test check format bench screenshots trading-days wheels env lock setup clean
-.PHONY: help run test check format sql bench screenshots trading-days env lock setup clean
+.PHONY: help run test check format sql bench screenshots trading-days wheels env lock setup clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

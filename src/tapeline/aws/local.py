@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
-"""The checkout: template, Lambda folders and SQL are read from here (the package is installed from it, editable)."""
+"""The checkout that the package is installed from, editable; of an installed wheel there is none."""
 
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
@@ -36,9 +36,22 @@ class Credentials:
     secret_access_key: str = field(repr=False)
 
 
+def files(path: str) -> Path:
+    """Return where a file or folder that the package reads lies: ``include/sql``, ``infra/template.yaml``, ``lambda``.
+
+    It is in the checkout, or inside the package if that was installed as a wheel.
+    """
+    packaged = Path(__file__).resolve().parents[1] / path
+    return packaged if packaged.exists() else PROJECT / path
+
+
 def home() -> Path:
-    """Return the state folder, `.tapeline` in the project or what TAPELINE_HOME names. It may not exist yet."""
-    return Path(os.environ.get("TAPELINE_HOME") or PROJECT / ".tapeline").expanduser().absolute()
+    """Return the state folder, which may not exist yet: what TAPELINE_HOME names, else `.tapeline`.
+
+    That is in the checkout, or in the user's home folder if the package was installed as a wheel.
+    """
+    around = PROJECT if (PROJECT / "pyproject.toml").exists() else Path.home()
+    return Path(os.environ.get("TAPELINE_HOME") or around / ".tapeline").expanduser().absolute()
 
 
 def own_home() -> Path:

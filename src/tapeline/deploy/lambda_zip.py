@@ -1,4 +1,4 @@
-"""The Lambdas as zips: `python -m tapeline.deploy.lambda_zip` builds them into build/.
+"""The Lambdas as zips: `python -m tapeline.deploy.lambda_zip` builds them into .tapeline/build.
 
 A zip holds its folder under lambda/, and of this package and its libraries exactly the modules that the handler
 imports, directly or through others; boto3 is left out, Lambda has it. The same content always gives the same zip and
@@ -61,7 +61,7 @@ def build(function: str, into: Path, *, folder: Path | None = None) -> LambdaZip
     folder : Path, optional
         The handler's folder, by default the one under lambda/ of that name.
     """
-    files = collect(folder or local.PROJECT / "lambda" / function)
+    files = collect(folder or local.files(f"lambda/{function}"))
     digest = hashlib.sha256()
     into.mkdir(parents=True, exist_ok=True)
     path = into / f"{function}.zip"
@@ -78,8 +78,9 @@ def build(function: str, into: Path, *, folder: Path | None = None) -> LambdaZip
 
 
 def build_all(into: Path | None = None) -> dict[str, LambdaZip]:
-    """Build every function's zip, by default into build/ of the project."""
-    return {function: build(function, into or local.PROJECT / "build") for function in FUNCTIONS}
+    """Build every function's zip, by default into build/ of the state folder."""
+    with local.private():
+        return {function: build(function, into or local.home() / "build") for function in FUNCTIONS}
 
 
 def collect(folder: Path) -> dict[str, Path]:

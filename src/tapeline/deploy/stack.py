@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_s3 import S3Client
 
-TEMPLATE = local.PROJECT / "infra" / "template.yaml"
+TEMPLATE = local.files("infra/template.yaml")
 LOCAL_PARAMETERS = {
     "RequireTls": "false",
     "KeepOldVersions": "false",

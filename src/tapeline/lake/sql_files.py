@@ -28,7 +28,9 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3] / "include" / "sql"
+from tapeline.aws import local
+
+ROOT = local.files("include/sql")
 BUCKET = "<bucket of your stack>"
 """What stands for the bucket in the LOCATION of a CREATE TABLE. No bucket can have that name, so a statement that is
 pasted as it is makes no table on a bucket of somebody else, and the error says what is missing."""
