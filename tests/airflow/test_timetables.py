@@ -19,9 +19,9 @@ from tapeline.airflow.timetables import (  # noqa: E402
     TradingSessionMapper,
     TradingSessionTimetable,
     TradingWeekMapper,
-    TradingWeekWindow,
 )
 from tapeline.market.sessions import NotASessionError  # noqa: E402
+from tapeline.timetables import TradingWeekWindow  # noqa: E402
 
 START = pendulum.datetime(2025, 1, 1, tz="America/New_York")
 FROM_START = TimeRestriction(START, None, catchup=False)

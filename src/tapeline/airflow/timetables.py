@@ -9,14 +9,13 @@ Registered with Airflow by ``plugins/trading_sessions.py``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pendulum
 from airflow.exceptions import AirflowTimetableInvalid, InvalidPartitionKeyError
 from airflow.partition_mappers.base import PartitionMapper
-from airflow.partition_mappers.window import Window
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.utils.strings import get_random_string
 
@@ -284,45 +283,6 @@ class TradingWeekMapper(TradingSessionMapper):
         if not sessions.week(day, self.exchange):
             raise NotASessionError(f"{self.exchange} does not trade in the week of {day}")
         return day - timedelta(days=day.weekday())
-
-
-class TradingWeekWindow(Window):
-    """The sessions of a week: five, or four around a holiday.
-
-    No DAG uses it any more; Airflow needs it to read the versions of `weekly_report` that its database has of before.
-
-    Parameters
-    ----------
-    exchange : str
-        ISO 10383 market identifier code.
-    direction : Window.Direction
-        As of every window of Airflow; a week is always counted from its Monday on.
-    """
-
-    expected_decoded_type: ClassVar[type] = datetime
-
-    def __init__(
-        self,
-        exchange: str = NEW_YORK_STOCK_EXCHANGE,
-        *,
-        direction: Window.Direction = Window.Direction.FORWARD,
-    ) -> None:
-        super().__init__(direction=direction)
-        self.exchange = exchange
-
-    def serialize(self) -> dict[str, Any]:
-        """Return what `deserialize` needs."""
-        return {**super().serialize(), "exchange": self.exchange}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> TradingWeekWindow:
-        """Return the window that `serialize` described."""
-        return cls(data["exchange"], direction=cls.Direction(data["direction"]))
-
-    def to_upstream(self, decoded_downstream: datetime) -> Iterable[datetime]:
-        """Yield midnight of each session of the week that starts at this Monday."""
-        days = (decoded_downstream + number * _ONE_DAY for number in range(7))
-        return [day for day in days if sessions.is_session(day.date(), self.exchange)]
 
 
 def _validate(exchange: str) -> None:
