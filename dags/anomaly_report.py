@@ -41,7 +41,10 @@ from tapeline.airflow.timetables import TradingSessionMapper
 
 @dag(
     description=tasks.headline(__doc__),
-    schedule=PartitionedAssetTimetable(assets=DAILY_SUMMARY, default_partition_mapper=TradingSessionMapper()),
+    schedule=PartitionedAssetTimetable(
+        assets=DAILY_SUMMARY,
+        default_partition_mapper=TradingSessionMapper(),  # type: ignore[arg-type] - Airflow has a class for each side
+    ),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=2,  # a backfill of many sessions must not crowd out everything else

@@ -52,7 +52,7 @@ WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
 
 @dag(
     description=tasks.headline(__doc__),
-    schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
+    schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),  # type: ignore[abstract]
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,

@@ -35,7 +35,10 @@ from tapeline.airflow.timetables import TradingWeekMapper
 
 @dag(
     description=tasks.headline(__doc__),
-    schedule=PartitionedAssetTimetable(assets=TRADING_WEEKS, default_partition_mapper=TradingWeekMapper()),
+    schedule=PartitionedAssetTimetable(
+        assets=TRADING_WEEKS,
+        default_partition_mapper=TradingWeekMapper(),  # type: ignore[arg-type] - Airflow has a class for each side
+    ),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # it reads a week of minute bars

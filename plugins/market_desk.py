@@ -30,7 +30,7 @@ class MarketDeskPlugin(AirflowPlugin):
     ]
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the desk's server, imported only where it is asked for."""
         from tapeline.airflow import desk_access
 

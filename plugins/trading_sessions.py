@@ -14,12 +14,16 @@ class TradingSessionsPlugin(AirflowPlugin):
     """Lets Airflow read DAGs of these timetables back from its database."""
 
     name = "trading_sessions"
-    timetables = tuple(
-        timetable
-        for module in (today, before)
-        for timetable in (module.TradingSessionTimetable, module.TradingHoursTimetable)
-    )
-    partition_mappers = tuple(
-        mapper for module in (today, before) for mapper in (module.TradingSessionMapper, module.TradingWeekMapper)
-    )
-    windows = (before.TradingWeekWindow,)
+    timetables = [  # noqa: RUF012 - Airflow wants lists
+        today.TradingSessionTimetable,
+        today.TradingHoursTimetable,
+        before.TradingSessionTimetable,
+        before.TradingHoursTimetable,
+    ]
+    partition_mappers = [  # noqa: RUF012
+        today.TradingSessionMapper,
+        today.TradingWeekMapper,
+        before.TradingSessionMapper,
+        before.TradingWeekMapper,
+    ]
+    windows = [before.TradingWeekWindow]  # noqa: RUF012

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tapeline.aws import local
-from tests.dags.test_dag_files import DAGS
+from tapeline.desk.lights import DAGS
 from tests.stack import Deployment, mail_to, subscribe
 
 ROOT = Path(__file__).parents[2]
@@ -157,7 +157,7 @@ def installation(deployment: Deployment, tmp_path_factory: pytest.TempPathFactor
 
 def test_what_is_stored_is_read_before_the_dag_processor_has_run(installation: Installation) -> None:
     dags = installation.ask(READ_DAGS)
-    assert set(dags["tasks"]) == DAGS
+    assert sorted(dags["tasks"]) == list(DAGS)
     assert dags["ours"] == [
         "tapeline.timetables.TradingHoursTimetable",
         "tapeline.timetables.TradingSessionMapper",
@@ -192,7 +192,7 @@ def test_a_deadline_that_was_set_before_is_told_if_it_is_missed(
 def test_the_dag_processor_stores_todays_names_and_the_runs_of_before_go_on(installation: Installation) -> None:
     installation.airflow("dag-processor", "--num-runs", "1")
     dags = installation.ask(READ_DAGS)
-    assert set(dags["tasks"]) == DAGS
+    assert sorted(dags["tasks"]) == list(DAGS)
     assert dags["ours"] == [
         "tapeline.airflow.timetables.TradingHoursTimetable",
         "tapeline.airflow.timetables.TradingSessionMapper",

@@ -13,37 +13,25 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from tapeline.airflow import tasks
 from tapeline.airflow.retries import RetryUnlessFinal, is_final
+from tapeline.desk.lights import DAGS
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
 from tests.airflow_home import ROOT
 from tests.dags.documentation import DOCUMENT, render
 
-DAGS = {
-    "anomaly_report",
-    "crawl_raw_data",
-    "daily_rollup",
-    "feed_watchdog",
-    "history_backfill",
-    "redrive_rejected",
-    "repair_partitions",
-    "table_maintenance",
-    "weekly_report",
-}
 SECTIONS = ("**What.**", "**When", "**Input", "utput", "**Start by hand.**", "**Rerun safety.**", "**When it fails.**")
 
 HEAVY = ("pandas", "exchange_calendars", "boto3", "botocore", "pyarrow", "tapeline.aws.clients")
 
 
-def test_every_dag_is_known_and_parses(dag_bag: Any) -> None:
+def test_every_file_parses_to_the_one_dag_of_its_name(dag_bag: Any) -> None:
     assert dag_bag.import_errors == {}
-    assert set(dag_bag.dags) == DAGS == {path.stem for path in (ROOT / "dags").glob("*.py")}
+    assert sorted(dag_bag.dags) == list(DAGS)
 
 
-@pytest.mark.parametrize("dag_id", sorted(DAGS))
+@pytest.mark.parametrize("dag_id", DAGS)
 def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
     dag = dag_bag.dags[dag_id]
-    lines = (ROOT / "dags" / f"{dag_id}.py").read_text().splitlines()
-    assert 60 <= len(lines) <= 120
     assert dag.doc_md.strip().startswith(f"# {dag_id}: ")
     assert [section for section in SECTIONS if section not in dag.doc_md] == []
     assert dag.tags
@@ -57,7 +45,7 @@ def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
         assert param.value is None or param.schema.get("format") != "date"  # a fixed date is soon an old one
 
 
-@pytest.mark.parametrize("dag_id", sorted(DAGS))
+@pytest.mark.parametrize("dag_id", DAGS)
 def test_a_task_has_an_owner_a_limit_and_tells_of_its_failure(dag_bag: Any, dag_id: str) -> None:
     for task in dag_bag.dags[dag_id].tasks:
         assert task.owner == "data-engineering"
@@ -72,7 +60,7 @@ def test_of_a_backfill_no_two_sessions_write_a_table_at_once(dag_bag: Any) -> No
     assert {task.max_active_tis_per_dag for task in dag_bag.dags["daily_rollup"].tasks} == {1}
 
 
-@pytest.mark.parametrize("dag_id", sorted(DAGS))
+@pytest.mark.parametrize("dag_id", DAGS)
 def test_a_dag_comes_back_from_the_database(dag_bag: Any, dag_id: str) -> None:
     from airflow.serialization.serialized_objects import DagSerialization
 

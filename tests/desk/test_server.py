@@ -18,7 +18,7 @@ from fastapi import HTTPException, Request
 from localaws.testing import LocalAws, running
 from tapeline.aws.clients import Clients, connect
 from tapeline.aws.deployment import Deployment, StackError, StackOutputs
-from tapeline.aws.local import PROJECT, Credentials
+from tapeline.aws.local import Credentials
 from tapeline.deploy import stack
 from tapeline.desk.access import Access, Run
 from tapeline.desk.app import create_app
@@ -285,8 +285,9 @@ async def test_each_light_that_is_not_well_says_what_to_do(desk: Desk) -> None:
         assert (light["todo"] is not None) == (light["state"] in ("warn", "bad", "unknown")), light
 
 
-def test_our_dags_are_those_of_the_dags_folder() -> None:
-    assert set(DAGS) == {file.stem for file in (PROJECT / "dags").glob("*.py")}
+async def test_the_strip_learns_on_which_dags_pages_it_belongs(desk: Desk) -> None:
+    health = (await get(desk, "/api/health")).json()
+    assert {"daily_rollup", *health["triggers"]} <= set(health["dags"]) == set(DAGS)
 
 
 async def test_no_route_answers_without_a_log_in(desk: Desk) -> None:
