@@ -43,7 +43,7 @@ from tapeline.airflow.timetables import TradingSessionMapper
     description=tasks.headline(__doc__),
     schedule=PartitionedAssetTimetable(
         assets=DAILY_SUMMARY,
-        default_partition_mapper=TradingSessionMapper(),  # type: ignore[arg-type] - Airflow has a class for each side
+        default_partition_mapper=TradingSessionMapper(),  # type: ignore[arg-type]
     ),
     start_date=START_DATE,
     catchup=False,

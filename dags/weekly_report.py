@@ -37,7 +37,7 @@ from tapeline.airflow.timetables import TradingWeekMapper
     description=tasks.headline(__doc__),
     schedule=PartitionedAssetTimetable(
         assets=TRADING_WEEKS,
-        default_partition_mapper=TradingWeekMapper(),  # type: ignore[arg-type] - Airflow has a class for each side
+        default_partition_mapper=TradingWeekMapper(),  # type: ignore[arg-type]
     ),
     start_date=START_DATE,
     catchup=False,
