@@ -19,8 +19,8 @@ import pytest
 
 from localaws.testing import free_port
 from tapeline.aws import local
-from tapeline.desk.errands import ERRANDS
 from tapeline.desk.lights import DAGS
+from tapeline.desk.triggers import TRIGGERS
 from tapeline.laptop import airflow
 from tapeline.market.sessions import is_session
 from tests.airflow_home import HOME
@@ -250,7 +250,7 @@ def test_the_market_desk_starts_dags_for_whom_airflow_lets_and_notes_who_it_was(
 
     ours = {"X_Requested_With": "market-desk"}
     started = {}
-    for dag_id in ERRANDS:
+    for dag_id in TRIGGERS:
         assert start(dag_id, "", **ours)[0] == 401
         assert start(dag_id, "viewer", **ours)[0] == 403
         assert start(dag_id, "admin")[0] == 403  # as another site's page would ask
@@ -264,7 +264,7 @@ def test_the_market_desk_starts_dags_for_whom_airflow_lets_and_notes_who_it_was(
     assert started["redrive_rejected"]["conf"]["dry_run"] is True
     assert is_session(date.fromisoformat(started["daily_rollup"]["partition_key"]))
     told = server.ask("/api/v2/eventLogs?event=trigger_dag_run&limit=100", "admin")[1]["event_logs"]
-    assert {(entry["dag_id"], entry["owner"]) for entry in told} >= {(dag_id, "admin") for dag_id in ERRANDS}
+    assert {(entry["dag_id"], entry["owner"]) for entry in told} >= {(dag_id, "admin") for dag_id in TRIGGERS}
 
 
 def test_the_market_desk_is_for_those_who_have_logged_in(server: Server) -> None:

@@ -9,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tapeline.desk.course import Course, Tick
+from tapeline.desk.models import Mark
 
 OPEN = datetime(2026, 3, 12, 13, 30, tzinfo=UTC).timestamp()
 
 
 def tick(second: float, price: float, volume: int = 0, average: float | None = 1.0, **fields: Any) -> Tick:
     return Tick(OPEN + second, price, volume, average, average, 0.0, **fields)
+
+
+def mark(second: int, kind: str, text: str) -> Mark:
+    return Mark(time=int(OPEN) + second, kind=kind, text=text)
 
 
 def course(*ticks: Tick) -> Course:
@@ -29,9 +34,9 @@ def test_a_minute_has_its_first_highest_lowest_and_last_price_and_what_the_count
         tick(1, 100, 5_000), tick(20, 103, 6_000), tick(59.5, 99, 7_000), tick(60, 101, 7_500), tick(185, 102, 9_000)
     )
     assert made.candles(OPEN) == [
-        [OPEN, 100, 103, 99, 99, 7_000, 3],  # from the open on: the opening auction too
-        [OPEN + 60, 101, 101, 101, 101, 500, 1],
-        [OPEN + 180, 102, 102, 102, 102, 1_500, 1],  # no quote in the minute between, and none made up
+        (OPEN, 100, 103, 99, 99, 7_000, 3),  # from the open on: the opening auction too
+        (OPEN + 60, 101, 101, 101, 101, 500, 1),
+        (OPEN + 180, 102, 102, 102, 102, 1_500, 1),  # no quote in the minute between, and none made up
     ]
 
 
@@ -48,8 +53,8 @@ def test_a_counter_that_starts_anew_a_correction_and_a_missing_figure() -> None:
 
 def test_a_late_quote_shapes_its_minute_and_no_average() -> None:
     made = course(tick(10, 100, average=100.0), tick(70, 110, average=105.0), tick(50, 90, average=None))
-    assert made.candles(OPEN)[0][1:5] == [100, 100, 90, 90]
-    assert made.averages() == ([[OPEN, 100.0], [OPEN + 60, 105.0]],) * 2
+    assert made.candles(OPEN)[0][1:5] == (100, 100, 90, 90)
+    assert made.averages() == ([(OPEN, 100.0), (OPEN + 60, 105.0)],) * 2
 
 
 def test_alerts_are_marked_at_their_second() -> None:
@@ -57,26 +62,26 @@ def test_alerts_are_marked_at_their_second() -> None:
         Tick(OPEN + 7, 106, 1, 1.0, 1.0, 6.25, ("price_move", "trend_up")),
         Tick(OPEN + 90, 94, 1, 1.0, 1.0, -6.25, ("price_move",)),
     )
-    assert made.events() == [
-        (int(OPEN) + 7, "price_move", "Moved far from the previous close: +6.25%"),
-        (int(OPEN) + 7, "trend_up", "5-quote average went over the 20-quote average"),
-        (int(OPEN) + 90, "price_move", "Moved far from the previous close: \N{MINUS SIGN}6.25%"),
+    assert made.marks() == [
+        mark(7, "price_move", "Moved far from the previous close: +6.25%"),
+        mark(7, "trend_up", "5-quote average went over the 20-quote average"),
+        mark(90, "price_move", "Moved far from the previous close: \N{MINUS SIGN}6.25%"),
     ]
 
 
 def test_a_suspect_price_is_told_and_shapes_no_minute() -> None:
     wrong = Tick(OPEN + 30, 10**6, 5, None, None, None, ("suspect",), ("price:far", "high:far"))
     made = course(tick(0, 100), wrong, tick(59, 101))
-    assert made.candles(OPEN)[0][1:5] == [100, 101, 100, 101]
+    assert made.candles(OPEN)[0][1:5] == (100, 101, 100, 101)
     text = "Looks wrong: price out of all proportion, day's high out of all proportion"
-    assert made.events() == [(int(OPEN) + 30, "suspect", text)]
+    assert made.marks() == [mark(30, "suspect", text)]
 
 
 def test_what_looks_wrong_for_hours_happened_once_and_again_after_a_pause() -> None:
     wrong = {"suspect": ("previous_close:doubted",), "doubt": "previous_close: the bar of 2026-08-28 is missing"}
     seconds = [*range(0, 36_000, 20), 37_000, 36_960]
     made = course(*(tick(second, 100, **wrong) for second in reversed(seconds)), tick(36_500, 100))
-    assert [at for at, _, _ in made.events()] == [OPEN, OPEN + 36_960]
+    assert [mark.time for mark in made.marks()] == [OPEN, OPEN + 36_960]
     assert len(made.candles()) == 602  # the price itself is believed
 
 
@@ -98,4 +103,4 @@ def test_the_order_in_which_quotes_are_read_and_copies_change_nothing(drawn: tup
     one, other = course(*ticks), course(*shuffled, *ticks)
     assert one.candles(OPEN) == other.candles(OPEN)
     assert one.averages() == other.averages()
-    assert one.events() == other.events()
+    assert one.marks() == other.marks()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 from tapeline.desk.events import events
+from tapeline.desk.models import Health, PipelineLight
 
 
 async def quotes(*documents: bytes) -> AsyncIterator[tuple[int, bytes]]:
@@ -20,8 +20,9 @@ async def for_ever() -> AsyncIterator[tuple[int, bytes]]:
     await asyncio.Event().wait()
 
 
-async def health() -> dict[str, Any]:
-    return {"lights": ["<script>\n\n"]}
+async def health() -> Health:
+    light = PipelineLight(name="quotes", label="Quotes", state="ok", value="<script>\n\n", detail="")
+    return Health(at="", lights=[light], dags=(), triggers=())
 
 
 async def yes() -> bool:
@@ -39,7 +40,9 @@ async def test_quotes_carry_their_version_and_lights_are_one_line_each() -> None
         {"id": "1", "event": "quotes", "data": "{}"},
         {"id": "2", "event": "quotes", "data": '{"a":1}'},
     ]
-    assert [json.loads(event["data"]) for event in told if event.get("event") == "health"] == [await health()]
+    assert [json.loads(event["data"]) for event in told if event.get("event") == "health"] == [
+        (await health()).model_dump(mode="json")
+    ]
 
 
 async def test_a_stream_ends_with_its_log_in() -> None:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tapeline.desk import feed as feeds
 from tapeline.desk.feed import Feed, FeedError
-from tapeline.desk.spark import MOST_POINTS, Point, Spark
+from tapeline.desk.models import Point
+from tapeline.desk.spark import MOST_POINTS, Spark
 
 AT = "2026-03-12T14:30:{:02d}Z"
 

@@ -11,6 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from tapeline.desk import lights
 from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
+from tapeline.desk.models import PipelineLight
 from tapeline.operations.feed import NewestQuote
 from tapeline.operations.health import UNREAD, Part, Readings
 
@@ -18,7 +19,7 @@ NOW = datetime(2026, 3, 12, 15, tzinfo=UTC)
 AGES = {"stream-processor": 0.5, "trend-alerts": 0.5}
 
 
-def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, dict[str, Any]]:
+def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, PipelineLight]:
     """Return the lights over a lake that does not answer."""
 
     def silent(*_: object) -> None:
@@ -32,17 +33,17 @@ def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, dict[str, 
     class Found:
         session = outputs = None
 
-    found = Lights(lambda: Found(), lambda _: [], (), lambda: NOW).document()["lights"]  # type: ignore[arg-type, return-value]
-    return {light["name"]: light for light in found}
+    found = Lights(lambda: Found(), lambda _: [], (), lambda: NOW).document().lights  # type: ignore[arg-type, return-value]
+    return {light.name: light for light in found}
 
 
 def test_a_lake_that_does_not_answer_takes_no_other_light_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     found = look(monkeypatch)
     for name in ("partitions", "rollup", "report"):
-        assert (found[name]["state"], found[name]["value"]) == ("unknown", "–")
-        assert "http://lake" in found[name]["detail"]
-        assert found[name]["todo"]
-    assert found["parts"]["state"] == found["iterator_age"]["state"] == found["dead_letters"]["state"] == "ok"
+        assert (found[name].state, found[name].value) == ("unknown", "–")
+        assert "http://lake" in found[name].detail
+        assert found[name].todo
+    assert found["parts"].state == found["iterator_age"].state == found["dead_letters"].state == "ok"
 
 
 @pytest.mark.parametrize("unread", [{name} for name in UNREAD] + [set(UNREAD)])
@@ -57,10 +58,10 @@ def test_what_could_not_be_read_is_not_judged_and_all_else_is(
         "parts": {"parts"}, "metrics": {"latency", "iterator_age"}, "states": {"quotes"}, "rejects": {"rejects"},
         "dead letters": {"dead_letters"}, "alarms": {"alarms"}, "subscribers": {"alerts"},
     }  # fmt: skip
-    blamed = {name for name, light in found.items() if "no right to read it" in light["detail"]}
+    blamed = {name for name, light in found.items() if "no right to read it" in light.detail}
     assert blamed == set().union(*(names[one] for one in unread))
-    assert {found[name]["state"] for name in blamed} == {"unknown"}
-    assert all(found[name]["todo"] for name in blamed)
+    assert {found[name].state for name in blamed} == {"unknown"}
+    assert all(found[name].todo for name in blamed)
 
 
 def test_suspect_figures_are_said_beside_the_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,10 +70,10 @@ def test_suspect_figures_are_said_beside_the_quotes(monkeypatch: pytest.MonkeyPa
 
     symbols = [quote(f"S{number}", "price:far") for number in range(7)]
     found = look(monkeypatch, newest=[quote("AAPL"), *symbols], quotes_per_second=2.0)["quotes"]
-    assert found["value"] == "2.0 quotes/s, 7 suspect"
-    assert "S0 price out of all proportion; S1 price" in found["detail"]
-    assert found["detail"].endswith("and 2 more symbols.")
-    assert "AAPL" not in found["detail"]
+    assert found.value == "2.0 quotes/s, 7 suspect"
+    assert "S0 price out of all proportion; S1 price" in found.detail
+    assert found.detail.endswith("and 2 more symbols.")
+    assert "AAPL" not in found.detail
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_suspect_figures_are_said_beside_the_quotes(monkeypatch: pytest.MonkeyPa
 def test_the_rollup_names_the_symbols_it_left_out(without: dict[str, str], state: str, value: str, detail: str) -> None:
     runs = [Run("success", "2026-03-11", NOW)]
     shown, light = lights._rollup(runs, "2026-03-11", [], lambda _: without)
-    document = lights._document("rollup", shown, light)
-    assert (document["state"], document["value"]) == (state, value)
-    assert document["detail"].endswith(detail)
-    assert bool(document["todo"]) == bool(without)
+    document = lights._shown("rollup", shown, light)
+    assert (document.state, document.value) == (state, value)
+    assert document.detail.endswith(detail)
+    assert bool(document.todo) == bool(without)

@@ -50,7 +50,8 @@ def test_each_light_says_its_state_in_words_and_what_to_do(desk: Desk) -> None:
 def test_a_light_changes_as_it_is_told(desk: Desk) -> None:
     page = open_view(desk, "health")
     light = page.locator(".light", has_text="Dead letters")
-    desk.market.lights[4] = {**desk.market.lights[4], "state": "ok", "value": "none", "todo": None, "dag_id": None}
+    well = {"state": "ok", "value": "none", "todo": None, "dag_id": None}
+    desk.market.lights[4] = desk.market.lights[4].model_copy(update=well)
     expect(light.locator(".state")).to_have_text("Well")
     expect(light.locator(".todo")).to_be_hidden()
     expect(light.get_by_role("link")).to_have_count(0)
@@ -125,12 +126,12 @@ def test_simulated_stale_and_delayed_are_said(desk: Desk) -> None:
     expect(badges).to_have_text("Simulated")
     now = page.evaluate("Date.now()") / 1000
     for quote in desk.market.quotes.values():
-        quote.update(source="yahoo", timestamp=utc(now - 900), ingested_at=utc(now))
-        desk.market.trade(quote["symbol"], quote["price"], timestamp=utc(now - 900), ingested_at=utc(now))
+        old = {"timestamp": utc(now - 900), "ingested_at": utc(now)}
+        desk.market.trade(quote.symbol, quote.price, source="yahoo", **old)
     expect(badges).to_have_text("Stale: newest quote 15 min old")
     expect(page.locator("tr.stale")).to_have_count(12)
     for quote in desk.market.quotes.values():
-        desk.market.trade(quote["symbol"], quote["price"], timestamp=utc(now - 50), ingested_at=utc(now + 40))
+        desk.market.trade(quote.symbol, quote.price, timestamp=utc(now - 50), ingested_at=utc(now + 40))
     expect(badges).to_have_text("Delayed by 1 min")
 
 
@@ -138,12 +139,12 @@ def test_a_market_is_closed_only_if_no_quote_is_missed(desk: Desk) -> None:
     desk.market.is_open = False
     quotes, old = desk.market.quotes, {"timestamp": utc(time.time() - 900), "ingested_at": utc(time.time() - 899)}
     for name in quotes:
-        desk.market.trade(name, quotes[name]["price"], source="yahoo", **old)
+        desk.market.trade(name, quotes[name].price, source="yahoo", **old)
     badges = desk.open().locator("#badges")
     expect(badges).to_have_text("Market closed: newest quote 15 min old")
-    desk.market.lights[0] = {**desk.market.lights[0], "state": "bad"}
+    desk.market.lights[0] = desk.market.lights[0].model_copy(update={"state": "bad"})
     expect(badges).to_have_text("Stale: newest quote 15 min old")
-    desk.market.lights[0] = {**desk.market.lights[0], "state": "ok"}
+    desk.market.lights[0] = desk.market.lights[0].model_copy(update={"state": "ok"})
     desk.market.trade("ACME.SIM", 270.81, source="simulated", **old)  # that market never closes
     expect(badges).to_have_text("SimulatedStale: newest quote 15 min old")
 
@@ -237,7 +238,7 @@ def test_a_phone_sorts_by_columns_it_does_not_show(desk: Desk) -> None:
     page = open_view(desk, "market")
     page.get_by_label("Sort by").select_option("volume descending")
     quotes = desk.market.quotes
-    expect(page.locator("table.quotes tbody th").first).to_have_text(max(quotes, key=lambda one: quotes[one]["volume"]))
+    expect(page.locator("table.quotes tbody th").first).to_have_text(max(quotes, key=lambda one: quotes[one].volume))
 
 
 def test_the_first_tab_skips_to_the_content(desk: Desk) -> None:

@@ -20,14 +20,15 @@ from starlette.routing import Route
 
 from tapeline.desk.events import events
 from tapeline.desk.feed import Feed
-from tapeline.desk.stopping import on_stop
+from tapeline.desk.models import Health
+from tapeline.desk.stopping import when_told_to_stop
 
 NEWEST = '{"timestamp": "2026-03-12T14:30:00Z", "price": 1, "source": "yahoo", "reasons": []}'
 feed = Feed(lambda: [("AAPL", NEWEST)], lambda day: {})
 
 
 async def health():
-    return {"lights": []}
+    return Health(at="", lights=[], dags=(), triggers=())
 
 
 async def logged_in():
@@ -36,7 +37,7 @@ async def logged_in():
 
 async def stream(request):
     await feed.begin()
-    on_stop(feed.close)
+    when_told_to_stop(feed.close)
     return StreamingResponse(events(feed.updates(), health, logged_in), media_type="text/event-stream")
 
 

@@ -1,4 +1,4 @@
-"""Airflow's own log-in, permissions and runs, for the desk. The one module of the desk that imports Airflow."""
+"""Airflow's own log-in, permissions and runs, for the desk."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.access import Access, Run, StartError
 from tapeline.desk.app import create_app
+from tapeline.desk.reader import DeskReader
 
 WATCHED_DAG = "feed_watchdog"
 """Who may read this DAG, which watches the same things, may see the desk."""
@@ -44,7 +45,7 @@ def app() -> FastAPI:
             start=start,
             last_runs=last_runs,
         ),
-        connect,
+        DeskReader(connect, last_runs),
     )
 
 

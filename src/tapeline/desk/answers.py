@@ -67,7 +67,7 @@ _STATUS: dict[type[Exception], int] = {
 log = logging.getLogger(__name__)
 
 
-def tell_errors(app: FastAPI, access: Access) -> None:
+def answer_errors(app: FastAPI, access: Access) -> None:
     """Answer every error with a sentence; send a person without a log-in who wants the page to the log-in."""
 
     async def refuse(request: Request, error: Exception) -> Response:

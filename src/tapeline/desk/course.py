@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tapeline.desk.models import Candle, Mark, Point
 from tapeline.market.rules import SUSPECT, kind_named
 from tapeline.market.suspicion_words import verdict_words
 
@@ -72,15 +72,9 @@ class _Minute:
 
 @dataclass(slots=True)
 class Course:
-    """Minutes of quotes that may come in any order and twice.
+    """Minutes of quotes that may come in any order and twice."""
 
-    Attributes
-    ----------
-    marks : dict
-        Alerts by moment and kind.
-    """
-
-    marks: dict[tuple[int, str], str] = field(default_factory=dict)
+    _alerts: dict[tuple[int, str], str] = field(default_factory=dict)
     _minutes: dict[int, _Minute] = field(default_factory=dict)
     _suspicions: dict[int, dict[str, int]] = field(default_factory=dict)
 
@@ -89,7 +83,7 @@ class Course:
         for kind in tick.alerts:
             if kind != SUSPECT.name:
                 change = f": {percent(tick.change_percent)}" if tick.change_percent else ""
-                self.marks[int(tick.at), kind] = kind_named(kind).event.format(change=change)
+                self._alerts[int(tick.at), kind] = kind_named(kind).event.format(change=change)
         if tick.suspect:
             words = self._suspicions.setdefault(_minute_of(tick.at), {})
             text = f"{SUSPECT.event}: {verdict_words(tick.suspect, tick.doubt)}"
@@ -118,29 +112,27 @@ class Course:
             minute.least_volume = min(minute.least_volume, tick.volume or minute.least_volume)
             minute.most_volume = max(minute.most_volume, tick.volume)
 
-    def events(self) -> list[tuple[int, str, str]]:
-        """Return moment, kind and words of what happened, in order.
+    def marks(self) -> list[Mark]:
+        """Return what happened, in order.
 
         What looks wrong in one minute after the other, as a previous close does all day, happened once.
         """
-        found = [(at, kind, text) for (at, kind), text in self.marks.items()]
+        events = [(at, kind, text) for (at, kind), text in self._alerts.items()]
         before: dict[str, int] = {}
         for minute in sorted(self._minutes.keys() | self._suspicions.keys()):
             now = self._suspicions.get(minute, {})
-            found += [(at, SUSPECT.name, text) for text, at in now.items() if text not in before]
+            events += [(at, SUSPECT.name, text) for text, at in now.items() if text not in before]
             before = now
-        return sorted(found)
+        return [Mark(time=at, kind=kind, text=text) for at, kind, text in sorted(events)]
 
-    def candles(self, opens_at: float | None = None) -> list[list[float]]:
-        """Return time, open, high, low, close (USD), volume (shares) and quotes of each minute with a quote.
+    def candles(self, opens_at: float | None = None) -> list[Candle]:
+        """Return each minute with a quote.
 
         The day's volume is a counter: a minute's is what the counter grew by, nothing where it fell. The first minute
         has all that the counter says only if the session opens in it or later (`opens_at`, seconds since 1970): else
         most of that was traded before anybody looked. Of quotes at most `MOST_COUNTED` are counted.
         """
-        return list(self._candles(opens_at))
-
-    def _candles(self, opens_at: float | None) -> Iterator[list[float]]:
+        candles: list[Candle] = []
         before: int | None = None
         for start, minute in sorted(self._minutes.items()):
             if before is None:
@@ -151,13 +143,14 @@ class Course:
             volume = max(0, minute.most_volume - before)
             before = max(before, minute.most_volume)
             prices = minute.first.price, minute.high, minute.low, minute.last.price
-            yield [start, *prices, volume, len(minute.times)]
+            candles.append((start, *prices, volume, len(minute.times)))
+        return candles
 
-    def averages(self) -> tuple[list[list[float]], list[list[float]]]:
+    def averages(self) -> tuple[list[Point], list[Point]]:
         """Return the moving averages over 20 and over 5 quotes at the end of each minute, as pairs of time and USD."""
-        known = [(start, minute.averages) for start, minute in sorted(self._minutes.items()) if minute.averages]
-        longer = [[start, tick.moving_average] for start, tick in known if tick.moving_average is not None]
-        shorter = [[start, tick.moving_average_5] for start, tick in known if tick.moving_average_5 is not None]
+        ends = [(start, minute.averages) for start, minute in sorted(self._minutes.items()) if minute.averages]
+        longer = [(start, tick.moving_average) for start, tick in ends if tick.moving_average is not None]
+        shorter = [(start, tick.moving_average_5) for start, tick in ends if tick.moving_average_5 is not None]
         return longer, shorter
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+
+from tapeline.desk.models import Health
 
 HEALTH_SECONDS = 8.0
 """The page takes a silence of 30 s for a broken connection."""
@@ -14,7 +14,7 @@ HEALTH_SECONDS = 8.0
 
 async def events(
     updates: AsyncIterator[tuple[int, bytes]],
-    health: Callable[[], Awaitable[dict[str, Any]]],
+    health: Callable[[], Awaitable[Health]],
     still_logged_in: Callable[[], Awaitable[bool]],
     health_seconds: float = HEALTH_SECONDS,
 ) -> AsyncIterator[bytes]:
@@ -36,7 +36,7 @@ async def events(
 
     async def lights() -> AsyncIterator[bytes]:
         while await still_logged_in():
-            yield b"event: health\ndata: %s\n\n" % json.dumps(await health()).encode()
+            yield b"event: health\ndata: %s\n\n" % (await health()).model_dump_json().encode()
             await asyncio.sleep(health_seconds)
 
     yield b"retry: 2000\n\n"

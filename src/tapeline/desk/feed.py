@@ -20,7 +20,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
-from tapeline.desk.spark import Point, Spark, read_course
+from tapeline.desk.models import Point
+from tapeline.desk.spark import Spark, read_course
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
 from tapeline.stream import items
@@ -106,7 +107,6 @@ class Feed:
         self._filling: set[asyncio.Task[None]] = set()
         self._closed = False
         self._pool = ThreadPoolExecutor(2, "market-desk-feed")  # its own: a slow query elsewhere must not delay it
-        self.looks = 0
 
     @property
     def is_running(self) -> bool:
@@ -202,7 +202,6 @@ class Feed:
                     changed = True
                 except (ValueError, KeyError, TypeError, OverflowError) as error:
                     self._pass_over(symbol, text, error)
-            self.looks += 1
             self._at = _now()
             if changed:
                 self._publish()

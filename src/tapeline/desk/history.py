@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.course import Course, Tick, percent
 from tapeline.desk.memo import Memo
+from tapeline.desk.models import Candle, Figures, Mark, Minutes, SessionDetail, Sessions
 from tapeline.lake import athena, audit, sql_files
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market import sessions, trading_days, trading_hours
@@ -42,7 +43,8 @@ _PROJECTION = (
     "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts, suspect, doubt"
 )
 NO_QUOTE = "no quote, and one in the session before"
-_CANDLE = ("open_usd", "high_usd", "low_usd", "close_usd", "volume_shares", "quotes")
+_PAST = ("candles", "marks", "figures")
+"""Statements of include/sql/desk that tell of a past session."""
 
 
 class UnknownSymbolError(LookupError):
@@ -76,11 +78,11 @@ class History:
         self._deployment = deployment
         self._read_seconds = read_seconds
         self._readings: Memo[_Reading] = Memo(KEPT_SECONDS, most=50)
-        self._past: Memo[dict[str, Any]] = Memo(PAST_SECONDS)
+        self._past: Memo[Minutes] = Memo(PAST_SECONDS)
         self._sessions: Memo[list[str]] = Memo(PAST_SECONDS)
         self._left_out: Memo[dict[str, str]] = Memo(LEFT_OUT_SECONDS)
 
-    def detail(self, symbol: str, day: date | None = None) -> dict[str, Any]:
+    def detail(self, symbol: str, day: date | None = None) -> SessionDetail:
         """Return a session of a symbol, by default its newest, as the page gets it.
 
         Raises
@@ -92,31 +94,31 @@ class History:
         if day is None:
             day = newest
         if day is None:
-            if not (known := self._past_sessions(symbol)):
+            if not (past := self._past_sessions(symbol)):
                 raise UnknownSymbolError(f"No quote of {symbol} is known.")
-            day = date.fromisoformat(known[0])
-        found: dict[str, Any] | None = None
-        if day != newest:
-            found = self._past.get((symbol, day), lambda: self._curated(symbol, day))
-        if not found or not found["candles"]:  # the newest, or one that is not rolled up yet
-            found = self._stored(symbol, day)
-        if not found["candles"] and newest is None and not self._past_sessions(symbol):
+            day = date.fromisoformat(past[0])
+        minutes = self._past.get((symbol, day), lambda: self._curated(symbol, day)) if day != newest else None
+        if minutes is None or not minutes.candles:  # the newest, or one that is not rolled up yet
+            minutes = self._stored(symbol, day)
+        if not minutes.candles and newest is None and not self._past_sessions(symbol):
             raise UnknownSymbolError(f"No quote of {symbol} is known.")
-        return {
-            "symbol": symbol,
-            "session": day.isoformat(),
-            "today": newest.isoformat() if newest else None,
-            "left_out": self._left_out.get(day, lambda: left_out(self._deployment(), day.isoformat())),
-            **_hours(day),
-            **found,
-        }
+        hours = _hours_on(day)
+        return SessionDetail(
+            symbol=symbol,
+            session=day.isoformat(),
+            today=newest.isoformat() if newest else None,
+            left_out=self._left_out.get(day, lambda: left_out(self._deployment(), day.isoformat())),
+            opens_at=write_timestamp(hours.opens_at) if hours else None,
+            closes_at=write_timestamp(hours.closes_at) if hours else None,
+            **dict(minutes),
+        )
 
-    def sessions(self, symbol: str) -> dict[str, Any]:
+    def sessions(self, symbol: str) -> Sessions:
         """Return the dates of which a symbol has quotes, the newest first, and the newest by itself."""
         newest = self._newest_day(symbol)
         today = newest.isoformat() if newest else None
-        known = {*self._past_sessions(symbol), *([today] if today else [])}
-        return {"today": today, "sessions": sorted(known, reverse=True)}
+        days = {*self._past_sessions(symbol), *([today] if today else [])}
+        return Sessions(today=today, sessions=sorted(days, reverse=True))
 
     def _newest_day(self, symbol: str) -> date | None:
         found = self._deployment()
@@ -130,22 +132,23 @@ class History:
 
     # Today
 
-    def _stored(self, symbol: str, day: date) -> dict[str, Any]:
+    def _stored(self, symbol: str, day: date) -> Minutes:
         reading = self._readings.get((symbol, day), _Reading)
         with reading.lock:
             self._read_on(reading, symbol, day)
             longer, shorter = reading.course.averages()
-            return {
-                "from": "dynamodb",
-                "complete": reading.complete or not reading.newest,
-                "averages_over": "quotes",
-                "previous_close": reading.previous_close,
-                "figures": None,
-                "candles": reading.course.candles(_opens_at(day)),
-                "moving_average": longer,
-                "moving_average_5": shorter,
-                "marks": [{"time": at, "kind": kind, "text": text} for at, kind, text in reading.course.events()],
-            }
+            hours = _hours_on(day)
+            return Minutes(
+                origin="dynamodb",
+                complete=reading.complete or not reading.newest,
+                averages_over="quotes",
+                previous_close=reading.previous_close,
+                figures=None,
+                candles=reading.course.candles(hours.opens_at.timestamp() if hours else None),
+                moving_average=longer,
+                moving_average_5=shorter,
+                marks=reading.course.marks(),
+            )
 
     def _read_on(self, reading: _Reading, symbol: str, day: date) -> None:
         """Read what came since the last time, then further back, for as long as one answer may take."""
@@ -191,23 +194,22 @@ class History:
 
     # The past
 
-    def _curated(self, symbol: str, day: date) -> dict[str, Any]:
+    def _curated(self, symbol: str, day: date) -> Minutes:
         values = {"session": day, "symbol": symbol}
         with ThreadPoolExecutor(3) as pool:
-            asked = [pool.submit(self._ask, f"desk/{name}", values) for name in ("candles", "marks", "figures")]
-            bars, events, figures = (answer.result() for answer in asked)
+            bars, events, figures = pool.map(lambda name: self._ask(f"desk/{name}", values), _PAST)
         marks = [_cross(bar) for bar in bars if bar["crossed"]] + [_event(event) for event in events]
-        return {
-            "from": "minute_bars",
-            "complete": True,
-            "averages_over": "minutes",
-            "previous_close": bars[-1]["previous_close_usd"] if bars else None,
-            "figures": figures[0] if figures else None,
-            "candles": [[_seconds(bar["minute_utc"]), *(bar[column] for column in _CANDLE)] for bar in bars],
-            "moving_average": [[_seconds(bar["minute_utc"]), bar["average_20_usd"]] for bar in bars],
-            "moving_average_5": [[_seconds(bar["minute_utc"]), bar["average_5_usd"]] for bar in bars],
-            "marks": sorted(marks, key=lambda mark: mark["time"]),
-        }
+        return Minutes(
+            origin="minute_bars",
+            complete=True,
+            averages_over="minutes",
+            previous_close=bars[-1]["previous_close_usd"] if bars else None,
+            figures=Figures(**figures[0]) if figures else None,
+            candles=[_candle(bar) for bar in bars],
+            moving_average=[(_seconds(bar["minute_utc"]), bar["average_20_usd"]) for bar in bars],
+            moving_average_5=[(_seconds(bar["minute_utc"]), bar["average_5_usd"]) for bar in bars],
+            marks=sorted(marks, key=lambda mark: mark.time),
+        )
 
     def _past_sessions(self, symbol: str) -> list[str]:
         def ask() -> list[str]:
@@ -271,19 +273,6 @@ def _number(item: Any, name: str) -> float | None:
     return None if value is None else float(value)
 
 
-def _opens_at(day: date) -> float | None:
-    hours = _hours_on(day)
-    return hours.opens_at.timestamp() if hours else None
-
-
-def _hours(day: date) -> dict[str, str | None]:
-    hours = _hours_on(day)
-    return {
-        "opens_at": write_timestamp(hours.opens_at) if hours else None,
-        "closes_at": write_timestamp(hours.closes_at) if hours else None,
-    }
-
-
 def _hours_on(day: date) -> Hours | None:
     """Return a day's trading hours, by the quick table where it reaches: the calendar takes seconds to import."""
     if trading_days.FIRST_DAY <= day.isoformat() <= trading_days.LAST_DAY:
@@ -294,16 +283,21 @@ def _hours_on(day: date) -> Hours | None:
     return Hours(session.opens_at, session.closes_at)
 
 
-def _cross(bar: Mapping[str, Any]) -> dict[str, Any]:
+def _candle(bar: Mapping[str, Any]) -> Candle:
+    prices = bar["open_usd"], bar["high_usd"], bar["low_usd"], bar["close_usd"]
+    return _seconds(bar["minute_utc"]), *prices, bar["volume_shares"], bar["quotes"]
+
+
+def _cross(bar: Mapping[str, Any]) -> Mark:
     over = "over" if bar["crossed"] == "trend_up" else "under"
     text = f"5-minute average went {over} the 20-minute average"
-    return {"time": _seconds(bar["minute_utc"]), "kind": bar["crossed"], "text": text}
+    return Mark(time=_seconds(bar["minute_utc"]), kind=bar["crossed"], text=text)
 
 
-def _event(event: Mapping[str, Any]) -> dict[str, Any]:
+def _event(event: Mapping[str, Any]) -> Mark:
     start, peak = event["start_change_pct"], event["peak_change_pct"]
     text = f"Moved {percent(start)} from the previous close, at most {percent(peak)}"
-    return {"time": _seconds(event["started_at_utc"]), "kind": event["rule_name"], "text": text}
+    return Mark(time=_seconds(event["started_at_utc"]), kind=event["rule_name"], text=text)
 
 
 def _seconds(moment: datetime) -> int:

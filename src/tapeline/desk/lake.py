@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
+from tapeline.desk.models import Reject, Rejects, Report
 from tapeline.reports.publication import REPORTS_PREFIX
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key
@@ -30,27 +31,23 @@ _DATE_FOLDER = re.compile(r"dt=(?P<day>\d{4}-\d\d-\d\d)/")
 _REPORT = re.compile(r"reports/dt=(?P<day>\d{4}-\d\d-\d\d)/(?P<name>[a-z-]+)\.html")
 
 
-def rejects(deployment: Deployment, most: int) -> dict[str, Any]:
+def rejects(deployment: Deployment, most: int) -> Rejects:
     """Return the newest rejected records, counted by reason, with their payloads as text."""
     s3: S3Client = deployment.session.client("s3")
     bucket = deployment.outputs.bucket_name
-    found: list[dict[str, Any]] = []
+    records: list[Reject] = []
     more = False
     for number, key in enumerate(_newest_reject_keys(s3, bucket)):
-        if len(found) >= most or number >= MOST_REJECT_OBJECTS:
+        if len(records) >= most or number >= MOST_REJECT_OBJECTS:
             more = True
             break
-        found += map(_reject, raw_zone.get_lines(s3, bucket, key))
-    newest = sorted(found, key=lambda reject: reject["arrived_at"], reverse=True)
-    shown = newest[:most]
-    return {
-        "reasons": dict(Counter(reject["reason"] for reject in shown).most_common()),
-        "more": more or len(newest) > most,
-        "rejects": shown,
-    }
+        records += map(_reject, raw_zone.get_lines(s3, bucket, key))
+    newest = sorted(records, key=lambda record: record.arrived_at, reverse=True)
+    reasons = Counter(record.reason for record in newest[:most])
+    return Rejects(reasons=dict(reasons.most_common()), more=more or len(newest) > most, rejects=newest[:most])
 
 
-def reports(deployment: Deployment) -> list[dict[str, str]]:
+def reports(deployment: Deployment) -> list[Report]:
     """Return the stored reports, the newest first."""
     s3: S3Client = deployment.session.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(
@@ -92,29 +89,29 @@ def _newest_reject_keys(s3: S3Client, bucket: str) -> Iterator[str]:
         yield from sorted(keys, key=lambda key: parse_key(key).first_time, reverse=True)
 
 
-def _reject(line: str) -> dict[str, Any]:
+def _reject(line: str) -> Reject:
     stored = json.loads(line)
     payload = stored.get("payload", stored.get("payload_base64", ""))
-    return {
-        "reason": stored["reason"],
-        "detail": stored["detail"][:MOST_PAYLOAD_CHARACTERS],
-        "payload": payload[:MOST_PAYLOAD_CHARACTERS],
-        "truncated": len(payload) > MOST_PAYLOAD_CHARACTERS,
-        "binary": "payload" not in stored,
-        "arrived_at": stored["arrived_at"],
-        "sequence_number": stored["sequence_number"],
-        "shard_id": stored["shard_id"],
-        "symbol": stored.get("partition_key", ""),
-    }
+    return Reject(
+        reason=stored["reason"],
+        detail=stored["detail"][:MOST_PAYLOAD_CHARACTERS],
+        payload=payload[:MOST_PAYLOAD_CHARACTERS],
+        truncated=len(payload) > MOST_PAYLOAD_CHARACTERS,
+        binary="payload" not in stored,
+        arrived_at=stored["arrived_at"],
+        sequence_number=stored["sequence_number"],
+        shard_id=stored["shard_id"],
+        symbol=stored.get("partition_key", ""),
+    )
 
 
-def _report(match: re.Match[str]) -> dict[str, str]:
+def _report(match: re.Match[str]) -> Report:
     kind, begin = KINDS.get(match["name"], (match["name"], match["name"].replace("-", " ").capitalize()))
     day = date.fromisoformat(match["day"])
-    return {
-        "name": match["name"],
-        "kind": kind,
-        "session": match["day"],
-        "title": f"{begin} {day:%A} {day.day} {day:%B %Y}",
-        "href": f"reports/{match['day']}/{match['name']}.html",
-    }
+    return Report(
+        name=match["name"],
+        kind=kind,
+        session=match["day"],
+        title=f"{begin} {day:%A} {day.day} {day:%B %Y}",
+        href=f"reports/{match['day']}/{match['name']}.html",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,6 +16,7 @@ from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
+from tapeline.desk.models import Health, PipelineLight, Report, State
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
@@ -37,7 +38,7 @@ ROLLED_UP_AFTER = timedelta(minutes=75)
 LIGHTS_SECONDS, LAKE_SECONDS = 5.0, 60.0
 """How long lights are good, and what is read of bucket and catalog for them."""
 
-_STATES = {
+_STATES: dict[Colour, State] = {
     Colour.GREEN: "ok",
     Colour.GREY: "idle",
     Colour.UNJUDGED: "unknown",
@@ -76,8 +77,6 @@ _DAG_THAT_HELPS = {
 MOST_NAMED = 5
 """Symbols that a light names."""
 
-DocumentOfHealth = dict[str, Any]
-
 
 class Lights:
     """The lights of one deployment, looked at anew at most every five seconds however many ask.
@@ -103,34 +102,25 @@ class Lights:
     ) -> None:
         self._deployment = deployment
         self._last_runs = last_runs
-        self._triggers = triggers
+        self._triggers = tuple(triggers)
         self._now = now
-        self._lights: Memo[DocumentOfHealth] = Memo(LIGHTS_SECONDS)
+        self._lights: Memo[Health] = Memo(LIGHTS_SECONDS)
         self._days: Memo[tuple[list[date], set[date]]] = Memo(LAKE_SECONDS)
         self._left_out: Memo[dict[str, str]] = Memo(LAKE_SECONDS)
-        self._reports: Memo[list[dict[str, str]]] = Memo(LAKE_SECONDS)
+        self._reports: Memo[list[Report]] = Memo(LAKE_SECONDS)
 
-    def document(self) -> DocumentOfHealth:
+    def document(self) -> Health:
         """Return the document that the page and the strip show."""
         return self._lights.get(None, self._look)
 
-    def unknown(self, reason: str) -> DocumentOfHealth:
+    def unknown(self, reason: str) -> Health:
         """Return the document that says of every light that it cannot be judged, and why."""
         lights = [
-            {"name": name, "label": label, "state": "unknown", "value": "–", "detail": reason, "todo": None}
+            PipelineLight(name=name, label=label, state="unknown", value="–", detail=reason)
             for name, label in _LABELS.items()
             if name not in ("alarms", "calendar")
         ]
-        return {
-            "at": write_timestamp(self._now()),
-            "lights": [{**light, "dag_id": None} for light in lights],
-            "quotes_per_second": None,
-            "latency_seconds": None,
-            "market_open": None,
-            "rejected_last_day": {},
-            "dags": DAGS,
-            "triggers": self._triggers,
-        }
+        return Health(at=write_timestamp(self._now()), lights=lights, dags=DAGS, triggers=self._triggers)
 
     def due_session(self) -> str:
         """Return the newest session that should be rolled up by now."""
@@ -145,7 +135,7 @@ class Lights:
             session = sessions.previous_session(session.day)
         return session.key
 
-    def _look(self) -> DocumentOfHealth:
+    def _look(self) -> Health:
         found, now = self._deployment(), self._now()
         readings = read_readings(found.session, found.outputs, parts=[], now=now)
         lights = [
@@ -154,16 +144,16 @@ class Lights:
             _of_lake("rollup", lambda: self._rollup(found)),
             _of_lake("report", lambda: self._report(found)),
         ]
-        return {
-            "at": write_timestamp(now),
-            "lights": [_document(name, value, light) for name, value, light in lights],
-            "quotes_per_second": readings.quotes_per_second,
-            "latency_seconds": readings.latency_seconds,
-            "market_open": readings.market_open,
-            "rejected_last_day": readings.rejected_last_day,
-            "dags": DAGS,
-            "triggers": self._triggers,
-        }
+        return Health(
+            at=write_timestamp(now),
+            lights=[_shown(name, value, light) for name, value, light in lights],
+            quotes_per_second=readings.quotes_per_second,
+            latency_seconds=readings.latency_seconds,
+            market_open=readings.market_open,
+            rejected_last_day=readings.rejected_last_day,
+            dags=DAGS,
+            triggers=self._triggers,
+        )
 
     def _rollup(self, found: Deployment) -> tuple[str, Light]:
         present, _ = self._days.get(None, lambda: _days(found))
@@ -288,8 +278,8 @@ def _rollup(
     )
 
 
-def _report(reports: Sequence[dict[str, str]], runs: Sequence[Run]) -> tuple[str, Light]:
-    newest = max((one["session"] for one in reports if one["kind"] == "anomaly"), default="")
+def _report(reports: Sequence[Report], runs: Sequence[Run]) -> tuple[str, Light]:
+    newest = max((report.session for report in reports if report.kind == "anomaly"), default="")
     ended = {run.partition_key: run.ended_at for run in runs if run.state == "success" and run.partition_key}
     rolled_up = max(ended, default="")
     value = newest or "none"
@@ -305,16 +295,16 @@ def _report(reports: Sequence[dict[str, str]], runs: Sequence[Run]) -> tuple[str
     )
 
 
-def _document(name: str, value: str, light: Light) -> dict[str, Any]:
+def _shown(name: str, value: str, light: Light) -> PipelineLight:
     troubled = light.colour in (Colour.YELLOW, Colour.RED)
     judged = light.colour is not Colour.UNJUDGED
     detail = light.reading[:1].upper() + light.reading[1:]
-    return {
-        "name": name,
-        "label": _LABELS[name],
-        "state": _STATES[light.colour],
-        "value": value if judged or name == "quotes" else "–",  # the rate is known whoever should be heard
-        "detail": printable(f"{detail.rstrip('.')}."),  # Airflow's strip shows it as it is
-        "todo": light.next_step or None if troubled or not judged else None,
-        "dag_id": _DAG_THAT_HELPS.get(name) if troubled else None,
-    }
+    return PipelineLight(
+        name=name,
+        label=_LABELS[name],
+        state=_STATES[light.colour],
+        value=value if judged or name == "quotes" else "–",  # the rate is known whoever should be heard
+        detail=printable(f"{detail.rstrip('.')}."),  # Airflow's strip shows it as it is
+        todo=light.next_step or None if troubled or not judged else None,
+        dag_id=_DAG_THAT_HELPS.get(name) if troubled else None,
+    )

@@ -10,15 +10,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
+from tapeline.desk.models import Point
 from tapeline.market.quotes import read_timestamp
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-Point = tuple[int, float]
-"""Seconds since 1970 and a price in USD."""
 
 MOST_POINTS = 60
 FIRST_STEP_SECONDS = 5
@@ -86,7 +84,7 @@ def chosen(found: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
     """Return which objects to read, in the order of their times.
 
     Of each part of the day and shard first one object, the largest, then another of each, until there are enough: so
-    a quiet morning counts as much as a busy evening, and a load at one stroke is read whole if it can be.
+    a quiet morning counts as much as a busy evening, and a load in one step is read whole if it can be.
 
     Parameters
     ----------

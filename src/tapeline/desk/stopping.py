@@ -11,18 +11,18 @@ from typing import Any
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _handlers: dict[int, Any] = {}
-_wanted: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
+_actions: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
 
 
-def on_stop(act: Callable[[], None]) -> None:
+def when_told_to_stop(act: Callable[[], None]) -> None:
     """Call something in this event loop when the process is told to stop, before what the server does about it.
 
     Does nothing outside of the main thread, where Python takes no signals, and where the server takes none.
     """
     loop = asyncio.get_running_loop()
-    if threading.current_thread() is not threading.main_thread() or (loop, act) in _wanted:
+    if threading.current_thread() is not threading.main_thread() or (loop, act) in _actions:
         return
-    _wanted.append((loop, act))
+    _actions.append((loop, act))
     for number in _SIGNALS:
         handler = signal.getsignal(number)
         if callable(handler) and handler is not _stop and handler is not signal.default_int_handler:
@@ -31,9 +31,9 @@ def on_stop(act: Callable[[], None]) -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    for loop, act in _wanted:
+    for loop, act in _actions:
         if not loop.is_closed():
             loop.call_soon_threadsafe(act)
-    _wanted.clear()
+    _actions.clear()
     signal.signal(number, _handlers[number])
     _handlers[number](number, frame)

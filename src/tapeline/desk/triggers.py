@@ -1,4 +1,4 @@
-"""The DAGs that the desk can start, and what each is told: to look only, where it can."""
+"""The DAGs that the desk can start, and with what: as a dry run where they have one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REDRIVEN_DAYS = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Trigger:
     """How to start a DAG.
 
     Attributes
@@ -33,18 +33,18 @@ class Errand:
         return bool(self.conf.get("dry_run"))
 
 
-def _redrive(now: datetime, _: str) -> Errand:
+def _redrive(now: datetime, _: str) -> Trigger:
     first, last = trading_date(now - REDRIVEN_DAYS), trading_date(now)
     conf = {"first": first.isoformat(), "last": last.isoformat(), "dead_letters": True, "dry_run": True}
-    return Errand(conf)
+    return Trigger(conf)
 
 
-ERRANDS: dict[str, Callable[[datetime, str], Errand]] = {
-    "anomaly_report": lambda _, session: Errand(partition_key=session),
-    "crawl_raw_data": lambda _, __: Errand(),
-    "daily_rollup": lambda _, session: Errand(partition_key=session),
-    "feed_watchdog": lambda _, __: Errand(),
+TRIGGERS: dict[str, Callable[[datetime, str], Trigger]] = {
+    "anomaly_report": lambda _, session: Trigger(partition_key=session),
+    "crawl_raw_data": lambda _, __: Trigger(),
+    "daily_rollup": lambda _, session: Trigger(partition_key=session),
+    "feed_watchdog": lambda _, __: Trigger(),
     "redrive_rejected": _redrive,
-    "repair_partitions": lambda _, __: Errand({"dry_run": True}),
+    "repair_partitions": lambda _, __: Trigger({"dry_run": True}),
 }
-"""By DAG: from the time and the newest session that should be rolled up to what the run is told."""
+"""By DAG: how to start it, from the time and the newest session that should be rolled up."""
