@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from tapeline.lake.prices import CostLine
-from tapeline.reports.compose import Findings, compose
+from tapeline.reports.compose import ReportRows, compose
 from tapeline.reports.report import Report
 
 FRIDAY = date(2025, 11, 28)
@@ -106,7 +106,7 @@ def report(
         "anomaly_report",
         [FRIDAY],
         [FRIDAY],
-        Findings(
+        ReportRows(
             sessions=rows
             if rows is not None
             else [row("AAPL", 1.5), row("KO", -0.25), row("SPY", 0.3), row("XOM", 5.88, minutes_with_quotes=189)],
@@ -130,7 +130,7 @@ def weekly() -> Report:
         "weekly_report",
         [WEDNESDAY, FRIDAY],
         [FRIDAY],
-        Findings(
+        ReportRows(
             rows,
             [anomaly("AAPL", 10.0, WEDNESDAY), anomaly("AAPL", -10.0, FRIDAY)],
             [gap("*", 7, WEDNESDAY)],
@@ -144,4 +144,4 @@ def weekly() -> Report:
 def composed(rows: list[dict[str, Any]], **findings: Any) -> Report:
     """A daily report of some rows without anomalies and silences, and of what else is given."""
     given = {"anomalies": [], "gaps": [], "received": [received()], "course": course(), **findings}
-    return compose("anomaly_report", [FRIDAY], [FRIDAY], Findings(sessions=rows, **given), COST)
+    return compose("anomaly_report", [FRIDAY], [FRIDAY], ReportRows(sessions=rows, **given), COST)

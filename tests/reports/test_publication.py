@@ -37,7 +37,7 @@ def messages(deployment: Deployment) -> Read:
 
 def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: AthenaLake) -> None:
     found = publication.anomaly_report(deployment.session, deployment.outputs, "2025-11-28")
-    assert [(mover.symbol, mover.change_pct) for mover in found.top] == [
+    assert [(mover.symbol, mover.change_pct) for mover in found.market.top] == [
         ("XOM", Decimal("5.88")),
         ("AAPL", Decimal("2.67")),
     ]
@@ -45,7 +45,8 @@ def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: Ath
         ("AAPL", "pre", Decimal("5.88"), Decimal("2.01")),
         ("XOM", "regular", Decimal("5.88"), Decimal("1.98")),
     ]
-    assert (found.symbols, found.quotes, found.coverage.minutes, found.coverage.expected_minutes) == (2, 10, 6, 630)
+    assert (found.market.symbols, found.traffic.quotes) == (2, 10)
+    assert (found.quality.coverage.minutes, found.quality.coverage.expected_minutes) == (6, 630)
     assert found.sources == ("replay",)
     assert found.half_days == found.sessions
     cost = {line.name: line.quantity for line in found.cost}
@@ -86,17 +87,17 @@ def test_changed_figures_are_sent_as_a_correction(deployment: Deployment, lake: 
     found = publication.anomaly_report(aws, outputs, "2025-11-26")
     publication.publish(aws, outputs, found)
     messages()
-    publication.publish(aws, outputs, replace(found, up=found.up + 1), base_url="https://tapeline.example.com/")
+    publication.publish(aws, outputs, replace(found, market=replace(found.market, up=found.market.up + 1)))
     (message,) = messages()
     assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
-    assert "\nhttps://tapeline.example.com/reports/dt=2025-11-26/anomaly-report.html\n" in message.text
 
 
 def test_a_run_that_dies_before_the_memory_sends_once_more(
     deployment: Deployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     aws, outputs = deployment.session, deployment.outputs
-    found = replace(publication.anomaly_report(aws, outputs, "2025-11-26"), up=12345)
+    found = publication.anomaly_report(aws, outputs, "2025-11-26")
+    found = replace(found, market=replace(found.market, up=12345))
     messages()
     with monkeypatch.context() as patch:
         patch.setattr(aws.client("dynamodb"), "put_item", _die)

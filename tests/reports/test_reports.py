@@ -7,10 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tapeline.reports import words
 from tapeline.reports.mail import subject, text
 from tapeline.reports.page import page
 from tapeline.reports.report import Report
+from tapeline.reports.words import wording
 
 from .report_builders import FRIDAY, WEDNESDAY, anomaly, composed, course, gap, received, report, row, weekly
 
@@ -48,27 +48,27 @@ def read(html: str) -> Words:
 
 def test_a_report_counts_ranks_and_averages_its_symbols() -> None:
     found = report()
-    assert (found.symbols, found.up, found.down) == (4, 3, 1)
-    assert found.mean_change_pct == Decimal("1.86")  # (1.50 - 0.25 + 0.30 + 5.88) / 4 = 1.8575
-    assert [mover.symbol for mover in found.top] == ["XOM", "AAPL", "SPY"]
-    assert [mover.symbol for mover in found.bottom] == ["KO"]
-    assert found.benchmark is not None
-    assert found.benchmark.symbol == "SPY"
-    assert found.coverage.completeness_pct == Decimal("97.50")  # 819 of 840
-    assert [(worst.symbol, worst.completeness_pct) for worst in found.worst] == [("XOM", Decimal("90.00"))]
-    assert (found.quotes, found.late_quotes, found.repeated_quotes) == (4000, 8, 12)
+    assert (found.market.symbols, found.market.up, found.market.down) == (4, 3, 1)
+    assert found.market.mean_change_pct == Decimal("1.86")  # (1.50 - 0.25 + 0.30 + 5.88) / 4 = 1.8575
+    assert [mover.symbol for mover in found.market.top] == ["XOM", "AAPL", "SPY"]
+    assert [mover.symbol for mover in found.market.bottom] == ["KO"]
+    assert found.market.benchmark is not None
+    assert found.market.benchmark.symbol == "SPY"
+    assert found.quality.coverage.completeness_pct == Decimal("97.50")  # 819 of 840
+    assert [(worst.symbol, worst.completeness_pct) for worst in found.quality.worst] == [("XOM", Decimal("90.00"))]
+    assert (found.traffic.quotes, found.traffic.late_quotes, found.traffic.repeated_quotes) == (4000, 8, 12)
 
 
 def test_a_symbol_of_the_session_before_that_is_gone_is_missed() -> None:
     found = report([row("AAPL", 1.0), row("AAPL", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)])
-    assert found.missing == ("GE",)
-    assert found.symbols == 1
+    assert found.quality.missing == ("GE",)
+    assert found.market.symbols == 1
     assert "Missing:      GE" in text(found, LINK)
 
 
 def test_a_week_multiplies_the_changes_of_its_sessions() -> None:
     found = weekly()
-    changes = {mover.symbol: mover.change_pct for mover in (*found.top, *found.bottom)}
+    changes = {mover.symbol: mover.change_pct for mover in (*found.market.top, *found.market.bottom)}
     assert changes == {"AAPL": Decimal("-1.00"), "KO": Decimal("2.01")}  # 1.1 * 0.9, 1.01 * 1.01
     assert [(day.session, day.change_pct, day.anomalies) for day in found.days] == [
         (WEDNESDAY, Decimal("5.50"), 1),
@@ -78,7 +78,7 @@ def test_a_week_multiplies_the_changes_of_its_sessions() -> None:
 
 def test_a_symbol_without_a_regular_quote_has_no_change() -> None:
     found = report([row("AAPL", 1.0), row("NIO", None)])
-    assert (found.symbols, found.mean_change_pct) == (1, Decimal("1.00"))
+    assert (found.market.symbols, found.market.mean_change_pct) == (1, Decimal("1.00"))
 
 
 def test_the_mail_of_an_eventful_day_reads_so() -> None:
@@ -145,7 +145,8 @@ def test_unreal_data_is_said_in_subject_mail_and_page(source: str) -> None:
 
 @pytest.mark.parametrize("found", [report(), report([], [], []), weekly(), report(gaps=[gap("*", 9)])])
 def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(found: Report) -> None:
-    many = replace(found, anomalies=found.anomalies * 40, missing=tuple(f"SYM{number}" for number in range(30)))
+    quality = replace(found.quality, missing=tuple(f"SYM{number}" for number in range(30)))
+    many = replace(found, anomalies=found.anomalies * 40, quality=quality)
     for one in (found, many):
         assert all(len(line) <= 72 for line in text(one, LINK).splitlines() if line != LINK)
         assert LINK in text(one, LINK).splitlines()
@@ -158,17 +159,17 @@ def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(found: Report)
 @pytest.mark.parametrize("found", [report(), weekly(), report(gaps=[gap("*", 9), gap("KO", 44)])])
 def test_every_figure_of_the_mail_stands_in_the_page(found: Report) -> None:
     seen = " ".join(" ".join(read(page(found)).seen).split())
-    for label, value in words.facts(found):
+    for label, value in wording(found).facts:
         assert f"{label} {value}" in seen or value in seen
     figures = re.findall(r"[-+]?\$?[\d,]*\.?\d+%?", text(found, "").split("Charts and tables")[0])
     assert [figure for figure in figures if figure not in seen] == []
 
 
 def test_every_figure_of_the_tables_is_the_reports_own() -> None:
-    found = report()
-    assert words.movers("Up", found.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
-    assert words.anomaly_rows(found).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
-    assert words.cost_rows(found).rows[-1] == ("In all", "", "$0.9600")
+    words = wording(report())
+    assert words.up.rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
+    assert words.anomalies.rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
+    assert words.cost.rows[-1] == ("In all", "", "$0.9600")
 
 
 def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:
@@ -186,16 +187,24 @@ def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:
 
 def test_a_page_with_nothing_to_show_is_still_a_page() -> None:
     empty = report([], [], [])
-    empty = replace(empty, course=(), arrival=None, sources=())
+    empty = replace(empty, course=(), sources=(), traffic=replace(empty.traffic, arrival=None))
     assert "no market data" in page(empty)
 
 
 def test_reports_that_differ_in_cost_or_in_quotes_of_the_evening_have_one_fingerprint() -> None:
     found = report()
     assert replace(found, cost=()).fingerprint == found.fingerprint
-    evening = replace(found, quotes=found.quotes + 98, arrival=None, last_quote_at=None)
-    assert evening.fingerprint == found.fingerprint
+    traffic = replace(found.traffic, quotes=found.traffic.quotes + 98, arrival=None, last_quote_at=None)
+    assert replace(found, traffic=traffic).fingerprint == found.fingerprint
     assert report(anomalies=[]).fingerprint != found.fingerprint
+
+
+def test_a_report_that_was_sent_before_reports_had_parts_is_still_known() -> None:
+    remembered = [report().fingerprint, weekly().fingerprint]  # as version 0.1.0 stored them
+    assert remembered == [
+        "64bca129d6cc1c7141eaefd3c0e800c5d581a5a94a43c74ae685909ad805a1f3",
+        "30413e99527a087e2b659e30ea67382b9f899de129a7098a504e746759c1709f",
+    ]
 
 
 def test_symbols_that_are_not_published_come_first_in_subject_and_mail() -> None:
@@ -252,4 +261,4 @@ def test_figures_that_two_wrong_prices_make_break_no_report() -> None:
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:
-    assert ("SNS, mail", "1 message", "$0.0000") in words.cost_rows(report()).rows
+    assert ("SNS, mail", "1 message", "$0.0000") in wording(report()).cost.rows

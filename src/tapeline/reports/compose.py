@@ -1,4 +1,4 @@
-"""Making a report out of what the queries found: sums, means, ranks and roundings, each once."""
+"""Make a report of the rows of its queries: sums, means, ranks and roundings, each once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from tapeline.lake.prices import CostLine
-from tapeline.reports.report import Anomaly, Arrival, Coverage, Day, Gap, Mover, Point, Report, Suspect
+from tapeline.reports.report import (
+    Anomaly,
+    Arrival,
+    Coverage,
+    Day,
+    Gap,
+    Market,
+    Mover,
+    Point,
+    Quality,
+    Report,
+    Suspect,
+    Traffic,
+)
 
 MOVERS = 5
 WORST = 5
@@ -18,7 +31,7 @@ BENCHMARKS = ("SPY", "^GSPC")
 """Symbols that stand for the market; the first that is there is named."""
 
 AFTERWARDS = ("replay", "correction")
-"""Sources whose quotes are older than their arrival by nature, so that nothing is told of how soon they came."""
+"""Sources whose quotes are older than their arrival by nature, so that nothing is said of how soon they came."""
 
 Row = Mapping[str, Any]
 
@@ -27,7 +40,7 @@ _ANY_SIZE = Context(prec=400)
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ReportRows:
     """Rows of the queries in include/sql/reports, and of `anomalies_with_context`, for one range.
 
     Those of `sessions` reach back one session further than the range, to see who is missing. `missing` and `withheld`
@@ -45,61 +58,44 @@ class Findings:
 
 
 def compose(
-    kind: str,
-    sessions: Sequence[date],
-    half_days: Iterable[date],
-    findings: Findings,
-    cost: Sequence[CostLine],
+    kind: str, sessions: Iterable[date], half_days: Iterable[date], rows: ReportRows, cost: Sequence[CostLine]
 ) -> Report:
-    """Make a report of some sessions out of what the queries found."""
-    asked = sorted(sessions)
-    own = [row for row in findings.sessions if row["session"] in asked]
+    """Make a report of some sessions."""
+    days = sorted(sessions)
+    own = sorted(
+        (row for row in rows.sessions if row["session"] in days), key=lambda row: (row["session"], row["symbol"])
+    )
     by_symbol: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(own, key=lambda row: (row["session"], row["symbol"])):
+    for row in own:
         by_symbol[row["symbol"]].append(row)
-    movers = sorted(filter(None, map(_mover, by_symbol.values())), key=lambda mover: (-mover.change_pct, mover.symbol))
-    named = {mover.symbol: mover for mover in movers}
-    covered = sorted(
-        (_coverage(symbol, rows) for symbol, rows in by_symbol.items()),
-        key=lambda coverage: (coverage.completeness_pct, coverage.symbol),
-    )
-    before = {row["symbol"] for row in findings.sessions if row["session"] < asked[0]}
-    missing = ({*findings.missing} | before) - set(by_symbol) - set(findings.withheld)
-    sources = tuple(sorted({row["source"] for row in findings.received}))
-    anomalies = tuple(
-        sorted(map(_anomaly, findings.anomalies), key=lambda one: (-abs(one.peak_change_pct), *_key(one)))
-    )
+    before = {row["symbol"] for row in rows.sessions if row["session"] < days[0]}
+    anomalies = _anomalies(rows.anomalies)
     return Report(
         kind=kind,
-        sessions=tuple(asked),
+        sessions=tuple(days),
         half_days=tuple(sorted(half_days)),
-        sources=sources,
+        sources=tuple(sorted({row["source"] for row in rows.received})),
+        market=_market(by_symbol),
+        anomalies=anomalies,
+        quality=_quality(by_symbol, before, rows),
+        traffic=_traffic(own, rows.received),
+        course=tuple(map(_point, rows.course)),
+        days=tuple(_day(day, [row for row in own if row["session"] == day], anomalies) for day in days),
+        cost=tuple(cost),
+    )
+
+
+def _market(by_symbol: Mapping[str, Sequence[Row]]) -> Market:
+    movers = sorted(filter(None, map(_mover, by_symbol.values())), key=lambda mover: (-mover.change_pct, mover.symbol))
+    by_name = {mover.symbol: mover for mover in movers}
+    return Market(
         symbols=len(movers),
         up=sum(mover.change_pct > 0 for mover in movers),
         down=sum(mover.change_pct < 0 for mover in movers),
         mean_change_pct=_mean([mover.change_pct for mover in movers]),
-        benchmark=next((named[symbol] for symbol in BENCHMARKS if symbol in named), None),
+        benchmark=next((by_name[symbol] for symbol in BENCHMARKS if symbol in by_name), None),
         top=tuple(mover for mover in movers[:MOVERS] if mover.change_pct > 0),
         bottom=tuple(mover for mover in movers[::-1][:MOVERS] if mover.change_pct < 0),
-        anomalies=anomalies,
-        gaps=tuple(sorted(map(_gap, findings.gaps), key=lambda gap: (-gap.silent_minutes, gap.session, gap.symbol))),
-        coverage=Coverage("", sum(one.minutes for one in covered), sum(one.expected_minutes for one in covered)),
-        worst=tuple(one for one in covered[:WORST] if one.completeness_pct < 100),
-        missing=tuple(sorted(missing)),
-        withheld=tuple(sorted(findings.withheld.items())),
-        expected=len({*by_symbol, *missing, *findings.withheld}),
-        suspects=_suspects(findings.suspects),
-        quotes=sum(row["quotes"] for row in own),
-        late_quotes=sum(row["late_quotes"] for row in own),
-        repeated_quotes=sum(row["repeated_quotes"] for row in own),
-        arrival=_arrival(findings.received),
-        last_quote_at=max((_aware(row["last_quote_utc"]) for row in own), default=None),
-        course=tuple(
-            Point(row["session"], _aware(row["interval_utc"]), _rounded_or_none(row["change_pct"]), row["quotes"])
-            for row in findings.course
-        ),
-        days=tuple(_day(day, [row for row in own if row["session"] == day], anomalies) for day in asked),
-        cost=tuple(cost),
     )
 
 
@@ -119,29 +115,59 @@ def _mover(rows: Sequence[Row]) -> Mover | None:
         for row in traded:
             factor *= row["close_usd"] / row["previous_close_usd"]
         change = Decimal(str(100 * (factor - 1)))
-    volume = sum(row["volume_shares"] for row in traded)
-    return Mover(traded[-1]["symbol"], _rounded(change), Decimal(str(traded[-1]["close_usd"])), volume)
+    close = Decimal(str(traded[-1]["close_usd"]))
+    return Mover(traded[-1]["symbol"], _rounded(change), close, _sum(traded, "volume_shares"))
 
 
-def _anomaly(row: Row) -> Anomaly:
-    return Anomaly(
-        session=row["session"],
-        symbol=row["symbol"],
-        direction=row["direction"],
-        phase=row["phase"],
-        started_at=_aware(row["started_at_utc"]),
-        duration_seconds=row["duration_seconds"],
-        peak_change_pct=_rounded(row["peak_change_pct"]),
-        usual_move_pct=_rounded_or_none(row["usual_move_pct"]),
-        times_usual_move=_rounded_or_none(row["times_usual_move"], "0.1"),
-        times_usual_volume=_rounded_or_none(row["times_usual_volume"], "0.1"),
-        sessions_known=row["sessions_known"],
-        session_change_pct=_rounded_or_none(row["session_change_pct"]),
+def _anomalies(rows: Iterable[Row]) -> tuple[Anomaly, ...]:
+    anomalies = (
+        Anomaly(
+            session=row["session"],
+            symbol=row["symbol"],
+            direction=row["direction"],
+            phase=row["phase"],
+            started_at=_aware(row["started_at_utc"]),
+            duration_seconds=row["duration_seconds"],
+            peak_change_pct=_rounded(row["peak_change_pct"]),
+            usual_move_pct=_rounded_or_none(row["usual_move_pct"]),
+            times_usual_move=_rounded_or_none(row["times_usual_move"], "0.1"),
+            times_usual_volume=_rounded_or_none(row["times_usual_volume"], "0.1"),
+            sessions_known=row["sessions_known"],
+            session_change_pct=_rounded_or_none(row["session_change_pct"]),
+        )
+        for row in rows
+    )
+    return tuple(
+        sorted(anomalies, key=lambda one: (-abs(one.peak_change_pct), one.session, one.symbol, one.started_at))
     )
 
 
-def _key(anomaly: Anomaly) -> tuple[date, str, datetime]:
-    return anomaly.session, anomaly.symbol, anomaly.started_at
+def _quality(by_symbol: Mapping[str, Sequence[Row]], before: Iterable[str], rows: ReportRows) -> Quality:
+    """Sum up what is there and what is not.
+
+    Parameters
+    ----------
+    by_symbol : mapping of str to sequence of mapping
+        The rows of `daily_summary` of the range's sessions.
+    before : iterable of str
+        Symbols of the session before.
+    rows : ReportRows
+        All else.
+    """
+    covered = sorted(
+        (_coverage(symbol, own) for symbol, own in by_symbol.items()),
+        key=lambda coverage: (coverage.completeness_pct, coverage.symbol),
+    )
+    missing = {*rows.missing, *before} - set(by_symbol) - set(rows.withheld)
+    return Quality(
+        gaps=tuple(sorted(map(_gap, rows.gaps), key=lambda gap: (-gap.silent_minutes, gap.session, gap.symbol))),
+        coverage=_coverage("", [row for own in by_symbol.values() for row in own]),
+        worst=tuple(coverage for coverage in covered[:WORST] if coverage.completeness_pct < 100),
+        missing=tuple(sorted(missing)),
+        withheld=tuple(sorted(rows.withheld.items())),
+        expected=len({*by_symbol, *missing, *rows.withheld}),
+        suspects=_suspects(rows.suspects),
+    )
 
 
 def _gap(row: Row) -> Gap:
@@ -157,15 +183,24 @@ def _gap(row: Row) -> Gap:
 
 
 def _coverage(symbol: str, rows: Sequence[Row]) -> Coverage:
-    minutes = sum(row["minutes_with_quotes"] for row in rows)
-    return Coverage(symbol, minutes, sum(row["expected_minutes"] for row in rows))
+    return Coverage(symbol, _sum(rows, "minutes_with_quotes"), _sum(rows, "expected_minutes"))
 
 
-def _suspects(rows: Sequence[Row]) -> tuple[Suspect, ...]:
-    counted: dict[tuple[str, str], int] = defaultdict(int)
+def _suspects(rows: Iterable[Row]) -> tuple[Suspect, ...]:
+    counts: dict[tuple[str, str], int] = defaultdict(int)
     for row in rows:
-        counted[row["symbol"], row["code"]] += row["quotes"]
-    return tuple(Suspect(symbol, code, quotes) for (symbol, code), quotes in sorted(counted.items()))
+        counts[row["symbol"], row["code"]] += row["quotes"]
+    return tuple(Suspect(symbol, code, quotes) for (symbol, code), quotes in sorted(counts.items()))
+
+
+def _traffic(own: Sequence[Row], received: Sequence[Row]) -> Traffic:
+    return Traffic(
+        quotes=_sum(own, "quotes"),
+        late_quotes=_sum(own, "late_quotes"),
+        repeated_quotes=_sum(own, "repeated_quotes"),
+        arrival=_arrival(received),
+        last_quote_at=max((_aware(row["last_quote_utc"]) for row in own), default=None),
+    )
 
 
 def _arrival(rows: Sequence[Row]) -> Arrival | None:
@@ -182,11 +217,14 @@ def _arrival(rows: Sequence[Row]) -> Arrival | None:
     if not received:
         return None
     return Arrival(
-        records=sum(row["records"] for row in received),
-        within_5_seconds=sum(row["within_5_seconds"] for row in received),
-        within_60_seconds=sum(row["within_60_seconds"] for row in received),
+        records=_sum(received, "records"),
+        within_5_seconds=_sum(received, "within_5_seconds"),
         longest_seconds=max(row["longest_seconds"] for row in received),
     )
+
+
+def _point(row: Row) -> Point:
+    return Point(row["session"], _aware(row["interval_utc"]), _rounded_or_none(row["change_pct"]), row["quotes"])
 
 
 def _day(session: date, rows: Sequence[Row], anomalies: Sequence[Anomaly]) -> Day:
@@ -196,9 +234,13 @@ def _day(session: date, rows: Sequence[Row], anomalies: Sequence[Anomaly]) -> Da
         change_pct=_mean(changes) or Decimal(0),
         symbols=len(rows),
         anomalies=sum(anomaly.session == session for anomaly in anomalies),
-        quotes=sum(row["quotes"] for row in rows),
+        quotes=_sum(rows, "quotes"),
         completeness_pct=_coverage("", rows).completeness_pct,
     )
+
+
+def _sum(rows: Iterable[Row], column: str) -> int:
+    return sum(row[column] for row in rows)
 
 
 def _mean(numbers: Sequence[Decimal]) -> Decimal | None:

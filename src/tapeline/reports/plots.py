@@ -24,7 +24,7 @@ from math import isfinite
 from typing import Any
 
 from tapeline.market.dates import NEW_YORK
-from tapeline.reports.charts import ticks
+from tapeline.reports.drawing import ticks
 
 MAX_BARS = 60
 MAX_CELLS = 2000

@@ -16,7 +16,7 @@ from tapeline.lake.athena import Finished
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError
-from tapeline.reports.compose import Findings, compose
+from tapeline.reports.compose import ReportRows, compose
 from tapeline.reports.mail import subject, text
 from tapeline.reports.page import page
 from tapeline.reports.report import Report
@@ -61,18 +61,14 @@ class Published:
     summary: str
 
 
-def send_anomaly_report(
-    session: Clients, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
-) -> Published:
+def send_anomaly_report(session: Clients, outputs: StackOutputs, day: str, *, again: bool = False) -> Published:
     """Write and send the report of one session, ``YYYY-MM-DD``; see `publish`."""
-    return publish(session, outputs, anomaly_report(session, outputs, day), again=again, base_url=base_url)
+    return publish(session, outputs, anomaly_report(session, outputs, day), again=again)
 
 
-def send_weekly_report(
-    session: Clients, outputs: StackOutputs, day: str, *, again: bool = False, base_url: str = ""
-) -> Published:
+def send_weekly_report(session: Clients, outputs: StackOutputs, day: str, *, again: bool = False) -> Published:
     """Write and send the report of the trading week of a date, ``YYYY-MM-DD``; see `publish`."""
-    return publish(session, outputs, weekly_report(session, outputs, day), again=again, base_url=base_url)
+    return publish(session, outputs, weekly_report(session, outputs, day), again=again)
 
 
 def anomaly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
@@ -129,9 +125,7 @@ def waits_for(session: Clients, outputs: StackOutputs, day: str) -> list[str]:
     return [one.key for one in week if one.day not in published]
 
 
-def publish(
-    session: Clients, outputs: StackOutputs, report: Report, *, again: bool = False, base_url: str = ""
-) -> Published:
+def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: bool = False) -> Published:
     """Put the page under ``reports/dt=…/`` and send the mail, once for each content.
 
     Run again, it does nothing if the report tells the same as the last that was sent (the cost aside, which grows with
@@ -147,9 +141,6 @@ def publish(
         What to say.
     again : bool
         Put the page and send the mail whatever was sent before.
-    base_url : str
-        Where pages are served, as far as the key, for the link; by default a signed link on the laptop and the
-        console's page of the object on AWS, which asks for a log-in.
     """
     s3: S3Client = session.client("s3")
     dynamodb: DynamoDBClient = session.client("dynamodb")
@@ -173,7 +164,7 @@ def publish(
     answer = session.client("sns").publish(
         TopicArn=outputs.alert_topic_arn,
         Subject=mail_subject(subject(report, corrected=corrected)),
-        Message=mail_text(text(report, _link(session, outputs, key, base_url), corrected=corrected)),
+        Message=mail_text(text(report, _link(session, outputs, key), corrected=corrected)),
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )
     now = datetime.now(UTC)
@@ -197,7 +188,7 @@ def _report(session: Clients, outputs: StackOutputs, kind: str, asked: Sequence[
     span = {"first_session": first, "last_session": last}
     before = sessions.previous_session(first).day
     judged = [audit.recall(session, outputs, str(one.day)) for one in asked]
-    findings = Findings(
+    findings = ReportRows(
         sessions=lake.ask("reports/sessions", {"first_session": before, "last_session": last}),
         anomalies=lake.ask("queries/anomalies_with_context", {**span, "sessions": USUAL_SESSIONS}),
         gaps=lake.ask("reports/gaps", span),
@@ -293,9 +284,8 @@ def _exists(s3: S3Client, bucket: str, key: str) -> bool:
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
 
 
-def _link(session: Clients, outputs: StackOutputs, key: str, base_url: str) -> str:
-    if base_url:
-        return f"{base_url.rstrip('/')}/{key}"
+def _link(session: Clients, outputs: StackOutputs, key: str) -> str:
+    """Return a signed link on the laptop; on AWS the console's page of the object, which asks for a log-in."""
     if session.target == "local":
         signed: str = session.client("s3").generate_presigned_url(
             "get_object",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -108,7 +109,6 @@ class Arrival:
 
     records: int
     within_5_seconds: int
-    within_60_seconds: int
     longest_seconds: int
 
 
@@ -138,6 +138,96 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """How the symbols ended.
+
+    Attributes
+    ----------
+    symbols, up, down : int
+        How many symbols have a change, rose and fell.
+    mean_change_pct : Decimal or None
+        Mean over the symbols, per cent; None without one.
+    benchmark : Mover or None
+        The symbol that stands for the market, if there is one.
+    top, bottom : tuple of Mover
+        The largest rises and falls, the largest first.
+    """
+
+    symbols: int
+    up: int
+    down: int
+    mean_change_pct: Decimal | None
+    benchmark: Mover | None
+    top: tuple[Mover, ...]
+    bottom: tuple[Mover, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How much of what should be in the tables is there, and can be believed.
+
+    Attributes
+    ----------
+    gaps : tuple of Gap
+        The longest silence first.
+    coverage, worst : Coverage, tuple of Coverage
+        Over all symbols, and the least complete ones.
+    missing : tuple of str
+        Symbols that the session before had and these sessions have not.
+    withheld : tuple of (str, str)
+        Symbols that failed a check and are not published again, each with the reason.
+    expected : int
+        How many symbols there are, those included.
+    suspects : tuple of Suspect
+        What was not believed, or corrected.
+    """
+
+    gaps: tuple[Gap, ...]
+    coverage: Coverage
+    worst: tuple[Coverage, ...]
+    missing: tuple[str, ...]
+    withheld: tuple[tuple[str, str], ...]
+    expected: int
+    suspects: tuple[Suspect, ...]
+
+    @property
+    def feed_gaps(self) -> tuple[Gap, ...]:
+        """The silences of the whole feed."""
+        return tuple(gap for gap in self.gaps if gap.symbol == WHOLE_FEED)
+
+    @property
+    def symbol_gaps(self) -> tuple[Gap, ...]:
+        """The silences of single symbols."""
+        return tuple(gap for gap in self.gaps if gap.symbol != WHOLE_FEED)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The symbols that have no quote or failed a check."""
+        return tuple(sorted({*self.missing, *(symbol for symbol, _ in self.withheld)}))
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The quotes that came.
+
+    Attributes
+    ----------
+    quotes, late_quotes, repeated_quotes : int
+        Counts over the sessions.
+    arrival : Arrival or None
+        None if no record is in the raw zone that was quoted as it arrived.
+    last_quote_at : datetime or None
+        Time of the newest quote of regular trading or after.
+    """
+
+    quotes: int
+    late_quotes: int
+    repeated_quotes: int
+    arrival: Arrival | None
+    last_quote_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything that mail and page say.
 
@@ -151,34 +241,10 @@ class Report:
         Those of them that close early.
     sources : tuple of str
         Where the quotes came from.
-    symbols, up, down : int
-        How many symbols have a change, rose and fell.
-    mean_change_pct : Decimal or None
-        Mean over the symbols, per cent; None without one.
-    benchmark : Mover or None
-        The symbol that stands for the market, if there is one.
-    top, bottom : tuple of Mover
-        The largest rises and falls, the largest first.
+    market, quality, traffic : Market, Quality, Traffic
+        How the symbols ended, how complete the tables are, and what came.
     anomalies : tuple of Anomaly
         The farthest first.
-    gaps : tuple of Gap
-        The longest silence first.
-    coverage, worst : Coverage, tuple of Coverage
-        Over all symbols, and the least complete ones.
-    missing : tuple of str
-        Symbols that the session before had and these sessions have not.
-    withheld : tuple of (str, str)
-        Symbols that failed a check and are not published anew, each with the reason.
-    expected : int
-        How many symbols there are, those included.
-    suspects : tuple of Suspect
-        What was not believed, or corrected.
-    quotes, late_quotes, repeated_quotes : int
-        Counts over the sessions.
-    arrival : Arrival or None
-        None if no record is in the raw zone that was quoted as it arrived.
-    last_quote_at : datetime or None
-        Time of the newest quote of regular trading or after.
     course, days : tuple of Point, tuple of Day
         For the charts.
     cost : tuple of CostLine
@@ -189,26 +255,10 @@ class Report:
     sessions: tuple[date, ...]
     half_days: tuple[date, ...]
     sources: tuple[str, ...]
-    symbols: int
-    up: int
-    down: int
-    mean_change_pct: Decimal | None
-    benchmark: Mover | None
-    top: tuple[Mover, ...]
-    bottom: tuple[Mover, ...]
+    market: Market
     anomalies: tuple[Anomaly, ...]
-    gaps: tuple[Gap, ...]
-    coverage: Coverage
-    worst: tuple[Coverage, ...]
-    missing: tuple[str, ...]
-    withheld: tuple[tuple[str, str], ...]
-    expected: int
-    suspects: tuple[Suspect, ...]
-    quotes: int
-    late_quotes: int
-    repeated_quotes: int
-    arrival: Arrival | None
-    last_quote_at: datetime | None
+    quality: Quality
+    traffic: Traffic
     course: tuple[Point, ...]
     days: tuple[Day, ...]
     cost: tuple[CostLine, ...]
@@ -219,16 +269,6 @@ class Report:
         return tuple(UNREAL[source] for source in self.sources if source in UNREAL)
 
     @property
-    def feed_gaps(self) -> tuple[Gap, ...]:
-        """The silences of the whole feed."""
-        return tuple(gap for gap in self.gaps if gap.symbol == WHOLE_FEED)
-
-    @property
-    def symbol_gaps(self) -> tuple[Gap, ...]:
-        """The silences of single symbols."""
-        return tuple(gap for gap in self.gaps if gap.symbol != WHOLE_FEED)
-
-    @property
     def cost_usd(self) -> Decimal:
         """Sum of the positions, USD."""
         return sum((line.usd for line in self.cost), Decimal())
@@ -236,12 +276,7 @@ class Report:
     @property
     def severity(self) -> str:
         """`warning` if there is an anomaly, a silence of the whole feed or a symbol not published, else `info`."""
-        return "warning" if self.anomalies or self.feed_gaps or self.absent else "info"
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """The symbols that have no quote or failed a check."""
-        return tuple(sorted({*self.missing, *(symbol for symbol, _ in self.withheld)}))
+        return "warning" if self.anomalies or self.quality.feed_gaps or self.quality.absent else "info"
 
     @property
     def fingerprint(self) -> str:
@@ -249,15 +284,23 @@ class Report:
 
         The cost is left out, for every look at the tables adds to it; so is how many quotes came and when, for a feed
         that goes on after the close adds to that, and no figure of the session is another for it.
+
+        Installations remember it. It is of all figures in one line, as if the parts were none, so that a report which
+        was sent before there were parts is still known; names and order of the figures are part of it.
         """
         same = replace(
             self,
             cost=(),
-            quotes=0,
-            late_quotes=0,
-            repeated_quotes=0,
-            arrival=None,
-            last_quote_at=None,
+            traffic=Traffic(0, 0, 0, None, None),
             days=tuple(replace(day, quotes=0) for day in self.days),
         )
-        return hashlib.sha256(repr(same).encode()).hexdigest()
+        return hashlib.sha256(f"Report({', '.join(_figures(same))})".encode()).hexdigest()
+
+
+def _figures(part: Report | Market | Quality | Traffic) -> Iterator[str]:
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if isinstance(value, Market | Quality | Traffic):
+            yield from _figures(value)
+        else:
+            yield f"{field.name}={value!r}"
