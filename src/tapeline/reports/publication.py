@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackOutputs
-from tapeline.aws.printable import mail_subject, mail_text
+from tapeline.aws.printable import mail_text
 from tapeline.lake import athena, audit, prices, sql_files
 from tapeline.lake.athena import Finished
 from tapeline.market import sessions
@@ -163,7 +163,7 @@ def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: b
     attributes = {"kind": report.kind, "severity": report.severity, "session": day}
     answer = session.client("sns").publish(
         TopicArn=outputs.alert_topic_arn,
-        Subject=mail_subject(subject(report, corrected=corrected)),
+        Subject=subject(report, corrected=corrected),
         Message=mail_text(text(report, _link(session, outputs, key), corrected=corrected)),
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )
