@@ -32,6 +32,7 @@ from airflow.sdk import Param, dag, task
 
 from tapeline.airflow import tasks
 from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
+from tapeline.market.quotes import SYMBOL_PATTERN
 
 
 @dag(
@@ -46,7 +47,7 @@ from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
         "symbols": Param(
             ["AAPL", "MSFT", "NVDA"],
             type="array",
-            items={"type": "string", "pattern": "^[A-Z0-9^][A-Z0-9.^=-]{0,19}$"},
+            items={"type": "string", "pattern": f"^{SYMBOL_PATTERN}$"},
             minItems=1,
             title="Symbols",
             description="Tickers as Yahoo spells them, one to a line.",

@@ -28,7 +28,9 @@ def airflow(deployment: Deployment) -> Clients:
     iam.create_user(UserName="airflow-test")
     iam.attach_user_policy(UserName="airflow-test", PolicyArn=deployment.outputs.airflow_policy_arn)
     key = iam.create_access_key(UserName="airflow-test")["AccessKey"]
-    return connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TAPELINE_PORT", str(deployment.local.port))
+        return connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
 
 
 def test_a_report_is_made_and_sent(airflow: Clients, deployment: Deployment, lake: AthenaLake) -> None:
@@ -61,8 +63,8 @@ def test_history_is_backfilled(airflow: Clients, deployment: Deployment, lake: A
     def fetch(symbol: str, first: date, last: date) -> list[DailyBar]:
         return [DailyBar(first, symbol, Decimal(1), Decimal(2), Decimal(1), Decimal(2), 10)]
 
-    done = backfill.backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28", fetch, dry_run=False)
-    assert done.summary.startswith("Stored 1 of 1")
+    (chunk,) = backfill.plan_backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28")
+    assert backfill.fill(airflow, deployment.outputs, chunk, fetch).rows == 1
     backfill.create_view(airflow, deployment.outputs)
 
 

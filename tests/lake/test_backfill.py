@@ -50,7 +50,7 @@ def test_history_is_fetched_once_and_only_what_is_missing(
         (symbol, tuple(SESSIONS)) for symbol in ("KO", "AAPL", "GONE")
     ]
     filled = [backfill.fill(aws, names, chunk, vendor.fetch) for chunk in chunks]
-    assert [(one.rows, len(one.absent)) for one in filled] == [(6, 0), (4, 2), (0, 6)]
+    assert [(chunk.rows, len(chunk.absent)) for chunk in filled] == [(6, 0), (4, 2), (0, 6)]
     assert "no such symbol" in str(filled[2])
     assert objects(deployment, backfill.INCOMING_PREFIX) == []
 
@@ -117,23 +117,21 @@ def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
     deployment: Deployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
     aws, names = deployment.session, deployment.outputs
-    dry = backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch)
+    chunks = backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST)
+    assert [(chunk.symbol, len(chunk.sessions)) for chunk in chunks] == [("GE", 6), ("F", 6)]
     assert vendor.asked == []
-    assert dry.summary.splitlines()[:2] == [
-        "Would fetch 12 sessions of 2 symbols by 2 requests:",
-        "  GE 2025-11-20 to 2025-11-28: 6",
-    ]
 
     def limited(symbol: str, first: date, last: date) -> Sequence[DailyBar]:
         if symbol == "F":
             raise RuntimeError("429")
         return vendor.fetch(symbol, first, last)
 
+    assert backfill.fill(aws, names, chunks[0], limited).rows == 6
     with pytest.raises(RuntimeError, match="429"):
-        backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, limited, dry_run=False)
-    done = backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch, dry_run=False)
-    assert done.summary == ("Stored 6 of 6 missing sessions:\n  F 2025-11-20 to 2025-11-28: 6 sessions stored")
-    assert backfill.backfill(aws, names, ["GE", "F"], FIRST, LAST, vendor.fetch).summary == "Nothing is missing."
+        backfill.fill(aws, names, chunks[1], limited)
+    (chunk,) = backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST)
+    assert str(backfill.fill(aws, names, chunk, vendor.fetch)) == "F 2025-11-20 to 2025-11-28: 6 sessions stored"
+    assert backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST) == []
 
 
 def test_a_range_without_a_finished_session_is_refused(deployment: Deployment) -> None:

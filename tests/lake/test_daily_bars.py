@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline.lake.daily_bars import CHUNK_SESSIONS, Chunk, DailyBar, check, missing, row
+from tapeline.lake.daily_bars import CHUNK_SESSIONS, Chunk, DailyBar, check, missing_chunks, row
 
 DAYS = [date(2025, 11, day) for day in (24, 25, 26, 28)]
 BAR = DailyBar(DAYS[0], "AAPL", Decimal("270.9"), Decimal("277"), Decimal("270.1"), Decimal("275.92"), 65_585_800)
@@ -15,28 +15,28 @@ BAR = DailyBar(DAYS[0], "AAPL", Decimal("270.9"), Decimal("277"), Decimal("270.1
 
 def test_only_what_is_missing_is_asked_for() -> None:
     there = [("AAPL", DAYS[1]), *(("MSFT", day) for day in DAYS)]
-    assert missing(["AAPL", "MSFT", "KO", "AAPL"], DAYS, there) == [
+    assert missing_chunks(["AAPL", "MSFT", "KO", "AAPL"], DAYS, there) == [
         Chunk("AAPL", (DAYS[0], DAYS[2], DAYS[3])),
         Chunk("KO", tuple(DAYS)),
     ]
-    assert missing(["MSFT"], DAYS, there) == []
+    assert missing_chunks(["MSFT"], DAYS, there) == []
 
 
 def test_a_long_range_comes_in_chunks_of_a_year_at_most_that_cover_it() -> None:
     days = [date(2020, 1, 1) + timedelta(days=number) for number in range(620)]
-    chunks = missing(["AAPL"], days, [])
+    chunks = missing_chunks(["AAPL"], days, [])
     assert [len(chunk.sessions) for chunk in chunks] == [CHUNK_SESSIONS, CHUNK_SESSIONS, 120]
     assert [day for chunk in chunks for day in chunk.sessions] == days
 
 
 def test_missing_sessions_that_lie_years_apart_do_not_share_a_request() -> None:
     apart = [date(2020, 1, 2), date(2023, 1, 3)]
-    assert [chunk.sessions for chunk in missing(["AAPL"], apart, [])] == [(apart[0],), (apart[1],)]
+    assert [chunk.sessions for chunk in missing_chunks(["AAPL"], apart, [])] == [(apart[0],), (apart[1],)]
 
 
 def test_what_is_no_ticker_is_refused() -> None:
     with pytest.raises(ValueError, match="a'; DROP"):
-        missing(["a'; DROP"], DAYS, [])
+        missing_chunks(["a'; DROP"], DAYS, [])
 
 
 def test_a_chunk_s_object_has_one_name_and_no_odd_letter() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackOutputs
 from tapeline.lake import athena, sql_files
-from tapeline.lake.daily_bars import Backfill, Chunk, DailyBar, Filled, check, missing, row
+from tapeline.lake.daily_bars import Chunk, DailyBar, FilledChunk, check, missing_chunks, row
 from tapeline.market import sessions
 from tapeline.stream import raw_zone
 
@@ -22,36 +22,6 @@ Fetch = Callable[[str, date, date], Sequence[DailyBar]]
 """Gives a symbol's daily bars of a range, both ends included; raises `LookupError` for a symbol it does not have."""
 
 
-def backfill(
-    session: Clients,
-    outputs: StackOutputs,
-    symbols: Sequence[str],
-    first: str,
-    last: str,
-    fetch: Fetch,
-    *,
-    dry_run: bool = True,
-) -> Backfill:
-    """Fetch what is missing, one chunk after the other; what came before an error is kept, and a second run goes on.
-
-    Parameters
-    ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
-    symbols : sequence of str
-        Tickers.
-    first, last : str
-        Range of dates, ``YYYY-MM-DD``, both ends included.
-    fetch : Fetch
-        The source, such as ``producer.sources.yahoo.history.YahooHistory().fetch``.
-    dry_run : bool
-        Only say what is missing.
-    """
-    chunks = plan_backfill(session, outputs, symbols, first, last)
-    filled = () if dry_run else tuple(fill(session, outputs, chunk, fetch) for chunk in chunks)
-    return Backfill(tuple(chunks), filled, dry_run)
-
-
 def plan_backfill(
     session: Clients, outputs: StackOutputs, symbols: Sequence[str], first: str, last: str
 ) -> list[Chunk]:
@@ -62,19 +32,19 @@ def plan_backfill(
     ValueError
         If the range holds no session that is over, or a symbol is none.
     """
-    today = datetime.now(UTC)
-    days = sessions.sessions_between(date.fromisoformat(first), date.fromisoformat(last))
-    over = [one.day for one in days if one.closes_at < today]
+    now = datetime.now(UTC)
+    sessions_of_range = sessions.sessions_between(date.fromisoformat(first), date.fromisoformat(last))
+    over = [session.day for session in sessions_of_range if session.closes_at < now]
     if not over:
         raise ValueError(f"no session between {first} and {last} is over; daily history knows only those that are")
     for name in ("ddl", "incoming_ddl"):
         _run(session, outputs, sql_files.load(f"daily_history/{name}").render(bucket=outputs.bucket_name))
     values = {"first_session": over[0], "last_session": over[-1]}
     present = _run(session, outputs, sql_files.load("daily_history/present").render(values))
-    return missing(symbols, over, [(symbol, day) for day, symbol in present])
+    return missing_chunks(symbols, over, [(symbol, day) for day, symbol in present])
 
 
-def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> Filled:
+def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> FilledChunk:
     """Fetch one chunk, check it, and put it into `daily_history` by one MERGE; any number of times.
 
     Run chunks one after the other: two commits to an Iceberg table at once conflict, and one fails.
@@ -83,10 +53,10 @@ def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, ve
     try:
         fetched = fetch(chunk.symbol, chunk.first, chunk.last)
     except LookupError as error:
-        return Filled(chunk, 0, chunk.sessions, (), str(error))
+        return FilledChunk(chunk, 0, chunk.sessions, (), str(error))
     bars, refused = check(chunk, fetched)
-    told = {bar.session for bar in bars} | {one.bar.session for one in refused}
-    absent = tuple(day for day in chunk.sessions if day not in told)
+    fetched_sessions = {bar.session for bar in bars} | {refusal.bar.session for refusal in refused}
+    absent = tuple(day for day in chunk.sessions if day not in fetched_sessions)
     if bars:
         key = f"{INCOMING_PREFIX}{chunk.name}"
         now = datetime.now(UTC)
@@ -95,7 +65,7 @@ def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, ve
         values = {"object_uri": f"s3://{outputs.bucket_name}/{key}"}
         _run(session, outputs, sql_files.load("daily_history/replace_chunk").render(values))
         s3.delete_object(Bucket=outputs.bucket_name, Key=key)
-    return Filled(chunk, len(bars), absent, tuple(refused))
+    return FilledChunk(chunk, len(bars), absent, tuple(refused))
 
 
 def create_view(session: Clients, outputs: StackOutputs) -> None:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES, write_timestamp
+from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES, SYMBOL_PATTERN, write_timestamp
 
 CHUNK_SESSIONS = 250
 """A year: one request, and far fewer months than the 100 partitions one statement may write (Athena User Guide)."""
-
-_SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=-]{0,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedBar:
     """A row that is not believed, with what is wrong."""
 
     bar: DailyBar
@@ -63,7 +61,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Filled:
+class FilledChunk:
     """What became of a chunk.
 
     Attributes
@@ -74,7 +72,7 @@ class Filled:
         Sessions stored.
     absent : tuple of date
         Sessions that the source has nothing of: before a listing, a halt.
-    refused : tuple of Refused
+    refused : tuple of RefusedBar
         Rows that failed a check.
     error : str
         Why nothing came, for a symbol the source does not know; empty else.
@@ -83,7 +81,7 @@ class Filled:
     chunk: Chunk
     rows: int
     absent: tuple[date, ...]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedBar, ...]
     error: str = ""
 
     def __str__(self) -> str:
@@ -92,35 +90,13 @@ class Filled:
             parts.append(self.error)
         elif self.absent:
             parts.append(f"{len(self.absent)} the source does not have")
-        parts += [f"{one.bar.session} refused: {one.reason}" for one in self.refused[:3]]
+        parts += [f"{refusal.bar.session} refused: {refusal.reason}" for refusal in self.refused[:3]]
         return "; ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Backfill:
-    """A plan, and what became of its chunks as far as it was carried out."""
-
-    chunks: tuple[Chunk, ...]
-    filled: tuple[Filled, ...]
-    dry_run: bool
-
-    @property
-    def summary(self) -> str:
-        """A few lines for a log or a terminal."""
-        sessions = sum(len(chunk.sessions) for chunk in self.chunks)
-        symbols = len({chunk.symbol for chunk in self.chunks})
-        if not self.chunks:
-            return "Nothing is missing."
-        if self.dry_run:
-            lines = [f"Would fetch {sessions:,} sessions of {symbols:,} symbols by {len(self.chunks):,} requests:"]
-            return "\n".join(
-                [*lines, *(f"  {one.symbol} {one.first} to {one.last}: {len(one.sessions)}" for one in self.chunks)]
-            )
-        stored = sum(one.rows for one in self.filled)
-        return "\n".join([f"Stored {stored:,} of {sessions:,} missing sessions:", *(f"  {one}" for one in self.filled)])
-
-
-def missing(symbols: Iterable[str], sessions: Sequence[date], present: Iterable[tuple[str, date]]) -> list[Chunk]:
+def missing_chunks(
+    symbols: Iterable[str], sessions: Sequence[date], present: Iterable[tuple[str, date]]
+) -> list[Chunk]:
     """Return what to fetch: per symbol the sessions that are not there, a year to a chunk.
 
     Parameters
@@ -137,12 +113,12 @@ def missing(symbols: Iterable[str], sessions: Sequence[date], present: Iterable[
     ValueError
         If a symbol is none.
     """
-    there = set(present)
+    stored = set(present)
     chunks = []
     for symbol in dict.fromkeys(symbols):
-        if not _SYMBOL.fullmatch(symbol):
+        if not re.fullmatch(SYMBOL_PATTERN, symbol):
             raise ValueError(f"expected a ticker such as AAPL or BRK-B, found {symbol[:40]!r}")
-        wanted = [session for session in sorted(set(sessions)) if (symbol, session) not in there]
+        wanted = [session for session in sorted(set(sessions)) if (symbol, session) not in stored]
         start = 0
         for position in range(1, len(wanted) + 1):
             full = position - start == CHUNK_SESSIONS
@@ -152,7 +128,7 @@ def missing(symbols: Iterable[str], sessions: Sequence[date], present: Iterable[
     return chunks
 
 
-def check(chunk: Chunk, bars: Iterable[DailyBar]) -> tuple[list[DailyBar], list[Refused]]:
+def check(chunk: Chunk, bars: Iterable[DailyBar]) -> tuple[list[DailyBar], list[RefusedBar]]:
     """Keep the chunk's sessions, each once, the last of repeats; refuse rows that cannot be.
 
     Rows of other sessions, which lie between missing ones, are passed over in silence.
@@ -164,7 +140,7 @@ def check(chunk: Chunk, bars: Iterable[DailyBar]) -> tuple[list[DailyBar], list[
             continue
         reason = _fault(chunk, bar)
         if reason:
-            refused.append(Refused(bar, reason))
+            refused.append(RefusedBar(bar, reason))
         else:
             good[bar.session] = bar
     return [good[session] for session in sorted(good)], refused
