@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tapeline.lake import sql_files
-from tapeline.lake.sql_files import Lookup
+from tapeline.lake.parameters import Lookup
 from tests.sql.answers.compute import CASES, history, vendor_history
 from tests.sql.conftest import SESSIONS, answer, differences
 from tests.sql.lakes import AthenaLake, DuckLake, Lake

@@ -11,7 +11,8 @@ import sqlglot
 import yaml
 
 from tapeline.lake import sql_files
-from tapeline.lake.sql_files import SqlFile, SqlFileError
+from tapeline.lake.parameters import Lookup, SqlFileError
+from tapeline.lake.sql_files import SqlFile
 from tests.sql import data_model
 from tests.sql.answers.compute import CASES
 from tests.sql.lakes import CURATED
@@ -76,7 +77,7 @@ def test_a_select_gives_the_columns_of_its_table_and_no_other(name: str) -> None
 
 @pytest.mark.parametrize("file", FILES.values(), ids=FILES)
 def test_a_file_rendered_with_its_defaults_is_the_file(file: SqlFile) -> None:
-    constants = [one for one in file.parameters if not isinstance(one.default, sql_files.Lookup)]
+    constants = [one for one in file.parameters if not isinstance(one.default, Lookup)]
     defaults = {parameter.name: parameter.default for parameter in constants}
     assert file.render() == file.text
     assert file.render(defaults) == file.text

@@ -21,6 +21,7 @@ from tapeline.cli.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.cli.terminal import Terminal
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
+from tapeline.lake.parameters import Lookup
 from tapeline.market import sessions
 from tapeline.reports.plots import PlotError
 
@@ -141,7 +142,7 @@ def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, l
 
     Athena lists partitions before it knows what a query in `params` will give. With constants it reads no other.
     """
-    dates = {one.name: isinstance(one.default, sql_files.Lookup) for one in statement.parameters if one.kind == "date"}
+    dates = {one.name: isinstance(one.default, Lookup) for one in statement.parameters if one.kind == "date"}
     asked = {name for name, value in given.items() if value == LATEST and name in dates}
     values: Values = {name: value for name, value in given.items() if name not in asked}
     lookup = statement.render_lookup(values)
@@ -227,9 +228,7 @@ def _list_files(console: Terminal) -> None:
     for file in sorted(sql_files.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
             defaults = {one.name: one.default for one in file.parameters}
-            parameters = " ".join(
-                f"{name}={'…' if isinstance(at, sql_files.Lookup) else at}" for name, at in defaults.items()
-            )
+            parameters = " ".join(f"{name}={'…' if isinstance(at, Lookup) else at}" for name, at in defaults.items())
             console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
             console.print(f"    {escape(file.purpose)}")
     console.print("… is looked up: the newest session there is, or the last ones. --set NAME=VALUE gives another.")
