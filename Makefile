@@ -40,6 +40,7 @@ check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/biome check --error-on-warnings
+	DENO_DIR=.deno_cache DENO_NO_UPDATE_CHECK=1 $(BIN)/deno check --quiet --no-remote --no-npm src/tapeline/desk/static tests/desk/static
 	$(BIN)/python -m tapeline.lake.generate --check
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
@@ -86,4 +87,4 @@ lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock and,
 	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements-server.lock
 
 clean:  ## Remove the environment, the caches and build output (data in .tapeline stays)
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .deno_cache .hypothesis

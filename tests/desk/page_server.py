@@ -24,7 +24,8 @@ from fastapi.responses import HTMLResponse, Response
 from localaws.testing import free_port
 from tapeline.desk import app as desk
 from tapeline.desk.access import Access
-from tapeline.desk.feed import FeedError
+from tapeline.desk.course import mark
+from tapeline.desk.feed import WORDS, FeedError
 from tapeline.desk.history import UnknownSymbolError
 from tapeline.desk.lights import DAGS
 from tapeline.desk.models import (
@@ -32,7 +33,6 @@ from tapeline.desk.models import (
     Figures,
     Health,
     LastAlert,
-    Mark,
     PipelineLight,
     Point,
     Quote,
@@ -143,7 +143,8 @@ class Market:
             if since is None or self._changed[symbol] > since
         ]
         simulated = any(quote.source == "simulated" for quote in self.quotes.values())
-        return Quotes(version=self.version, at=utc(time.time()), simulated=simulated, symbols=quotes)
+        words = WORDS if since is None else None
+        return Quotes(version=self.version, at=utc(time.time()), simulated=simulated, words=words, symbols=quotes)
 
     def detail(self, symbol: str, session: str) -> SessionDetail:
         """Return a session of a symbol by minute."""
@@ -178,7 +179,7 @@ class Market:
             candles=candles,
             moving_average=_average(candles, 20),
             moving_average_5=_average(candles, 5),
-            marks=[Mark(time=candles[at][0], kind=kind, text=text) for at, kind, text in marks],
+            marks=[mark(candles[at][0], kind, text) for at, kind, text in marks],
         )
 
 

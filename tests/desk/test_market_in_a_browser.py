@@ -7,6 +7,7 @@ import time
 
 from playwright.sync_api import Page, expect
 
+from tapeline.desk.course import mark
 from tapeline.desk.models import LastAlert
 
 from .conftest import Desk
@@ -278,7 +279,7 @@ def test_a_session_says_which_symbols_were_not_published_and_why(desk: Desk) -> 
 def test_what_happened_is_newest_first_and_all_of_it_can_be_read(desk: Desk) -> None:
     detail = desk.market.detail("ACME.SIM", desk.market.sessions[0])
     start = detail.candles[0][0]
-    marks = [{"time": start + 60 * at, "kind": "price_move", "text": f"Number {at}."} for at in range(26)]
+    marks = [mark(start + 60 * at, "price_move", f"Number {at}.").model_dump() for at in range(26)]
     desk.page.route("**/api/symbols/**", lambda route: route.fulfill(json={**detail.model_dump(), "marks": marks}))
     page = desk.open("#/symbol/ACME.SIM")
     expect(page.locator("ol.events li[data-kind]").first).to_contain_text("Number 25.")

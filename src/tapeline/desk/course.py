@@ -23,6 +23,12 @@ def percent(value: float) -> str:
     return f"{value:+.2f}%".replace("-", "\N{MINUS SIGN}")
 
 
+def mark(at: int, kind: str, text: str) -> Mark:
+    """Return a mark with the word and the colour of its kind."""
+    words = kind_named(kind)
+    return Mark(time=at, kind=kind, label=words.mark, tone=words.tone, text=text)
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """What a chart needs of one stored quote.
@@ -123,7 +129,7 @@ class Course:
             now = self._suspicions.get(minute, {})
             events += [(at, SUSPECT.name, text) for text, at in now.items() if text not in before]
             before = now
-        return [Mark(time=at, kind=kind, text=text) for at, kind, text in sorted(events)]
+        return [mark(at, kind, text) for at, kind, text in sorted(events)]
 
     def candles(self, opens_at: float | None = None) -> list[Candle]:
         """Return each minute with a quote.

@@ -20,10 +20,12 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
-from tapeline.desk.models import Point
+from tapeline.desk.models import Point, Words
 from tapeline.desk.spark import Spark, read_course
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
+from tapeline.market.rules import words_of_kinds
+from tapeline.market.suspicion_words import FIGURES, REASONS
 from tapeline.stream import items
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ LEASE_SECONDS = 10.0
 """How long a page that polls counts as watching after its last request."""
 
 log = logging.getLogger(__name__)
+
+WORDS = Words.model_validate({"kinds": words_of_kinds(), "figures": FIGURES, "reasons": REASONS})
+"""What a page gets with its first document."""
 
 Newest = Iterable[tuple[str, str]]
 """Symbols and their newest quotes, JSON texts."""
@@ -235,7 +240,9 @@ class Feed:
             if max(entry.version, entry.spark_version) > seen
         )
         simulated = any(entry.simulated for entry in entries)
-        head = {"version": version, "at": self._at, "simulated": simulated}
+        head: dict[str, object] = {"version": version, "at": self._at, "simulated": simulated}
+        if since is None:
+            head["words"] = WORDS.model_dump()
         return json.dumps(head)[:-1].encode() + b', "symbols": [' + symbols + b"]}"
 
     def _tell(self) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.deployment import Deployment
-from tapeline.desk.course import Course, Tick, percent
+from tapeline.desk.course import Course, Tick, mark, percent
 from tapeline.desk.memo import Memo
 from tapeline.desk.models import Candle, Figures, Mark, Minutes, SessionDetail, Sessions
 from tapeline.lake import athena, audit, sql_files
@@ -208,7 +208,7 @@ class History:
             candles=[_candle(bar) for bar in bars],
             moving_average=[(_seconds(bar["minute_utc"]), bar["average_20_usd"]) for bar in bars],
             moving_average_5=[(_seconds(bar["minute_utc"]), bar["average_5_usd"]) for bar in bars],
-            marks=sorted(marks, key=lambda mark: mark.time),
+            marks=sorted(marks, key=lambda event: event.time),
         )
 
     def _past_sessions(self, symbol: str) -> list[str]:
@@ -291,13 +291,13 @@ def _candle(bar: Mapping[str, Any]) -> Candle:
 def _cross(bar: Mapping[str, Any]) -> Mark:
     over = "over" if bar["crossed"] == "trend_up" else "under"
     text = f"5-minute average went {over} the 20-minute average"
-    return Mark(time=_seconds(bar["minute_utc"]), kind=bar["crossed"], text=text)
+    return mark(_seconds(bar["minute_utc"]), bar["crossed"], text)
 
 
 def _event(event: Mapping[str, Any]) -> Mark:
     start, peak = event["start_change_pct"], event["peak_change_pct"]
     text = f"Moved {percent(start)} from the previous close, at most {percent(peak)}"
-    return Mark(time=_seconds(event["started_at_utc"]), kind=event["rule_name"], text=text)
+    return mark(_seconds(event["started_at_utc"]), event["rule_name"], text)
 
 
 def _seconds(moment: datetime) -> int:

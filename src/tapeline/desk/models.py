@@ -18,6 +18,8 @@ Candle = tuple[int, float, float, float, float, int, int]
 State = Literal["ok", "idle", "unknown", "warn", "bad"]
 """A light's: idle is nothing to judge, unknown what could not be judged."""
 
+Tone = Literal["up", "down", "warning", "plain"]
+
 
 class Answer(BaseModel):
     """A document of JSON, or a part of one. Moments are texts in UTC such as ``2026-03-12T14:30:00Z``."""
@@ -68,12 +70,29 @@ class Quote(Answer):
     spark: list[Point] | None = None
 
 
+class KindWords(Answer):
+    """What the page writes of a kind of alert, and how it colours it."""
+
+    mark: str
+    label: str
+    tone: Tone
+
+
+class Words(Answer):
+    """Names of the stream in words: kinds of alert, figures of a quote, and reasons to doubt one."""
+
+    kinds: dict[str, KindWords]
+    figures: dict[str, str]
+    reasons: dict[str, str]
+
+
 class Quotes(Answer):
-    """All symbols, or those that changed since a version."""
+    """All symbols, with the words for what they are marked with, or those that changed since a version."""
 
     version: int
     at: str
     simulated: bool
+    words: Words | None = None
     symbols: list[Quote]
 
 
@@ -103,10 +122,12 @@ class Health(Answer):
 
 
 class Mark(Answer):
-    """Something that happened in a session, at a second since 1970."""
+    """Something that happened in a session, at a second since 1970; `label` is its kind in a word or two."""
 
     time: int
     kind: str
+    label: str
+    tone: Tone
     text: str
 
 

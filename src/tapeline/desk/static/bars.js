@@ -8,16 +8,22 @@ const GAP_STEPS = 3; // and so many times the usual distance of two quotes
 const CUT_TIMES = 4; // a volume so much above the next smaller one would flatten all others
 const MOST_CUT = 3;
 
+/** @typedef {[number, number, number, number, number, number, number]} Candle time, open, high, low, close, volume, quotes */
+
 const median = (values) => [...values].sort((one, other) => one - other)[values.length >> 1];
 
-/** The minutes [time, open, high, low, close, volume, quotes] as bars; they begin at the session's opening and every interval from there. */
+/**
+ * Minutes as bars; they begin at the session's opening and every interval from there.
+ * @param {Candle[]} minutes
+ */
 export function toBars(minutes, interval, opens = 0) {
-  const found = [];
-  for (const [time, open, high, low, close, volume, quotes = 1] of minutes) {
+  /** @type {Candle[]} */
+  const bars = [];
+  for (const [time, open, high, low, close, volume, quotes] of minutes) {
     const start = startOf(time, interval, opens);
-    const bar = found.at(-1);
+    const bar = bars.at(-1);
     if (bar?.[0] !== start) {
-      found.push([start, open, high, low, close, volume, quotes]);
+      bars.push([start, open, high, low, close, volume, quotes]);
       continue;
     }
     bar[2] = Math.max(bar[2], high);
@@ -26,7 +32,7 @@ export function toBars(minutes, interval, opens = 0) {
     bar[5] += volume;
     bar[6] += quotes;
   }
-  return found;
+  return bars;
 }
 
 export function startOf(time, interval, opens = 0) {
@@ -36,19 +42,15 @@ export function startOf(time, interval, opens = 0) {
 
 /** The last value of a line [time, value] in each bar. */
 export function sampled(line, interval, opens = 0) {
-  const found = [];
-  for (const [time, value] of line) {
-    const start = startOf(time, interval, opens);
-    if (found.at(-1)?.[0] === start) found.at(-1)[1] = value;
-    else found.push([start, value]);
-  }
-  return found;
+  const values = new Map();
+  for (const [time, value] of line) values.set(startOf(time, interval, opens), value);
+  return [...values];
 }
 
 /** The shortest interval whose usual bar has quotes enough for a body. */
 export function fitting(minutes) {
   const enough = (interval) => median(toBars(minutes, interval).map((bar) => bar[6])) >= ENOUGH_QUOTES;
-  return (minutes.length && INTERVALS.find(enough)) || INTERVALS.at(-1);
+  return (minutes.length && INTERVALS.find(enough)) || INTERVALS[INTERVALS.length - 1];
 }
 
 /** Pairs of times between which quotes are missing for longer than is usual here. */
@@ -60,9 +62,9 @@ export function gaps(times) {
 
 /** Every time at which a bar stands or is missing, so that the axis runs as evenly as the clock. */
 export function timesBetween(bars, interval) {
-  const found = [];
-  for (let time = bars[0]?.[0]; time <= bars.at(-1)?.[0]; time += interval * 60) found.push(time);
-  return found;
+  const times = [];
+  for (let time = bars[0]?.[0]; time <= bars.at(-1)?.[0]; time += interval * 60) times.push(time);
+  return times;
 }
 
 /** The volume up to which bars are drawn: Infinity, or less where a few would leave nothing of the others. */

@@ -4,30 +4,43 @@ import { gaps, sampled, startOf, timesBetween, toBars, volumeLimit } from "./bar
 import { colour } from "./theme.js";
 import { minute, price, TIME_ZONE, ZONE } from "./words.js";
 
+/** @import { Candle } from "./bars.js" */
+
 const DAY = new Intl.DateTimeFormat("en-GB", { timeZone: TIME_ZONE, day: "numeric", month: "short" });
 const LIBRARY = "./vendor/lightweight-charts.standalone.production.mjs";
 const STEP = 10; // candles moved by an arrow key
 const MARGIN = 0.025; // of the session, at either end
+/** How a mark is drawn, by the tone of its kind. */
 const SHAPES = {
-  trend_up: { shape: "arrowUp", position: "belowBar", colour: "--up" },
-  trend_down: { shape: "arrowDown", position: "aboveBar", colour: "--down" },
+  up: { shape: "arrowUp", position: "belowBar", colour: "--up" },
+  down: { shape: "arrowDown", position: "aboveBar", colour: "--down" },
+  plain: { shape: "square", position: "aboveBar", colour: "--soft" },
+  warning: { shape: "circle", position: "aboveBar", colour: "--warn" },
 };
-const SUSPECT = { shape: "square", position: "aboveBar", colour: "--soft" };
-const ANOMALY = { shape: "circle", position: "aboveBar", colour: "--warn" };
+const AVERAGES = { long: "moving_average", short: "moving_average_5" };
 
+/** @param {Candle} bar */
 const candle = ([time, open, high, low, close]) => ({ time, open, high, low, close });
-const shapeOf = (kind) => SHAPES[kind] ?? (kind === "suspect" || kind === "correction" ? SUSPECT : ANOMALY);
 
 export class PriceChart {
-  #library = null;
-  #chart = null;
-  #series = {};
-  #marks = {};
+  // The library comes without types.
+  /** @type {any} */
+  #library;
+  /** @type {any} */
+  #chart;
+  /** @type {any} */
+  #series;
+  /** @type {any} */
+  #marks;
+  /** @type {any} */
   #close = null;
-  #data = null;
-  #shape = null;
+  /** @type {any} */
+  #data;
+  /** @type {any} */
+  #shape;
   #limit = Infinity;
   #pointed;
+  /** @type {Candle[]} */
   bars = []; // as they are drawn
 
   /** `pointed` is told the time of the candle under the pointer, or null. */
@@ -60,7 +73,7 @@ export class PriceChart {
   /** Take over the newest minute and averages while the session runs. */
   update() {
     if (!this.#chart || !this.bars.length) return;
-    const [start] = this.bars.at(-1);
+    const [start] = this.bars[this.bars.length - 1];
     const minutes = this.#data.candles;
     const fresh = minutes.slice(minutes.findLastIndex((one) => one[0] < start) + 1); // those of the last bar, and later
     if (fresh.at(-1)[0] >= start + 2 * this.#interval * 60) {
@@ -75,7 +88,7 @@ export class PriceChart {
       this.#series.volume.update(this.#volume(bar));
     }
     for (const name of ["long", "short"]) {
-      const newest = this.#data.averages[name].at(-1);
+      const newest = this.#data[AVERAGES[name]].at(-1);
       if (newest)
         this.#series[name].update({ time: startOf(newest[0], this.#interval, this.#opens), value: newest[1] });
     }
@@ -190,29 +203,31 @@ export class PriceChart {
     this.#series.short.applyOptions({ color: colour("--average-short") });
   }
 
+  /** @param {Candle} bar */
   #volume([time, open, , , close, volume]) {
     const name = volume > this.#limit ? "--volume-cut" : close < open ? "--volume-down" : "--volume-up";
     return { time, value: Math.min(volume, this.#limit * 1.1), color: colour(name) };
   }
 
   #fill() {
-    const { candles, averages, marks, previous_close: close } = this.#data;
+    const { candles, marks, previous_close: close } = this.#data;
     const [interval, opens] = [this.#interval, this.#opens];
     this.bars = toBars(candles, interval, opens);
     this.#limit = volumeLimit(this.bars);
+    /** @type {Map<number, Candle>} */
     const known = new Map(this.bars.map((bar) => [bar[0], bar]));
     // A bar that is missing keeps its place on the axis.
     const times = timesBetween(this.bars, interval);
-    this.#series.candles.setData(
-      times.map((time) => (known.has(time) && !this.#isLine ? candle(known.get(time)) : { time })),
-    );
+    const drawn = (bar, time) => (bar && !this.#isLine ? candle(bar) : { time });
+    this.#series.candles.setData(times.map((time) => drawn(known.get(time), time)));
     this.#series.line.setData(this.#isLine ? this.#broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
     this.#series.volume.setData(this.bars.map((bar) => this.#volume(bar)));
-    this.#series.long.setData(this.#broken(sampled(averages.long, interval, opens)));
-    this.#series.short.setData(this.#broken(sampled(averages.short, interval, opens)));
+    for (const [name, line] of Object.entries(AVERAGES)) {
+      this.#series[name].setData(this.#broken(sampled(this.#data[line], interval, opens)));
+    }
     const seen = new Set();
-    const shapes = marks.flatMap(({ time, kind }) => {
-      const { shape, position, colour: name } = shapeOf(kind);
+    const shapes = marks.flatMap(({ time, tone }) => {
+      const { shape, position, colour: name } = SHAPES[tone];
       const at = startOf(time, interval, opens);
       const key = `${at} ${shape}`;
       if (seen.has(key) || !known.has(at)) return [];

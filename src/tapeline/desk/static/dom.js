@@ -26,6 +26,19 @@ export const el = (tag, properties = {}, ...children) => filled(document.createE
 export const svg = (tag, properties = {}, ...children) =>
   filled(document.createElementNS(SVG, tag), properties, children);
 
+/**
+ * A copy of a template of index.html, and its elements that have a name there (data-part).
+ * @param {string} name
+ * @returns {{ element: HTMLElement, parts: Record<string, any> }}
+ */
+export function fromTemplate(name) {
+  const template = /** @type {HTMLTemplateElement} */ (document.getElementById(name));
+  const element = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
+  /** @type {NodeListOf<HTMLElement>} */
+  const named = element.querySelectorAll("[data-part]");
+  return { element, parts: Object.fromEntries([...named].map((node) => [node.dataset.part, node])) };
+}
+
 /** Set an element's text, touching the document only where it differs. */
 export function setText(node, value) {
   const text = plain(value);
@@ -45,6 +58,8 @@ export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
+export const button = (text, act, properties = {}) =>
+  el("button", { type: "button", class: "button", on: { click: act }, ...properties }, text);
 export const unseen = (text) => el("span", { class: "unseen" }, text);
 
 /** A box for what is empty, loading or wrong. */

@@ -1,6 +1,14 @@
 // The one connection to the server: quotes and health as they come, by server-sent events or, failing those, by polling.
 
 import { get, ServerError } from "./server.js";
+import { learn } from "./words.js";
+
+/** @import { Health, Quote, Quotes } from "./answers.d.ts" */
+
+/**
+ * A quote, when it was made and taken in (milliseconds since 1970), and which way its price went last.
+ * @typedef {Quote & { at: number, takenAt: number, tick: number, spark: [number, number][] }} FeedQuote
+ */
 
 const POLL_MILLISECONDS = 2000;
 const SLOW_POLL_MILLISECONDS = 10000;
@@ -9,6 +17,8 @@ const STREAM_RETRY_MILLISECONDS = 15000;
 const HEALTH_MILLISECONDS = 10000;
 const ALERTS_KEPT = 30;
 
+/** @typedef {{ symbol: string, kind: string, timestamp: string, quote: FeedQuote }} FeedAlert */
+
 /**
  * Everything the page knows, and how it knows it.
  *
@@ -16,17 +26,25 @@ const ALERTS_KEPT = 30;
  * `state` is "connecting", "live" (events), "polling", "lost" (with `since`) or "login".
  */
 export class Feed extends EventTarget {
+  /** @type {Map<string, FeedQuote>} */
   symbols = new Map();
+  /** @type {FeedAlert[]} */
   alerts = [];
+  /** @type {Health | null} */
   health = null;
   simulated = false;
   loaded = false;
   state = "connecting";
-  since = null;
-  heardAt = null;
+  since = 0;
+  /** @type {ServerError | null} */
+  error = null;
+  /** @type {number | null} */
+  #heardAt = null;
+  /** @type {number | null} */
   #version = null;
+  /** @type {EventSource | null} */
   #stream = null;
-  #timer = null;
+  #timer = 0;
   #skew = 0; // server's clock minus ours, milliseconds
   #streamFailedAt = -Infinity;
   #healthAt = -Infinity;
@@ -51,9 +69,10 @@ export class Feed extends EventTarget {
 
   /** Seconds by which the newest quotes were already old when they were taken in; null without one. */
   delay() {
-    let newest = null;
-    for (const quote of this.symbols.values()) if (newest === null || quote.at > newest.at) newest = quote;
-    return newest === null ? null : (newest.takenAt - newest.at) / 1000;
+    const quotes = [...this.symbols.values()];
+    if (!quotes.length) return null;
+    const newest = quotes.reduce((one, other) => (other.at > one.at ? other : one));
+    return (newest.takenAt - newest.at) / 1000;
   }
 
   #listen() {
@@ -63,14 +82,14 @@ export class Feed extends EventTarget {
     }
     const stream = new EventSource("api/stream");
     this.#stream = stream;
-    this.heardAt ??= Date.now();
+    this.#heardAt ??= Date.now();
     stream.addEventListener("quotes", (event) => this.#heard(() => this.#take(JSON.parse(event.data))));
     stream.addEventListener("health", (event) => this.#heard(() => this.#takeHealth(JSON.parse(event.data))));
     stream.addEventListener("error", () => this.#streamFailed());
   }
 
   #heard(act) {
-    this.heardAt = Date.now();
+    this.#heardAt = Date.now();
     act();
     this.#become("live");
   }
@@ -83,7 +102,8 @@ export class Feed extends EventTarget {
   }
 
   #watch() {
-    if (this.#stream && this.heardAt !== null && Date.now() - this.heardAt > SILENCE_MILLISECONDS) this.#streamFailed();
+    if (this.#stream && this.#heardAt !== null && Date.now() - this.#heardAt > SILENCE_MILLISECONDS)
+      this.#streamFailed();
   }
 
   async #poll() {
@@ -93,7 +113,7 @@ export class Feed extends EventTarget {
       const since = this.#version === null ? "" : `?since=${encodeURIComponent(this.#version)}`;
       this.#take(await get(`api/quotes${since}`));
       if (Date.now() - this.#healthAt > HEALTH_MILLISECONDS) this.#takeHealth(await get("api/health"));
-      this.heardAt = Date.now();
+      this.#heardAt = Date.now();
       this.#failures = 0;
       this.#become("polling");
     } catch (error) {
@@ -107,6 +127,7 @@ export class Feed extends EventTarget {
     else this.#timer = setTimeout(() => this.#poll(), pause);
   }
 
+  /** @param {ServerError | null} error */
   #become(state, error = null) {
     if (this.state === state) return;
     const gone = (one) => one === "lost" || one === "login";
@@ -116,21 +137,27 @@ export class Feed extends EventTarget {
     this.dispatchEvent(new Event("state"));
   }
 
+  /** @param {Quotes} document */
   #take(document) {
+    if (document.words) learn(document.words);
     this.#version = document.version;
-    this.simulated = document.simulated === true;
+    this.simulated = document.simulated;
     const skew = Date.parse(document.at) - Date.now();
     if (Number.isFinite(skew)) this.#skew = skew;
     const first = !this.loaded;
     this.loaded = true;
     const changed = new Set();
     const raised = [];
-    for (const quote of document.symbols) {
-      const known = this.symbols.get(quote.symbol);
-      quote.spark ??= known?.spark ?? [];
-      quote.at = Date.parse(quote.timestamp);
-      quote.takenAt = Date.parse(quote.ingested_at ?? quote.timestamp);
-      quote.tick = known && known.price !== quote.price ? Math.sign(quote.price - known.price) : (known?.tick ?? 0);
+    for (const fields of document.symbols) {
+      const known = this.symbols.get(fields.symbol);
+      const moved = known ? Math.sign(fields.price - known.price) : 0;
+      const quote = {
+        ...fields,
+        spark: fields.spark ?? known?.spark ?? [],
+        at: Date.parse(fields.timestamp),
+        takenAt: Date.parse(fields.ingested_at),
+        tick: moved || (known?.tick ?? 0),
+      };
       this.symbols.set(quote.symbol, quote);
       changed.add(quote.symbol);
       const alert = quote.last_alert;

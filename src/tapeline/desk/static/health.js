@@ -1,8 +1,11 @@
 // The pipeline's lights, each with what to do, and what was rejected.
 
-import { el, light, note, setAttribute, setText } from "./dom.js";
+import { button, el, fromTemplate, light, note, setAttribute, setText } from "./dom.js";
 import { dagPage, get, ServerError, trigger } from "./server.js";
 import * as words from "./words.js";
+
+/** @import { Health, Me, PipelineLight, Reject, Rejects, Started } from "./answers.d.ts" */
+/** @import { Feed } from "./feed.js" */
 
 const STATES = {
   ok: "Well",
@@ -14,46 +17,43 @@ const STATES = {
 const REJECTS_MILLISECONDS = 15000;
 const REJECTS_SHOWN = 50;
 
+const plainly = (reason) => reason.replaceAll("_", " ");
+
+/**
+ * How many lights are in a state that matters, in words, the worst first.
+ * @param {PipelineLight[]} lights
+ * @returns {{ state: string, count: number, text: string }[]}
+ */
+export function troubles(lights) {
+  const count = (state) => lights.filter((one) => one.state === state).length;
+  return [
+    { state: "bad", count: count("bad"), text: words.plural(count("bad"), "problem") },
+    { state: "warn", count: count("warn"), text: words.plural(count("warn"), "warning") },
+    { state: "unknown", count: count("unknown"), text: `${count("unknown")} could not be judged` },
+  ].filter((trouble) => trouble.count > 0);
+}
+
 export class HealthView {
   #feed;
   #me;
+  #parts;
   #cards = new Map();
-  #timer = null;
+  #timer = 0;
+  #dag = "";
+  /** @type {string | null} */
   #reason = null;
+  /** @type {Rejects | null} */
   #rejects = null;
 
+  /** @param {{ feed: Feed, me: Me }} context */
   constructor({ feed, me }) {
     this.#feed = feed;
     this.#me = me;
-    this.title = el("h2", { id: "health-title" }, "Pipeline health");
-    this.summary = el("p", { class: "soft", role: "status" });
-    this.lights = el("ul", { class: "lights" });
-    this.reasons = el("ul", { class: "reasons" });
-    this.list = el("div", { class: "rejects" });
-    this.dialog = this.#makeDialog();
-    this.element = el(
-      "div",
-      { class: "health" },
-      el(
-        "section",
-        { "aria-labelledby": "health-title" },
-        el("div", { class: "tools" }, this.title, this.summary),
-        this.lights,
-      ),
-      el(
-        "section",
-        { class: "card", "aria-labelledby": "rejects-title" },
-        el("h2", { id: "rejects-title" }, "Rejected records"),
-        el(
-          "p",
-          { class: "soft" },
-          "What arrived and is no quote, as it came. It stands under rejected/ and can be redriven once it parses.",
-        ),
-        this.reasons,
-        this.list,
-      ),
-      this.dialog,
-    );
+    const { element, parts } = fromTemplate("health-view");
+    this.element = element;
+    this.#parts = parts;
+    parts.run.addEventListener("click", () => this.#run());
+    parts.close.addEventListener("click", () => parts.dialog.close());
     feed.addEventListener("health", () => this.#show());
     feed.addEventListener("state", () => this.#show());
   }
@@ -65,7 +65,6 @@ export class HealthView {
 
   leave() {
     clearTimeout(this.#timer);
-    this.#timer = null;
   }
 
   /** Who is looking is known now. */
@@ -75,32 +74,24 @@ export class HealthView {
 
   #show() {
     const { health, state } = this.#feed;
-    if (!health) {
+    if (health) this.#showLights(health);
+    else {
       const gone = state === "lost" || state === "login";
-      setText(this.summary, "");
-      this.lights.replaceChildren(
-        el(
-          "li",
-          { class: "wide" },
-          gone
-            ? note("The state of the pipeline is not known", "The line above says why.", "error")
-            : note("Loading", "", "loading"),
-        ),
-      );
+      const box = gone
+        ? note("The state of the pipeline is not known", "The line above says why.", "error")
+        : note("Loading", "", "loading");
+      setText(this.#parts.summary, "");
+      this.#parts.lights.replaceChildren(el("li", { class: "wide" }, box));
       this.#cards.clear();
-      return;
     }
-    if (!this.#cards.size) this.lights.replaceChildren();
-    const count = (name) => health.lights.filter((one) => one.state === name).length;
-    const parts = [
-      count("bad") && words.plural(count("bad"), "problem"),
-      count("warn") && words.plural(count("warn"), "warning"),
-      count("unknown") && `${count("unknown")} could not be judged`,
-    ].filter(Boolean);
-    setText(
-      this.summary,
-      `${parts.length ? parts.join(", ") : "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`,
-    );
+  }
+
+  /** @param {Health} health */
+  #showLights(health) {
+    const { lights, summary } = this.#parts;
+    if (!this.#cards.size) lights.replaceChildren();
+    const texts = troubles(health.lights).map((trouble) => trouble.text);
+    setText(summary, `${texts.join(", ") || "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`);
     for (const [name, card] of this.#cards) {
       if (health.lights.some((one) => one.name === name)) continue;
       card.element.remove();
@@ -109,101 +100,62 @@ export class HealthView {
     for (const one of health.lights) {
       let card = this.#cards.get(one.name);
       if (!card) {
-        card = this.#makeCard();
+        card = fromTemplate("light");
         this.#cards.set(one.name, card);
-        this.lights.append(card.element);
+        lights.append(card.element);
       }
-      this.#patch(card, one);
+      this.#patch(card, one, health.triggers);
     }
   }
 
-  #makeCard() {
-    const card = {
-      sign: el("span", { class: "sign" }),
-      label: el("h3", {}),
-      state: el("span", { class: "state" }),
-      value: el("p", { class: "value" }),
-      detail: el("p", { class: "why" }),
-      todo: el("p", { class: "todo" }),
-      acts: el("p", { class: "acts" }),
-    };
-    card.element = el(
-      "li",
-      { class: "card light" },
-      el("div", { class: "top" }, card.sign, card.label, card.state),
-      card.value,
-      card.detail,
-      card.todo,
-      card.acts,
-    );
-    return card;
-  }
-
-  #patch(card, { label, state, value, detail, todo, dag_id: dag }) {
-    const known = Object.hasOwn(STATES, state) ? state : "unknown";
-    if (card.element.dataset.state !== known) card.sign.replaceChildren(light(known));
-    setAttribute(card.element, "data-state", known);
-    setText(card.label, label);
-    setText(card.state, STATES[known]);
-    setText(card.value, value ?? words.NOTHING);
-    setText(card.detail, detail ?? "");
-    setText(card.todo, todo ? `What to do: ${todo}` : "");
-    const startable = this.#me.may_trigger && (this.#feed.health.triggers ?? []).includes(dag);
+  /**
+   * @param {ReturnType<typeof fromTemplate>} card
+   * @param {PipelineLight} light
+   * @param {string[]} triggers
+   */
+  #patch({ element, parts }, { label, state, value, detail, todo, dag_id: dag }, triggers) {
+    if (element.dataset.state !== state) parts.sign.replaceChildren(light(state));
+    setAttribute(element, "data-state", state);
+    setText(parts.label, label);
+    setText(parts.state, STATES[state]);
+    setText(parts.value, value);
+    setText(parts.detail, detail);
+    setText(parts.todo, todo ? `What to do: ${todo}` : "");
+    const startable = this.#me.may_trigger && triggers.includes(dag ?? "");
     const key = `${dag}|${startable}`;
-    if (card.acts.dataset.key === key) return;
-    card.acts.dataset.key = key;
-    card.acts.replaceChildren(...(dag ? this.#acts(dag, startable) : []));
+    if (parts.acts.dataset.key === key) return;
+    parts.acts.dataset.key = key;
+    parts.acts.replaceChildren(...(dag ? this.#acts(dag, startable) : []));
   }
 
   #acts(dag, startable) {
     const link = el("a", { href: dagPage(dag), target: "_top", "data-whole": "" }, `Open ${dag}`);
     if (!startable) return [link];
-    return [
-      link,
-      el(
-        "button",
-        { type: "button", class: "button", "aria-label": `Run it: ${dag}`, on: { click: () => this.#ask(dag) } },
-        "Run it",
-      ),
-    ];
-  }
-
-  #makeDialog() {
-    this.question = el("p", {});
-    this.answer = el("p", { role: "status" });
-    this.go = el("button", { type: "button", class: "button strong", on: { click: () => this.#run() } }, "Run it");
-    this.close = el("button", { type: "button", class: "button", on: { click: () => this.dialog.close() } }, "Close");
-    return el(
-      "dialog",
-      { "aria-labelledby": "run-title" },
-      el("h2", { id: "run-title" }, "Run a DAG"),
-      this.question,
-      this.answer,
-      el("p", { class: "acts" }, this.go, this.close),
-    );
+    return [link, button("Run it", () => this.#ask(dag), { "aria-label": `Run it: ${dag}` })];
   }
 
   #ask(dag) {
-    this.dag = dag;
-    setText(this.question, `Run ${dag} now? Where it has a dry run, it only says what it would do.`);
-    setText(this.answer, "");
-    this.go.disabled = false;
-    this.dialog.showModal();
+    const { question, answer, run, dialog } = this.#parts;
+    this.#dag = dag;
+    setText(question, `Run ${dag} now? Where it has a dry run, it only says what it would do.`);
+    setText(answer, "");
+    run.disabled = false;
+    dialog.showModal();
   }
 
   async #run() {
-    this.go.disabled = true;
-    setText(this.answer, "Starting …");
+    const { answer, run } = this.#parts;
+    run.disabled = true;
+    setText(answer, "Starting …");
     try {
-      const run = await trigger(this.dag);
-      this.answer.replaceChildren(
-        `Started${run.dry_run ? " as a dry run" : ""}. `,
-        el("a", { href: run.href ?? dagPage(this.dag), target: "_top", "data-whole": "" }, "See it in Airflow"),
-      );
+      /** @type {Started} */
+      const started = await trigger(this.#dag);
+      const link = el("a", { href: started.href, target: "_top", "data-whole": "" }, "See it in Airflow");
+      answer.replaceChildren(`Started${started.dry_run ? " as a dry run" : ""}. `, link);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
-      setText(this.answer, `Not started: ${error.message}`);
-      this.go.disabled = false;
+      setText(answer, `Not started: ${error.message}`);
+      run.disabled = false;
     }
   }
 
@@ -211,83 +163,68 @@ export class HealthView {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#load(), REJECTS_MILLISECONDS);
     try {
-      const found = await get(`api/rejects?limit=${REJECTS_SHOWN}`);
-      const key = JSON.stringify(found);
-      if (this.#rejects?.key === key) return;
-      this.#rejects = { key, ...found };
-      this.#showRejects();
+      const rejects = await get(`api/rejects?limit=${REJECTS_SHOWN}`);
+      if (JSON.stringify(this.#rejects) === JSON.stringify(rejects)) return;
+      this.#rejects = rejects;
+      this.#showRejects(rejects);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
-      if (!this.#rejects) this.list.replaceChildren(note("The rejects cannot be shown", error.message, "error"));
+      if (this.#rejects) return;
+      this.#parts.rejects.replaceChildren(note("The rejects cannot be shown", error.message, "error"));
     }
   }
 
-  #showRejects() {
-    const { reasons, rejects, more } = this.#rejects;
+  /** @param {Rejects} document */
+  #showRejects({ reasons, rejects, more }) {
+    const { reasons: chips, rejects: list } = this.#parts;
     const names = Object.entries(reasons).sort(([, one], [, other]) => other - one);
-    const choose = (reason, text) =>
-      el(
-        "li",
-        {},
-        el(
-          "button",
-          {
-            type: "button",
-            class: "chip",
-            "aria-pressed": String(this.#reason === reason),
-            on: { click: (event) => this.#choose(reason, event.currentTarget.textContent) },
-          },
-          text,
-        ),
-      );
-    this.reasons.replaceChildren(
-      ...(names.length ? [choose(null, "All")] : []),
-      ...names.map(([reason, count]) => choose(reason, `${reason.replaceAll("_", " ")} ${words.whole(count)}`)),
-    );
-    const shown = rejects.filter((one) => this.#reason === null || one.reason === this.#reason);
+    const choices = names.map(([reason, count]) => this.#chip(reason, `${plainly(reason)} ${words.whole(count)}`));
+    chips.replaceChildren(...(names.length ? [this.#chip(null, "All")] : []), ...choices);
+    const shown = rejects.filter((reject) => this.#reason === null || reject.reason === this.#reason);
     // What a reader has opened stays open.
-    const open = new Set([...this.list.querySelectorAll("details[open]")].map((one) => one.dataset.key));
-    this.list.replaceChildren(...shown.map((one) => this.#reject(one, open)));
-    if (!rejects.length)
-      this.list.replaceChildren(note("Nothing was rejected", "Every record that arrived is a quote.", "empty"));
+    const open = new Set([...list.querySelectorAll("details[open]")].map((details) => details.dataset.key));
+    list.replaceChildren(...shown.map((reject) => rejectOf(reject, open)));
+    if (!rejects.length) list.append(note("Nothing was rejected", "Every record that arrived is a quote.", "empty"));
     else if (more)
-      this.list.append(el("p", { class: "soft" }, `These are the newest ${rejects.length}; the bucket has them all.`));
+      list.append(el("p", { class: "soft" }, `These are the newest ${rejects.length}; the bucket has them all.`));
+  }
+
+  #chip(reason, text) {
+    const properties = { class: "chip", "aria-pressed": String(this.#reason === reason) };
+    return el(
+      "li",
+      {},
+      button(text, () => this.#choose(reason, text), properties),
+    );
   }
 
   #choose(reason, text) {
     this.#reason = reason;
-    this.#showRejects();
-    [...this.reasons.querySelectorAll("button")].find((one) => one.textContent === text)?.focus();
+    if (this.#rejects) this.#showRejects(this.#rejects);
+    [...this.#parts.reasons.querySelectorAll("button")].find((one) => one.textContent === text)?.focus();
   }
+}
 
-  #reject(
-    { reason, detail, payload, binary, truncated, arrived_at: at, sequence_number: number, shard_id: shard, symbol },
-    open,
-  ) {
-    const key = `${shard} ${number}`;
-    return el(
-      "details",
-      { "data-key": key, open: open.has(key) },
-      el(
-        "summary",
-        {},
-        el("time", { datetime: at }, words.moment(at)),
-        el("span", { class: "mark plain" }, String(reason).replaceAll("_", " ")),
-        symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol)),
-        el("bdi", { class: "soft" }, detail ?? ""),
-      ),
-      el("pre", { tabindex: "0", "aria-label": "Payload" }, payload ?? ""),
-      el(
-        "p",
-        { class: "soft small" },
-        [
-          `${shard}, sequence number ${number}`,
-          binary && "no text: shown in base64",
-          truncated && "longer than shown; the bucket has all of it",
-        ]
-          .filter(Boolean)
-          .join("; "),
-      ),
-    );
-  }
+/**
+ * @param {Reject} reject
+ * @param {Set<string>} open the keys of those that a reader has opened
+ */
+function rejectOf(reject, open) {
+  const { reason, detail, payload, binary, truncated, arrived_at: at, symbol } = reject;
+  const place = `${reject.shard_id}, sequence number ${reject.sequence_number}`;
+  const remarks = [
+    place,
+    binary && "no text: shown in base64",
+    truncated && "longer than shown; the bucket has all of it",
+  ];
+  const time = el("time", { datetime: at }, words.moment(at));
+  const mark = el("span", { class: "mark plain" }, plainly(reason));
+  const key = symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol));
+  return el(
+    "details",
+    { "data-key": place, open: open.has(place) },
+    el("summary", {}, time, mark, key, el("bdi", { class: "soft" }, detail)),
+    el("pre", { tabindex: "0", "aria-label": "Payload" }, payload),
+    el("p", { class: "soft small" }, remarks.filter(Boolean).join("; ")),
+  );
 }

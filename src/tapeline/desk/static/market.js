@@ -1,95 +1,51 @@
 // The market: what stands out, every symbol, and the latest alerts.
 
-import { el, note, setAttribute, setText, unseen } from "./dom.js";
-import { COLUMNS, QuoteTable } from "./table.js";
+import { COLUMNS, firstOrder, isSuspect, reversed } from "./columns.js";
+import { el, fromTemplate, note, setAttribute, setText } from "./dom.js";
+import { QuoteTable } from "./table.js";
 import * as words from "./words.js";
 
+/** @import { Feed } from "./feed.js" */
+
 const ALERTS_SHOWN = 12;
+const FIGURES = {
+  up: (quote) => quote.change > 0,
+  down: (quote) => quote.change < 0,
+  flagged: (quote) => quote.anomaly,
+  suspects: isSuspect,
+};
+const UNREACHABLE = "The line above says why. They appear by themselves when the server answers.";
+const NONE_STORED =
+  "None has been stored. They appear here by themselves; the Health view says what to do if they do not.";
+
+const option = (column, order, label) => el("option", { value: `${column.name} ${order}` }, label);
 
 export class MarketView {
   #feed;
   #table;
+  #parts;
   #shown = false;
 
+  /** @param {{ feed: Feed }} context */
   constructor({ feed }) {
     this.#feed = feed;
-    this.#table = new QuoteTable(feed, (found, all) => this.#counted(found, all));
-    this.search = el("input", {
-      type: "search",
-      id: "filter",
-      autocomplete: "off",
-      spellcheck: "false",
-      placeholder: "Filter symbols",
-      on: { input: () => this.#filter() },
-    });
-    this.marked = el("input", { type: "checkbox", id: "marked", on: { change: () => this.#filter() } });
-    this.count = el("span", { class: "soft", role: "status" });
-    this.choice = el(
-      "select",
-      { id: "sort", on: { change: () => this.#sortChosen() } },
-      COLUMNS.flatMap((column) => [
-        el("option", { value: `${column.name} ${column.first ?? "descending"}` }, column.label),
-        el(
-          "option",
-          { value: `${column.name} ${column.first === "ascending" ? "descending" : "ascending"}` },
-          `${column.label}, reversed`,
-        ),
-      ]),
-    );
-    this.figures = {};
-    const figure = (name, label) => {
-      this.figures[name] = el("dd", {}, words.NOTHING);
-      return el("div", { class: `figure ${name}` }, el("dt", {}, label), this.figures[name]);
-    };
-    this.alerts = el("ol", { class: "alerts" });
-    this.empty = el("div", {});
-    this.card = el(
-      "section",
-      { class: "card table", "aria-labelledby": "quotes-title" },
-      el(
-        "div",
-        { class: "tools" },
-        el("h2", { id: "quotes-title" }, "Quotes"),
-        this.count,
-        el("span", { class: "grow" }),
-        el("label", { class: "check" }, this.marked, "Marked only"),
-        el("label", { class: "sort" }, unseen("Sort by"), this.choice),
-        el("label", { class: "search" }, unseen("Filter symbols"), this.search),
-      ),
-      this.#table.element,
-      this.empty,
-    );
-    this.element = el(
-      "div",
-      { class: "market" },
-      el(
-        "dl",
-        { class: "figures", "aria-label": "The market in short" },
-        figure("symbols", "Symbols"),
-        figure("up", "Up"),
-        figure("down", "Down"),
-        figure("flagged", "Anomalies"),
-        figure("suspects", "Suspect"),
-        figure("age", "Newest quote"),
-      ),
-      this.card,
-      el(
-        "section",
-        { class: "card side", "aria-labelledby": "alerts-title" },
-        el(
-          "div",
-          { class: "tools" },
-          el("h2", { id: "alerts-title" }, "Latest alerts"),
-          el("span", { class: "grow" }),
-          el("span", { class: "soft small" }, `${words.ZONE} time`),
-        ),
-        this.alerts,
-      ),
-    );
+    const { element, parts } = fromTemplate("market-view");
+    this.element = element;
+    this.#parts = parts;
+    this.#table = new QuoteTable(feed, (shown, all) => this.#counted(shown, all));
+    parts.card.insertBefore(this.#table.element, parts.empty);
+    for (const column of COLUMNS) {
+      const order = firstOrder(column);
+      parts.choice.append(option(column, order, column.label));
+      parts.choice.append(option(column, reversed(order), `${column.label}, reversed`));
+    }
+    parts.choice.addEventListener("change", () => this.#sortChosen());
+    parts.search.addEventListener("input", () => this.#filter());
+    parts.marked.addEventListener("change", () => this.#filter());
     setInterval(() => {
       if (this.#shown) this.#tick();
     }, 1000);
-    feed.addEventListener("quotes", (event) => this.#table.mark(event.detail));
+    feed.addEventListener("quotes", (event) => this.#table.mark(/** @type {CustomEvent} */ (event).detail));
     feed.addEventListener("state", () => this.#shown && this.quotes());
   }
 
@@ -106,23 +62,12 @@ export class MarketView {
   quotes() {
     this.#table.update();
     const quotes = [...this.#feed.symbols.values()];
-    const count = (test) => words.whole(quotes.filter(test).length);
-    setText(this.figures.symbols, words.whole(quotes.length));
-    setText(this.figures.age, words.age(this.#feed.quoteAge()));
-    setText(
-      this.figures.up,
-      count((one) => one.change > 0),
-    );
-    setText(
-      this.figures.down,
-      count((one) => one.change < 0),
-    );
-    for (const [name, test] of [
-      ["flagged", (one) => one.anomaly],
-      ["suspects", (one) => one.suspect?.length > 0],
-    ]) {
-      setText(this.figures[name], count(test));
-      setAttribute(this.figures[name], "data-some", quotes.some(test) ? "yes" : null);
+    setText(this.#parts.symbols, words.whole(quotes.length));
+    setText(this.#parts.age, words.age(this.#feed.quoteAge()));
+    for (const [name, test] of Object.entries(FIGURES)) {
+      const count = quotes.filter(test).length;
+      setText(this.#parts[name], words.whole(count));
+      setAttribute(this.#parts[name], "data-some", count ? "yes" : null);
     }
     this.#showAlerts();
     this.#showEmpty(null);
@@ -130,79 +75,62 @@ export class MarketView {
 
   #tick() {
     this.#table.tick();
-    setText(this.figures.age, words.age(this.#feed.quoteAge()));
+    setText(this.#parts.age, words.age(this.#feed.quoteAge()));
     this.#showAlertAges();
   }
 
   #filter() {
-    this.#table.filter(this.search.value, this.marked.checked);
+    this.#table.filter(this.#parts.search.value, this.#parts.marked.checked);
   }
 
   #sortChosen() {
-    const [name, order] = this.choice.value.split(" ");
-    this.#table.sortBy(
-      COLUMNS.find((one) => one.name === name),
-      order,
-    );
+    const [name, order] = this.#parts.choice.value.split(" ");
+    const column = COLUMNS.find((one) => one.name === name);
+    this.#table.sortBy(column, order);
   }
 
-  #counted(found, all) {
-    setText(this.count, found === all ? "" : `${words.whole(found)} of ${words.whole(all)}`);
-    this.choice.value = `${this.#table.sort.column.name} ${this.#table.sort.order}`;
-    this.#showEmpty(found);
+  #counted(shown, all) {
+    setText(this.#parts.count, shown === all ? "" : `${words.whole(shown)} of ${words.whole(all)}`);
+    this.#parts.choice.value = `${this.#table.sort.column.name} ${this.#table.sort.order}`;
+    this.#showEmpty(shown);
   }
 
-  #showEmpty(found) {
+  /** Say why there are no rows, if so; `shown` is how many there are, null if that is not known yet. */
+  #showEmpty(shown) {
+    const { empty } = this.#parts;
     const { loaded, symbols, state } = this.#feed;
-    let [kind, title, text] = ["", "", ""];
-    if (!loaded && (state === "lost" || state === "login")) {
-      [kind, title, text] = [
-        "error",
-        "No quotes to show",
-        "The line above says why. They appear by themselves when the server answers.",
-      ];
-    } else if (!loaded) {
-      [kind, title, text] = ["loading", "Loading quotes", ""];
-    } else if (symbols.size === 0) {
-      [kind, title, text] = [
-        "empty",
-        "No quotes yet",
-        "None has been stored. They appear here by themselves; the Health view says what to do if they do not.",
-      ];
-    } else if (found === 0) {
-      [kind, title, text] = ["empty", "No symbol matches", "Change the filter to see others."];
-    } else if (found === null && this.empty.dataset.title === "No symbol matches") return;
-    if (this.empty.dataset.title === title) return;
-    this.empty.dataset.title = title;
-    this.empty.replaceChildren(...(title ? [note(title, text, kind)] : []));
+    let box = ["", "", ""];
+    if (!loaded && (state === "lost" || state === "login")) box = ["No quotes to show", UNREACHABLE, "error"];
+    else if (!loaded) box = ["Loading quotes", "", "loading"];
+    else if (symbols.size === 0) box = ["No quotes yet", NONE_STORED, "empty"];
+    else if (shown === 0) box = ["No symbol matches", "Change the filter to see others.", "empty"];
+    else if (shown === null && empty.dataset.title === "No symbol matches") return;
+    const [title, text, kind] = box;
+    if (empty.dataset.title === title) return;
+    empty.dataset.title = title;
+    empty.replaceChildren(...(title ? [note(title, text, kind)] : []));
   }
 
   #showAlerts() {
+    const list = this.#parts.alerts;
     const alerts = this.#feed.alerts.slice(0, ALERTS_SHOWN);
-    const key = alerts.map((one) => one.symbol + one.kind + one.timestamp).join();
-    if (this.alerts.dataset.key === key) return;
-    this.alerts.dataset.key = key;
-    this.alerts.replaceChildren(
-      ...alerts.map(({ symbol, kind, timestamp }) =>
-        el(
-          "li",
-          { "data-kind": kind, "data-at": timestamp },
-          el("a", { href: `#/symbol/${encodeURIComponent(symbol)}` }, symbol),
-          ` ${words.kindText(kind)} `,
-          el("time", { datetime: timestamp, class: "soft" }, ""),
-        ),
-      ),
-    );
-    if (!alerts.length) this.alerts.replaceChildren(el("li", { class: "soft" }, "None so far."));
+    const key = alerts.map(({ symbol, kind, timestamp }) => symbol + kind + timestamp).join();
+    if (list.dataset.key === key) return;
+    list.dataset.key = key;
+    const items = alerts.map(({ symbol, kind: name, timestamp }) => {
+      const kind = words.kind(name);
+      const link = el("a", { href: `#/symbol/${encodeURIComponent(symbol)}` }, symbol);
+      const time = el("time", { datetime: timestamp, class: "soft" });
+      return el("li", { "data-tone": kind.tone }, link, ` ${kind.label} `, time);
+    });
+    list.replaceChildren(...(items.length ? items : [el("li", { class: "soft" }, "None so far.")]));
     this.#showAlertAges();
   }
 
   #showAlertAges() {
-    for (const time of this.alerts.querySelectorAll("time")) {
-      setText(
-        time,
-        `${words.moment(time.dateTime, "")}, ${words.age((this.#feed.now() - Date.parse(time.dateTime)) / 1000)} ago`,
-      );
+    for (const time of this.#parts.alerts.querySelectorAll("time")) {
+      const seconds = (this.#feed.now() - Date.parse(time.dateTime)) / 1000;
+      setText(time, `${words.moment(time.dateTime, "")}, ${words.age(seconds)} ago`);
     }
   }
 }

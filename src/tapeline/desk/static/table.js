@@ -1,27 +1,15 @@
 // The table of every symbol. Rows are patched in place, and only those in sight: the rest is patched as it comes in sight.
 
+import { COLUMNS, firstOrder, isMarked, isSuspect, reversed, sorted } from "./columns.js";
 import { arrow, el, setAttribute, setText, unseen } from "./dom.js";
 import { drawSparkline, sparkline } from "./spark.js";
 import * as words from "./words.js";
 
+/** @import { Feed } from "./feed.js" */
+
 const STALE_SECONDS = 60;
 const SORT_MILLISECONDS = 2000;
 const HOLD_MILLISECONDS = 4000;
-
-const believed = (figure) => (quote) => (words.suspicion(quote, figure) ? null : quote[figure]);
-const isRangeBelieved = (quote) => !["price", "high", "low"].some((figure) => words.suspicion(quote, figure));
-const rangePosition = (quote) =>
-  !isRangeBelieved(quote) ? null : quote.high > quote.low ? (quote.price - quote.low) / (quote.high - quote.low) : 0.5;
-const isSuspect = (quote) => Boolean(quote.suspect?.length);
-const markWeight = (quote) => (isSuspect(quote) ? 4 : 0) + (quote.anomaly ? 2 : 0) + (quote.trend ? 1 : 0);
-
-/** Whether something is unusual about a symbol today; to have a trend is not. */
-export function isMarked(quote, now) {
-  const { kind = "trend", timestamp } = quote.last_alert ?? {};
-  return (
-    quote.anomaly || isSuspect(quote) || (!kind.startsWith("trend") && words.dateOf(timestamp) === words.dateOf(now))
-  );
-}
 
 /** Show of a figure that it is not believed, and why; an empty reason takes that back. */
 export function suspect(node, reason) {
@@ -29,54 +17,16 @@ export function suspect(node, reason) {
   setAttribute(node, "title", reason ? `Looks wrong: ${reason}` : null);
 }
 
-/** What each column is called, sorts by, and which way it sorts first. */
-export const COLUMNS = [
-  { name: "symbol", label: "Symbol", by: (quote) => quote.symbol, first: "ascending" },
-  {
-    name: "session",
-    label: "Session",
-    by: rangePosition,
-    title: "Sorts by where the price stands between the session's low and high",
-  },
-  { name: "price", label: "Price", by: believed("price"), number: true },
-  {
-    name: "change",
-    label: "Change",
-    by: (quote) => quote.change,
-    number: true,
-    title: "Against the previous close, USD",
-  },
-  { name: "percent", label: "Change %", by: (quote) => quote.change_percent, number: true },
-  {
-    name: "average",
-    label: "Average",
-    by: (quote) => quote.moving_average,
-    number: true,
-    title: "Mean of the last 20 prices",
-  },
-  { name: "volume", label: "Volume", by: believed("volume"), number: true, title: "Shares so far in the session" },
-  {
-    name: "age",
-    label: "Age",
-    by: (quote) => -quote.at,
-    number: true,
-    first: "ascending",
-    title: "Time since the quote was made",
-  },
-  { name: "marks", label: "Marks", by: markWeight, title: "Anomalies, suspect figures and trends" },
-];
-
 /** One symbol's row. */
 class Row {
   constructor(symbol) {
     this.symbol = symbol;
     this.dirty = true;
-    this.link = el(
-      "a",
-      { href: `#/symbol/${encodeURIComponent(symbol)}`, title: symbol.length > 10 ? symbol : null },
-      symbol,
-    );
+    this.marked = "";
+    const address = `#/symbol/${encodeURIComponent(symbol)}`;
+    const link = el("a", { href: address, title: symbol.length > 10 ? symbol : null }, symbol);
     this.spark = sparkline();
+    /** @type {Record<string, HTMLElement>} */
     this.cells = {};
     for (const { name, number } of COLUMNS.slice(1)) {
       this.cells[name] = el("td", { class: `${name}${number ? " number" : ""}`, role: "cell" });
@@ -87,8 +37,9 @@ class Row {
     this.cells.price.append(this.tick, this.price);
     this.percent = el("span", { class: "pill" });
     this.cells.percent.append(this.percent);
-    const name = el("th", { scope: "row", class: "symbol", role: "rowheader" }, this.link);
+    const name = el("th", { scope: "row", class: "symbol", role: "rowheader" }, link);
     this.element = el("tr", { role: "row" }, name, ...Object.values(this.cells));
+    this.element.dataset.symbol = symbol;
   }
 
   patch(quote) {
@@ -126,90 +77,67 @@ class Row {
   }
 }
 
+const hidden = (name, text) => el("span", { "aria-hidden": "true", class: name }, text);
+const word = (text) => el("span", { class: "word" }, text);
+const mark = (name, title, ...children) => el("span", { class: `mark ${name}`, title }, ...children);
+
 /** A quote's suspect figures, anomaly and trend, as labels. */
 export function marks(quote) {
-  const found = [];
+  const labels = [];
   if (isSuspect(quote)) {
-    const reasons = quote.suspect.map(words.verdictText).join(", ");
-    found.push(
-      el(
-        "span",
-        { class: "mark suspects", title: `Looks wrong: ${reasons}` },
-        el("span", { "aria-hidden": "true", class: "sign" }, "?"),
-        unseen(`Looks wrong: ${reasons}`),
-        el("span", { "aria-hidden": "true", class: "word" }, "Suspect"),
-      ),
-    );
+    const why = `Looks wrong: ${quote.suspect.map(words.verdictText).join(", ")}`;
+    labels.push(mark("suspects", why, hidden("sign", "?"), unseen(why), hidden("word", "Suspect")));
   }
-  if (quote.anomaly) {
-    const reasons = quote.reasons?.length ? quote.reasons : ["price_move"];
-    for (const reason of reasons) {
-      found.push(
-        el(
-          "span",
-          { class: "mark anomaly", title: `Anomaly: ${words.kindText(reason)}` },
-          el("span", { "aria-hidden": "true", class: "sign" }, "!"),
-          unseen("Anomaly: "),
-          el("span", { class: "word" }, words.kindMark(reason)),
-        ),
-      );
-    }
+  for (const reason of quote.anomaly ? quote.reasons : []) {
+    const kind = words.kind(reason);
+    labels.push(mark("anomaly", `Anomaly: ${kind.label}`, hidden("sign", "!"), unseen("Anomaly: "), word(kind.mark)));
   }
   if (quote.trend === "up" || quote.trend === "down") {
-    const over = quote.trend === "up" ? "above" : "below";
-    found.push(
-      el(
-        "span",
-        { class: `mark trend ${quote.trend}`, title: `The average of 5 prices is ${over} that of 20` },
-        arrow(quote.trend),
-        unseen("Trend "),
-        el("span", { class: "word" }, quote.trend === "up" ? "Up" : "Down"),
-      ),
-    );
+    const [over, name] = quote.trend === "up" ? ["above", "Up"] : ["below", "Down"];
+    const title = `The average of 5 prices is ${over} that of 20`;
+    labels.push(mark(`trend ${quote.trend}`, title, arrow(quote.trend), unseen("Trend "), word(name)));
   }
-  return found;
+  return labels;
 }
 
 export class QuoteTable {
   #feed;
+  /** @type {Map<string, Row>} */
   #rows = new Map();
+  /** @type {Set<Row>} */
   #inSight = new Set();
   #body = el("tbody", { role: "rowgroup" });
   #heads = new Map();
+  /** @type {number | null} */
   #frame = null;
   #sortedAt = -Infinity;
   #touchedAt = -Infinity;
   #wanted = { text: "", marked: false };
   #changed;
   #observer;
-  sort = { column: COLUMNS[0], order: "ascending" };
+  sort = { column: COLUMNS[0], order: firstOrder(COLUMNS[0]) };
 
+  /**
+   * @param {Feed} feed
+   * @param {(shown: number, all: number) => void} changed is told how many symbols are shown
+   */
   constructor(feed, changed) {
     this.#feed = feed;
     this.#changed = changed;
-    const head = el(
-      "tr",
-      { role: "row" },
-      COLUMNS.map((column) => this.#head(column)),
-    );
+    const heads = COLUMNS.map((column) => this.#head(column));
     // The rows are laid out as grids, so that those out of sight cost nothing (content-visibility does not apply to the
     // parts of a CSS table). That takes their meaning away, which the roles give back.
-    this.element = el(
-      "table",
-      { class: "quotes", role: "table", "aria-label": "Newest quote of each symbol; the buttons in the head sort" },
-      el("thead", { role: "rowgroup" }, head),
-      this.#body,
-    );
+    const label = "Newest quote of each symbol; the buttons in the head sort";
+    const head = el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, heads));
+    this.element = el("table", { class: "quotes", role: "table", "aria-label": label }, head, this.#body);
     this.#observer = new IntersectionObserver((entries) => this.#seen(entries), { rootMargin: "300px 0px" });
-    this.#body.addEventListener(
-      "pointermove",
-      () => {
-        this.#touchedAt = performance.now();
-      },
-      { passive: true },
-    );
-    this.#body.addEventListener("click", (event) => {
-      if (!event.target.closest("a") && !String(getSelection())) event.target.closest("tr")?.querySelector("a").click();
+    const touched = () => {
+      this.#touchedAt = performance.now();
+    };
+    this.#body.addEventListener("pointermove", touched, { passive: true });
+    this.#body.addEventListener("click", ({ target }) => {
+      const node = /** @type {Element} */ (target);
+      if (!node.closest("a") && !String(getSelection())) node.closest("tr")?.querySelector("a")?.click();
     });
     this.#showSort();
   }
@@ -228,10 +156,9 @@ export class QuoteTable {
     this.#render(true);
   }
 
+  /** @param {import("./columns.js").Order | null} order */
   sortBy(column, order = null) {
-    const first = column.first ?? "descending";
-    const other = (one) => (one === "ascending" ? "descending" : "ascending");
-    const next = this.sort.column === column ? other(this.sort.order) : first;
+    const next = this.sort.column === column ? reversed(this.sort.order) : firstOrder(column);
     this.sort = { column, order: order ?? next };
     this.#showSort();
     this.#render(true);
@@ -250,17 +177,11 @@ export class QuoteTable {
   }
 
   #head(column) {
-    const button = el(
-      "button",
-      { type: "button", title: column.title, on: { click: () => this.sortBy(column) } },
-      column.label,
-      el("span", { class: "order", "aria-hidden": "true" }),
-    );
-    const head = el(
-      "th",
-      { scope: "col", role: "columnheader", class: `${column.name}${column.number ? " number" : ""}` },
-      button,
-    );
+    const order = el("span", { class: "order", "aria-hidden": "true" });
+    const sort = { click: () => this.sortBy(column) };
+    const button = el("button", { type: "button", title: column.title, on: sort }, column.label, order);
+    const name = `${column.name}${column.number ? " number" : ""}`;
+    const head = el("th", { scope: "col", role: "columnheader", class: name }, button);
     this.#heads.set(column, head);
     return head;
   }
@@ -273,16 +194,17 @@ export class QuoteTable {
 
   #seen(entries) {
     for (const { target, isIntersecting } of entries) {
-      const row = target.row;
-      if (isIntersecting) {
+      const row = this.#rows.get(target.dataset.symbol);
+      if (row && isIntersecting) {
         this.#inSight.add(row);
         this.#patch(row);
-      } else this.#inSight.delete(row);
+      } else if (row) this.#inSight.delete(row);
     }
   }
 
   #patch(row) {
     const quote = this.#feed.symbols.get(row.symbol);
+    if (!quote) return;
     if (row.dirty) row.patch(quote);
     row.patchAge(quote, this.#feed.now());
   }
@@ -291,7 +213,6 @@ export class QuoteTable {
     for (const symbol of this.#feed.symbols.keys()) {
       if (this.#rows.has(symbol)) continue;
       const row = new Row(symbol);
-      row.element.row = row;
       this.#rows.set(symbol, row);
       this.#observer.observe(row.element);
       now = true;
@@ -311,33 +232,21 @@ export class QuoteTable {
 
   #place() {
     const { text, marked } = this.#wanted;
-    const found = [];
-    for (const quote of this.#feed.symbols.values()) {
-      if (text && !quote.symbol.toUpperCase().includes(text)) continue;
-      if (marked && !isMarked(quote, this.#feed.now())) continue;
-      found.push(quote);
-    }
-    const { column, order } = this.sort;
-    const sign = order === "ascending" ? 1 : -1;
-    const key = column.by;
-    found.sort((one, other) => {
-      const [a, b] = [key(one), key(other)];
-      if (a === b) return one.symbol < other.symbol ? -1 : 1;
-      if (a === null || a === undefined) return 1; // what is missing is last, either way
-      if (b === null || b === undefined) return -1;
-      return sign * (a < b ? -1 : 1);
-    });
+    const now = this.#feed.now();
+    const shown = [...this.#feed.symbols.values()].filter(
+      (quote) => quote.symbol.toUpperCase().includes(text) && (!marked || isMarked(quote, now)),
+    );
     let at = this.#body.firstElementChild;
-    for (const { symbol } of found) {
-      const { element } = this.#rows.get(symbol);
-      if (element === at) at = at.nextElementSibling;
-      else this.#body.insertBefore(element, at);
+    for (const { symbol } of sorted(shown, this.sort.column, this.sort.order)) {
+      const element = this.#rows.get(symbol)?.element;
+      if (at && element === at) at = at.nextElementSibling;
+      else if (element) this.#body.insertBefore(element, at);
     }
     while (at) {
       const next = at.nextElementSibling;
       at.remove();
       at = next;
     }
-    this.#changed(found.length, this.#feed.symbols.size);
+    this.#changed(shown.length, this.#feed.symbols.size);
   }
 }

@@ -2,29 +2,32 @@
 
 import { framed } from "./server.js";
 
-const device = matchMedia("(prefers-color-scheme: dark)");
+/**
+ * @param {Iterable<string>} classes of Airflow's <html>; none where it is not around the page
+ * @param {string | null} kept what Airflow keeps
+ * @param {boolean} dark whether the device prefers it
+ */
+export function themeOf(classes, kept, dark) {
+  const themes = ["dark", "light"];
+  const airflows = themes.find((theme) => [...classes].includes(theme));
+  return airflows ?? themes.find((theme) => theme === kept) ?? (dark ? "dark" : "light");
+}
 
-function chosen() {
-  if (framed()) {
-    const { classList } = window.parent.document.documentElement;
-    if (classList.contains("dark")) return "dark";
-    if (classList.contains("light")) return "light";
-  }
-  let kept = null;
+function kept() {
   try {
-    kept = localStorage.getItem("theme");
+    return localStorage.getItem("theme");
   } catch {
-    /* storage may be forbidden; then the device decides */
+    return null; // storage may be forbidden
   }
-  if (kept === "dark" || kept === "light") return kept;
-  return device.matches ? "dark" : "light";
 }
 
 /** Follow the theme from now on, and tell `changed` whenever it is another. */
 export function followTheme(changed) {
+  const device = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
   const apply = () => {
-    const theme = chosen();
+    const classes = framed() ? window.parent.document.documentElement.classList : [];
+    const theme = themeOf(classes, kept(), device.matches);
     if (root.dataset.theme === theme) return;
     root.dataset.theme = theme;
     changed(theme);

@@ -27,32 +27,16 @@ const LONG_DAY = new Intl.DateTimeFormat("en-GB", {
 });
 
 const LARGE = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 4 });
-const KINDS = {
-  price_move: { mark: "Move", text: "far from the previous close" },
-  band_break: { mark: "Band", text: "left its usual band" },
-  trend_up: { mark: "Trend up", text: "turned up" },
-  trend_down: { mark: "Trend down", text: "turned down" },
-  suspect: { mark: "Suspect", text: "has figures that look wrong" },
-  correction: { mark: "Corrected", text: "was corrected after an alert" },
-};
-const FIGURES = {
-  price: "price",
-  open: "open",
-  high: "day's high",
-  low: "day's low",
-  previous_close: "previous close",
-  volume: "volume",
-};
-const REASONS = {
-  far: "out of all proportion",
-  zero: "zero",
-  doubted: "doubted by the source",
-  withdrawn: "withdrawn",
-  fell: "far below what it was",
-  below_low: "below the day's low",
-  above_high: "above the day's high",
-};
 
+/** @type {import("./answers.d.ts").Words} */
+let names = { kinds: {}, figures: {}, reasons: {} };
+
+/** Take over the words for kinds of alert, figures and reasons, which the server knows. */
+export function learn(words) {
+  names = words;
+}
+
+const plainly = (name) => String(name).replaceAll("_", " ");
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 /** An amount in USD, below a dollar with four decimals. */
@@ -80,8 +64,7 @@ export function age(seconds) {
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min`;
   if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
-  const days = Math.floor(whole / 86400);
-  return days === 1 ? "1 day" : `${days} days`;
+  return plural(Math.floor(whole / 86400), "day");
 }
 
 /** The time of day in New York, from anything `Date` takes. */
@@ -103,20 +86,20 @@ export const dateOf = (value) => DAY.format(new Date(value));
 /** A session's date (YYYY-MM-DD) as a person writes it. */
 export const day = (session) => LONG_DAY.format(new Date(`${session}T00:00:00Z`));
 
-export const kindMark = (kind) => KINDS[kind]?.mark ?? String(kind).replaceAll("_", " ");
-export const kindText = (kind) => KINDS[kind]?.text ?? String(kind).replaceAll("_", " ");
+/** A kind of alert in a word or two, as what is said of a symbol, and how it is coloured. */
+export const kind = (name) => names.kinds[name] ?? { mark: plainly(name), label: plainly(name), tone: "warning" };
 
 /** What the stream found wrong with a figure of a quote, in words; empty if nothing. */
 export function suspicion(quote, figure) {
-  const verdict = (quote.suspect ?? []).find((one) => one.startsWith(`${figure}:`));
+  const verdict = quote.suspect.find((text) => text.startsWith(`${figure}:`));
   return verdict ? verdictText(verdict) : "";
 }
 
 /** A verdict such as `price:far` in words. */
 export function verdictText(verdict) {
   const [figure, reason = ""] = String(verdict).split(":");
-  return `${FIGURES[figure] ?? figure} ${REASONS[reason] ?? reason.replaceAll("_", " ")}`;
+  return `${names.figures[figure] ?? figure} ${names.reasons[reason] ?? plainly(reason)}`;
 }
 
 export const direction = (value) => (value > 0 ? "up" : value < 0 ? "down" : "flat");
-export const plural = (count, one, many = `${one}s`) => `${WHOLE.format(count)} ${count === 1 ? one : many}`;
+export const plural = (count, noun) => `${WHOLE.format(count)} ${count === 1 ? noun : `${noun}s`}`;
