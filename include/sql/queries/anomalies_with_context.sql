@@ -6,18 +6,13 @@
 --   symbol before the event's; sessions_known says how many, and NULL stands for none.
 -- Empty: no price moved by more than the rule's threshold (5 % unless set otherwise) in {found}
 -- Plot: bars of=peak_change_pct by=session,symbol,direction
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_summary AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
-                ORDER BY one.session DESC
-                LIMIT 20
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_summary AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY past.session DESC LIMIT 20
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range

@@ -5,18 +5,13 @@
 -- Note: closes only; what happened within a session is not seen. 0 means the close was the highest so far.
 -- Empty: no symbol has a close in {found}
 -- Plot: bars of=max_drawdown_pct by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_summary AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
-                ORDER BY one.session DESC
-                LIMIT 60
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_summary AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY past.session DESC LIMIT 60
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session  -- last session of the range

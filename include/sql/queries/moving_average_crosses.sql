@@ -5,18 +5,13 @@
 -- Note: a cross needs 21 sessions: 20 for the averages and one before to have crossed from. A touch is no cross,
 --   leaving it on the other side is. The alerts of the stream use the same rule over quotes instead of sessions.
 -- Empty: no averages crossed in {found}; the first cross can be in a symbol's 21st session
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_bars AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_bars AS newest)
-                ORDER BY one.session DESC
-                LIMIT 60
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_bars AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_bars AS newest)
+                ORDER BY past.session DESC LIMIT 60
             ) AS earlier
         ) AS first_session,  -- first session to list crosses of; earlier ones still feed the averages
         (SELECT MAX(newest.session) FROM daily_bars AS newest) AS last_session  -- last session to list crosses of

@@ -5,18 +5,13 @@
 -- Note: a gap up is filled when the session's low comes down to the previous close, a gap down when its high comes up.
 -- Empty: no symbol opened {min_gap_pct} % or more away from its previous close in {found}
 -- Plot: bars of=gap_pct by=session,symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_summary AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
-                ORDER BY one.session DESC
-                LIMIT 20
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_summary AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY past.session DESC LIMIT 20
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range

@@ -7,18 +7,13 @@
 --   The feed's prices are as quoted, history's are adjusted for splits since, so a split within the range spoils a row.
 -- Empty: no symbol has a bar in {found}
 -- Plot: bars of=place_pct by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_bars AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_bars AS newest)
-                ORDER BY one.session DESC
-                LIMIT 252
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_bars AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_bars AS newest)
+                ORDER BY past.session DESC LIMIT 252
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_bars AS newest) AS last_session  -- last session of the range

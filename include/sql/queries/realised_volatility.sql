@@ -6,18 +6,13 @@
 --   is taken as 252 such sessions. Formula: T. G. Andersen and T. Bollerslev, International Economic Review 39 (1998).
 -- Empty: no symbol has two intervals of {interval_minutes} minutes with quotes in {found}
 -- Plot: grid of=annualised_pct across=session down=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_summary AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
-                ORDER BY one.session DESC
-                LIMIT 20
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_summary AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY past.session DESC LIMIT 20
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range

@@ -5,18 +5,13 @@
 -- Note: a return is close against previous close, both of the same row, so a split between sessions does no harm.
 -- Empty: no two symbols share {min_sessions} sessions: there is {found} in the range; ask for fewer with min_sessions
 -- Plot: matrix of=correlation between=first_symbol,second_symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
-            SELECT MIN(earlier.session)
-            FROM (
-                SELECT DISTINCT one.session
-                FROM daily_summary AS one
-                WHERE one.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
-                ORDER BY one.session DESC
-                LIMIT 60
+            SELECT MIN(earlier.session) FROM (
+                SELECT DISTINCT past.session FROM daily_summary AS past
+                WHERE past.session <= (SELECT MAX(newest.session) FROM daily_summary AS newest)
+                ORDER BY past.session DESC LIMIT 60
             ) AS earlier
         ) AS first_session,  -- first session of the range
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS last_session,  -- last session of the range
