@@ -5,9 +5,7 @@
 -- Rerun: any number of times; the staged rows depend on the raw zone alone.
 MERGE INTO anomalies_staging AS staged
 USING (
-    WITH
-
-    params AS (
+    WITH params AS (
         SELECT
             DATE '2026-03-12' AS session,  -- the session to search
             '9999-12-31T00:00:00Z' AS ingested_until,  -- quotes that came later are left for the next run

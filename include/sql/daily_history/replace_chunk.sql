@@ -5,9 +5,7 @@
 -- Rerun: any number of times; a reader sees the chunk's sessions as they were or as they are.
 MERGE INTO daily_history AS published
 USING (
-    WITH
-
-    params AS (
+    WITH params AS (
         SELECT 's3://bucket/curated/daily_history_incoming/chunk.json.gz' AS object_uri  -- the chunk's object
     ),
 

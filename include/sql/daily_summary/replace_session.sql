@@ -7,9 +7,7 @@
 -- Generated: by `make sql` from daily_summary/table.yaml; change it there.
 MERGE INTO daily_summary AS published
 USING (
-    WITH
-
-    params AS (
+    WITH params AS (
         SELECT
             DATE '2026-03-12' AS session,  -- the session to publish
             '' AS withheld  -- symbols that stay as they are, with blanks between: those that failed a check

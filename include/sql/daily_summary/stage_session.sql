@@ -5,9 +5,7 @@
 -- Rerun: any number of times; the staged rows depend on the other two staged tables alone.
 MERGE INTO daily_summary_staging AS staged
 USING (
-    WITH
-
-    params AS (
+    WITH params AS (
         SELECT DATE '2026-03-12' AS session  -- the session to sum up
     ),
 

@@ -2,9 +2,7 @@
 -- Grain: one row per staged symbol.
 -- Source: daily_summary_staging, minute_bars_staging.
 -- Cost: curated, one session: megabytes.
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session
 ),
 

@@ -4,9 +4,7 @@
 -- Cost: curated, megabytes a session.
 -- Note: averages are over the last 5 and 20 bars of the session, of as many as there are at its start; the stream's own
 --   are over quotes. A cross needs 20 bars before it has a side; a touch is no cross, leaving it on the other side is.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session
         'AAPL' AS symbol  -- the symbol

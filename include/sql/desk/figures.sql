@@ -2,9 +2,7 @@
 -- Grain: one row, none if the session was not rolled up for the symbol.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session; a month is read.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session
         'AAPL' AS symbol  -- the symbol

@@ -2,9 +2,7 @@
 -- Grain: one row per session, the newest first.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session; every month is read.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         'AAPL' AS symbol,  -- the symbol; empty for the sessions of any
         520 AS most  -- sessions to list: two years

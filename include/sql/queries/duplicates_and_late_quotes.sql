@@ -6,9 +6,7 @@
 --   correction is a higher revision of a quote. A late quote reached the producer after a newer one of its symbol;
 --   longest_delay_seconds is by how much it was older.
 -- Total: symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT (SELECT DATE(MAX(newest.dt)) FROM "stock_data_table$partitions" AS newest) AS session  -- the trading date
 ),
 

@@ -6,9 +6,7 @@
 --   when many symbols share it: symbols_silent says how many were silent at the moment the gap began.
 -- Empty: no symbol was silent for {min_gap_minutes} minutes in the session, which is good
 -- Plot: spans from=started_at_utc to=ended_at_utc by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         3 AS min_gap_minutes  -- shortest gap to list

@@ -6,9 +6,7 @@
 --   from the open up to that minute. NULL until the first share is traded.
 -- Empty: the symbol has no minute of regular trading in that session
 -- Plot: lines of=close_usd,vwap_usd,upper_band_usd,lower_band_usd over=minute_utc
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         (

@@ -5,9 +5,7 @@
 -- Note: figures that the stream found suspect are left out: a quote with such a price is passed over, a change of such
 --   a previous close and a volume are NULL. Of corrected quotes the last version is shown.
 -- Plot: bars of=change_pct by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT (SELECT DATE(MAX(newest.dt)) FROM "stock_data_table$partitions" AS newest) AS session  -- the trading date
 ),
 

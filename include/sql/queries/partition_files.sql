@@ -3,9 +3,7 @@
 -- Source: stock_data_table.
 -- Cost: raw, the partitions of the range.
 -- Plot: bars of=mean_file_kb by=dt
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (
             SELECT MIN(earlier.trading_date)

@@ -4,9 +4,7 @@
 -- Cost: curated, kilobytes.
 -- Empty: no symbol has a change of its previous close in that session
 -- Plot: bars of=change_pct by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         5 AS movers  -- how many to show at either end

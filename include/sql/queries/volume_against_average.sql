@@ -6,9 +6,7 @@
 --   them; sessions_averaged says how many there were.
 -- Empty: no symbol has a volume in that session
 -- Plot: bars of=times_average by=symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         (SELECT MAX(newest.session) FROM daily_summary AS newest) AS session,  -- the session
         20 AS sessions  -- how many sessions before it make the average

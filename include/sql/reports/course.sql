@@ -4,9 +4,7 @@
 -- Cost: curated, megabytes a session.
 -- Note: change is the mean over the symbols quoted in the interval, each at its last price there against its previous
 --   close.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS first_session,  -- first session of the range
         DATE '2026-03-12' AS last_session,  -- last session of the range

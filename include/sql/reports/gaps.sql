@@ -4,9 +4,7 @@
 -- Cost: curated, megabytes a session.
 -- Note: a gap counts whole minutes without any quote, the opening and the close included. A thin symbol has gaps
 --   because nobody traded; those of '*' are the feed's own. Each gap by itself: queries/feed_gaps.sql.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS first_session,  -- first session of the range
         DATE '2026-03-12' AS last_session,  -- last session of the range

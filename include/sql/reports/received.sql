@@ -3,9 +3,7 @@
 -- Source: stock_data_table.
 -- Cost: raw, the partitions of the range.
 -- Note: seconds are from a quote's own time to its arrival at the producer. A replayed quote is as old as its file.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS first_session,  -- first session of the range
         DATE '2026-03-12' AS last_session  -- last session of the range

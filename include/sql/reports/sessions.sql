@@ -2,9 +2,7 @@
 -- Grain: one row per session and symbol.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-11' AS first_session,  -- first session of the range; the report asks for one more before its own
         DATE '2026-03-12' AS last_session  -- last session of the range

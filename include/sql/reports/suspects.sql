@@ -4,9 +4,7 @@
 -- Cost: raw, the partitions of the range.
 -- Note: of each symbol and time the version that stands is counted. A suspect price of a run that was confirmed is
 --   believed and so not counted.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS first_session,  -- first session of the range
         DATE '2026-03-12' AS last_session  -- last session of the range

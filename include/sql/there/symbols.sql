@@ -2,9 +2,7 @@
 -- Grain: one row per symbol.
 -- Source: daily_summary.
 -- Cost: curated, kilobytes a session.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS first_session,  -- first session of the range
         DATE '2026-03-31' AS last_session  -- last session of the range

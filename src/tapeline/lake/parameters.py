@@ -2,7 +2,7 @@
 
 ::
 
-    params AS (
+    WITH params AS (
         SELECT
             DATE '2026-03-12' AS session,  -- the session
             5 AS movers  -- how many to show at either end

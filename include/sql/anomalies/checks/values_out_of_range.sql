@@ -4,9 +4,7 @@
 -- Cost: curated, one session: kilobytes.
 -- Severity: fail
 -- Scope: symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session to check
 ),
 

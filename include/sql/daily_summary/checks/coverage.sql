@@ -7,9 +7,7 @@
 -- Note: usual is the mean of the symbol's last sessions. One long silence is a halt, and normal; so is a thin symbol,
 --   whose usual is low, and a new one, of which nothing is usual yet. The audit withholds a symbol for one session
 --   only, and none if this check names all: what goes on is the new usual.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         20 AS usual_sessions,  -- how many sessions before make up what is usual

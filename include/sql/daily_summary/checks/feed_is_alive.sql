@@ -7,9 +7,7 @@
 -- Note: asked of the symbols of this session that usually have a quote in most minutes. Thin and new symbols say
 --   nothing of the feed; where there are hardly any others, as in the first session of all or with two symbols that may
 --   be halted, it is not judged. A silence of a few minutes, as of a feed that asks every three, counts as alive.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         20 AS usual_sessions,  -- how many sessions before make up what is usual

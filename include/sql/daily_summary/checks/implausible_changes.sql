@@ -4,9 +4,7 @@
 -- Cost: curated, one session: kilobytes.
 -- Severity: warn
 -- Scope: symbol
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         50.0 AS max_change_pct  -- largest change taken as it is, in either direction

@@ -6,9 +6,7 @@
 -- Scope: session
 -- Note: the session before is the newest published one of the ten days before this one. Which symbols are missing:
 --   symbols_are_there.sql.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         25.0 AS min_symbols_pct  -- symbols that must be there, in per cent of those of the session before

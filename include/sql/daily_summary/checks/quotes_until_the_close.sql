@@ -5,9 +5,7 @@
 -- Severity: warn
 -- Scope: symbol
 -- Note: one symbol that is silent until the close is a halt, and normal.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         20 AS usual_sessions,  -- how many sessions before make up what is usual

@@ -5,9 +5,7 @@
 -- Severity: warn
 -- Scope: symbol
 -- Note: the session before is the newest published one of the ten days before this one.
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session to check
 ),
 

@@ -6,9 +6,7 @@
 -- Scope: symbol
 -- Note: a symbol without a quote in regular trading has NULL prices, rightly, and one whose previous close nobody could
 --   tell has no change. The average price may pass high and low by the rounding of a sum, one part in a million here.
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session to check
 ),
 

@@ -5,9 +5,7 @@
 -- Severity: fail
 -- Scope: symbol
 -- Generated: by `make sql` from minute_bars/table.yaml; change it there.
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session to check
 )
 

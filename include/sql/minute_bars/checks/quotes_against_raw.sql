@@ -7,9 +7,7 @@
 -- Note: a price does not count if it is 0, withdrawn, or suspect outside of a run that was confirmed; of a corrected
 --   quote the last version is looked at. set_aside is how many quotes that were. Give `ingested_until` as it was given
 --   to staging, or quotes that arrived in between make it fail.
-WITH
-
-params AS (
+WITH params AS (
     SELECT
         DATE '2026-03-12' AS session,  -- the session to check
         '9999-12-31T00:00:00Z' AS ingested_until  -- quotes that came later are left for the next run

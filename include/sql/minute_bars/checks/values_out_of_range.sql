@@ -5,9 +5,7 @@
 -- Severity: fail
 -- Scope: symbol
 -- Note: a previous close that nobody could tell is NULL, rightly.
-WITH
-
-params AS (
+WITH params AS (
     SELECT DATE '2026-03-12' AS session  -- the session to check
 ),
 
