@@ -23,7 +23,7 @@ from statistics import median
 
 from localaws.testing import LocalAws, running
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import Deployment, read_outputs
+from tapeline.aws.deployment import Deployment, find_deployment
 from tapeline.deploy import stack
 from tapeline.desk.feed import Feed, feed_of
 from tapeline.market.quotes import Quote, write_timestamp
@@ -64,8 +64,7 @@ def main() -> None:
         _write(connect("local"), float(sys.argv[2]), paced=sys.argv[3] == "paced")
         return
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
-        owner = _session(local)
-        deployment = Deployment(owner, stack.deploy(owner, {}, lambda _: None))
+        deployment = stack.deploy(_clients(local), {}, lambda _: None)
         print(f"{SYMBOLS} symbols, {SYMBOLS * QUOTES_PER_SECOND:,.0f} quotes/s or what can be stored, {SECONDS} s each")
         print("pages  quotes/s  updates/s  cpu p50 ms   p99 ms  wall p50 ms   p99 ms  kB/update   calls/s")
         asyncio.run(_watch(local, deployment, 1, paced=True))  # the first stores every symbol for the first time
@@ -87,7 +86,7 @@ async def _watch(local: LocalAws, deployment: Deployment, pages: int, *, paced: 
     costs = Costs()
     feed = feed_of(lambda: deployment)
     _measure(feed, costs)
-    events = deployment.session.client("dynamodb").meta.events
+    events = deployment.client("dynamodb").meta.events
 
     def count(**_: object) -> None:
         costs.calls += 1
@@ -133,9 +132,10 @@ def _measure(feed: Feed, costs: Costs) -> None:
 
 def _write(owner: Clients, seconds: float, *, paced: bool) -> None:
     """Store a quote of every symbol again and again, as the processor does; print when it begins and its rate."""
-    outputs = read_outputs(owner)
+    deployment = find_deployment(owner)
+    outputs = deployment.outputs
     store = StreamStore(
-        owner.client("dynamodb"), owner.client("s3"), outputs.table_name, outputs.state_table_name,
+        deployment.client("dynamodb"), deployment.client("s3"), outputs.table_name, outputs.state_table_name,
         outputs.bucket_name, timedelta(days=1), Patience(lambda: 60.0),
     )  # fmt: skip
     _store(store, 0)
@@ -162,7 +162,7 @@ def _store(store: StreamStore, number: int) -> None:
     store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
 
 
-def _session(local: LocalAws) -> Clients:
+def _clients(local: LocalAws) -> Clients:
     import os
 
     os.environ.update(TAPELINE_HOME=str(local.folder), TAPELINE_PORT=str(local.port))

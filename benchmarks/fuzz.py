@@ -27,7 +27,7 @@ from rich.progress import track
 
 from localaws.testing import free_port
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import read_outputs
+from tapeline.aws.deployment import find_deployment
 from tapeline.operations import readings
 
 RECORDS = 1_000_000
@@ -416,7 +416,8 @@ def main() -> None:
 
 def _run(records: int, seed: int, console: Console) -> bool:
     aws = connect("local")
-    outputs = read_outputs(aws)
+    deployment = find_deployment(aws)
+    outputs = deployment.outputs
     began = datetime.now(UTC)
     started = time.monotonic()
     fuzz = Fuzz(seed, began - timedelta(days=2))
@@ -424,7 +425,7 @@ def _run(records: int, seed: int, console: Console) -> bool:
     _await_delivery(aws, began, records)
     seconds = time.monotonic() - started
     metrics = _sums(aws, began)
-    age = readings.read_readings(aws, outputs, parts=[], now=datetime.now(UTC)).iterator_age_seconds[
+    age = readings.read_readings(deployment, parts=[], now=datetime.now(UTC)).iterator_age_seconds[
         outputs.stream_processor_name
     ]
     reconciled = subprocess.run([*COMMAND, "reconcile", "--json"], capture_output=True, text=True, check=False)

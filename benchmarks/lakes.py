@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import StackOutputs, read_outputs
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
 from tapeline.lake import athena, sql_files
 from tapeline.lake.athena import Finished
@@ -37,26 +37,25 @@ class Lake:
     """A stack on a local AWS and statements about it."""
 
     local: LocalAws
-    aws: Clients
-    outputs: StackOutputs
+    deployment: Deployment
 
     def fill(self, quotes: Iterable[Quote]) -> int:
         """Store quotes in time order in the raw zone and return the number of objects."""
-        s3, objects = self.aws.client("s3"), 0
+        s3, objects = self.deployment.client("s3"), 0
         for _, of_a_day in groupby(quotes, key=lambda quote: trading_date(quote.time)):
             while batch := list(islice(of_a_day, BATCH)):
                 key = raw_key(batch[0].time, "shardId-000000000000", f"{objects:056}")
                 body = gzip.compress("".join(quote.to_json() + "\n" for quote in batch).encode())
-                s3.put_object(Bucket=self.outputs.bucket_name, Key=key, Body=body)
+                s3.put_object(Bucket=self.deployment.outputs.bucket_name, Key=key, Body=body)
                 objects += 1
         return objects
 
     def crawl(self) -> None:
         """Run the crawler to its end."""
-        glue = self.aws.client("glue")
-        glue.start_crawler(Name=self.outputs.crawler_name)
+        glue = self.deployment.client("glue")
+        glue.start_crawler(Name=self.deployment.outputs.crawler_name)
         while True:
-            crawler = glue.get_crawler(Name=self.outputs.crawler_name)["Crawler"]
+            crawler = glue.get_crawler(Name=self.deployment.outputs.crawler_name)["Crawler"]
             if crawler["State"] == "READY":
                 break
             time.sleep(0.2)
@@ -65,15 +64,12 @@ class Lake:
 
     def run(self, name: str, **values: object) -> tuple[Finished, list[Row]]:
         """Run a file of include/sql and return what it took and gave."""
-        return self.execute(sql_files.load(name).render(values, bucket=self.outputs.bucket_name))
+        return self.execute(sql_files.load(name).render(values, bucket=self.deployment.outputs.bucket_name))
 
     def execute(self, statement: str) -> tuple[Finished, list[Row]]:
         """Run a statement and return what it took and gave."""
-        client = self.aws.client("athena")
-        finished = athena.run(
-            client, statement, database=self.outputs.database_name, work_group=self.outputs.work_group_name
-        )
-        _, rows = athena.results(client, finished, self.aws.client("s3"))
+        finished = athena.run(self.deployment, statement)
+        _, rows = athena.results(self.deployment, finished)
         return finished, list(rows)
 
     def make_curated_tables(self) -> None:
@@ -89,6 +85,4 @@ def lake() -> Iterator[Lake]:
     """Run a local AWS with a fresh stack; both are gone when the block ends."""
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as local:
         os.environ.update(TAPELINE_HOME=folder, TAPELINE_PORT=str(local.port))
-        aws = connect("local")
-        stack.deploy(aws, {}, lambda progress: None)
-        yield Lake(local, aws, read_outputs(aws))
+        yield Lake(local, stack.deploy(connect("local"), {}, lambda progress: None))

@@ -26,7 +26,7 @@ from rich.console import Console
 from localaws.testing import free_port
 from producer.replay import ReplaySource
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
+from tapeline.aws.deployment import find_deployment
 from tapeline.stream.pump import run
 from tapeline.stream.source import Counters
 from tapeline.stream.writer import KinesisWriter
@@ -59,13 +59,13 @@ def main() -> None:
 
 
 def _replay(file: Path, console: Console) -> None:
-    aws = connect("local")
-    outputs = read_outputs(aws)
+    deployment = find_deployment(connect("local"))
+    outputs = deployment.outputs
     accepted, called = Track(), Track()
-    kinesis = aws.client("kinesis")
+    kinesis = deployment.client("kinesis")
     kinesis.meta.events.register("before-call.kinesis.PutRecords", lambda **_: called.add(1))
     counters = Counters()
-    with Watch(aws.client("dynamodb"), outputs.table_name) as stored:
+    with Watch(deployment.client("dynamodb"), outputs.table_name) as stored:
         counts = run(
             ReplaySource(file, None),
             KinesisWriter(kinesis, outputs.stream_name, counters),
@@ -79,7 +79,7 @@ def _replay(file: Path, console: Console) -> None:
     for name, track in (("accepted", accepted), ("calls to PutRecords", called), ("stored", stored.track)):
         console.print(f"{name} a second, fifth by fifth: {', '.join(f'{rate:,.0f}' for rate in track.rates())}")
 
-    items = dict(_items(aws.client("dynamodb"), outputs.table_name))
+    items = dict(_items(deployment.client("dynamodb"), outputs.table_name))
     suspect = sorted(key for key, item in items.items() if _has_suspect_price(item))
     console.print(f"prices that were not believed: {len(suspect):,} {suspect[:3]}")
     averages, alerts = _expected(file, suspect)

@@ -127,9 +127,9 @@ def _select(table: str) -> str:
 
 def _store(found: Lake, quotes: Path) -> None:
     """Make the file the raw table's only partition, and the curated tables empty."""
-    location = f"s3://{found.outputs.bucket_name}/raw-parquet/"
+    location = f"s3://{found.deployment.outputs.bucket_name}/raw-parquet/"
     key = f"raw-parquet/dt={DAY}/quotes.parquet"
-    found.aws.client("s3").upload_file(str(quotes), found.outputs.bucket_name, key)
+    found.deployment.client("s3").upload_file(str(quotes), found.deployment.outputs.bucket_name, key)
     found.execute("DROP TABLE stock_data_table")
     found.execute(
         f"CREATE EXTERNAL TABLE stock_data_table ({COLUMNS}) PARTITIONED BY (dt string) STORED AS PARQUET "

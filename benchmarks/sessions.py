@@ -32,7 +32,7 @@ from rich.console import Console
 from localaws.mail import Mailbox
 from localaws.testing import free_port
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
+from tapeline.aws.deployment import find_deployment
 from tapeline.lake import athena
 from tapeline.laptop import airflow
 from tapeline.laptop.supervisor import Supervisor
@@ -335,11 +335,7 @@ def _minutes_of(moment: str) -> int:
 
 
 def _query(statement: str) -> list[Row]:
-    aws = connect("local")
-    outputs, client = read_outputs(aws), aws.client("athena")
-    done = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
-    columns, rows = athena.results(client, done)
-    return [dict(zip([column.name for column in columns], row, strict=True)) for row in rows]
+    return list(athena.query(find_deployment(connect("local")), statement))
 
 
 def _plain(row: Row) -> Row:

@@ -37,7 +37,7 @@ from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
 from tapeline.market.quotes import Quote
 
@@ -107,17 +107,17 @@ def main() -> None:
     with running(Path(folder)) as local:
         os.environ |= {"TAPELINE_HOME": folder, "TAPELINE_PORT": str(local.port)}
         aws = connect("local")
-        made = stack.deploy(aws, {}, lambda _step: None)
-        one_batch_a_turn(aws, made.stream_processor_name)
-        confirm(aws, local, made.alert_topic_arn)
+        deployment = stack.deploy(aws, {}, lambda _step: None)
+        one_batch_a_turn(aws, deployment.outputs.stream_processor_name)
+        confirm(aws, local, deployment.outputs.alert_topic_arn)
         with delivery(local) as process:
             market = SimulatedMarket()
             quotes = day(market, hours)
-            watch = Watch(local, process.pid, requests(aws, made, quotes[0]))
+            watch = Watch(local, process.pid, requests(deployment, quotes[0]))
             watch.start()
             time.sleep(REST_SECONDS)
             began = time.monotonic()
-            feed(aws, local, made.stream_name, quotes, len(market.symbols))
+            feed(aws, local, deployment.outputs.stream_name, quotes, len(market.symbols))
             ended = time.monotonic()
             time.sleep(REST_SECONDS)
             watch.stop()
@@ -177,7 +177,7 @@ def feed(aws: Clients, local: LocalAws, stream: str, quotes: list[Quote], size: 
     sent: deque[dict[str, int]] = deque()
     for start in track(range(0, len(quotes), size), description="a day of quotes"):
         batch = quotes[start : start + size]
-        records = [{"Data": quote.to_json().encode(), "PartitionKey": quote.symbol} for quote in batch]
+        records: Any = [{"Data": quote.to_json().encode(), "PartitionKey": quote.symbol} for quote in batch]
         answer = kinesis.put_records(StreamName=stream, Records=records)
         sent.append({record["ShardId"]: int(record["SequenceNumber"]) for record in answer["Records"]})
         if len(sent) > AHEAD:
@@ -219,22 +219,24 @@ def confirm(aws: Clients, local: LocalAws, topic: str) -> None:
         pass
 
 
-def requests(aws: Clients, made: StackOutputs, quote: Quote) -> dict[str, Callable[[], Any]]:
+def requests(deployment: Deployment, quote: Quote) -> dict[str, Callable[[], Any]]:
     """Return what is asked once a second, by name."""
-    key = {"symbol": {"S": quote.symbol}, "timestamp": {"S": quote.timestamp}}
-    newest = {
-        "TableName": made.table_name,
+    outputs = deployment.outputs
+    key: Any = {"symbol": {"S": quote.symbol}, "timestamp": {"S": quote.timestamp}}
+    newest: Any = {
+        "TableName": outputs.table_name,
         "KeyConditionExpression": "symbol = :symbol",
         "ExpressionAttributeValues": {":symbol": {"S": quote.symbol}},
         "ScanIndexForward": False,
         "Limit": 1,
     }
-    dynamodb, kinesis, s3, sns = (aws.client(name) for name in ("dynamodb", "kinesis", "s3", "sns"))
+    dynamodb, kinesis = deployment.client("dynamodb"), deployment.client("kinesis")
+    s3, sns = deployment.client("s3"), deployment.client("sns")
     return {
-        "DynamoDB GetItem": lambda: dynamodb.get_item(TableName=made.table_name, Key=key),
+        "DynamoDB GetItem": lambda: dynamodb.get_item(TableName=outputs.table_name, Key=key),
         "DynamoDB Query newest": lambda: dynamodb.query(**newest),
-        "Kinesis DescribeStreamSummary": lambda: kinesis.describe_stream_summary(StreamName=made.stream_name),
-        "S3 ListObjectsV2": lambda: s3.list_objects_v2(Bucket=made.bucket_name, Prefix="rejected/", MaxKeys=10),
+        "Kinesis DescribeStreamSummary": lambda: kinesis.describe_stream_summary(StreamName=outputs.stream_name),
+        "S3 ListObjectsV2": lambda: s3.list_objects_v2(Bucket=outputs.bucket_name, Prefix="rejected/", MaxKeys=10),
         "SNS ListSubscriptions": lambda: sns.list_subscriptions(),
     }
 

@@ -7,7 +7,7 @@ import pytest
 
 from . import airflow_home  # noqa: F401 - before anything imports Airflow
 from . import browser as browsers
-from .stack import deployment, lake  # noqa: F401 - fixtures
+from .stack import aws, deployment, lake, local_aws  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from .stream import Deployment
+from .stream import LocalDeployment
 
 
 @pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalDeployment]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        yield Deployment()
+        yield LocalDeployment()

@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 
 from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
 from tapeline.operations.reconcile import Places, Reconciliation, reconcile
@@ -24,13 +24,20 @@ OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 RETENTION = timedelta(days=30)
 
 
-class Deployment:
+class LocalDeployment(Deployment):
     """A stream, tables and a bucket; `deliver` does what the stream processor does."""
 
     def __init__(self) -> None:
-        self.session = Clients("aws", boto3.Session(region_name="us-east-1"), Config())
-        self.kinesis, self.dynamodb, self.s3 = (self.session.client(name) for name in ("kinesis", "dynamodb", "s3"))
-        queue = self.session.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
+        # Names that nobody asks for are empty.
+        names = dict.fromkeys(StackOutputs.__dataclass_fields__, "") | {
+            "stream_name": "stream",
+            "table_name": "data",
+            "bucket_name": "bucket",
+            "quote_fields": "revision,doubt",
+        }
+        super().__init__(Clients("aws", boto3.Session(region_name="us-east-1"), Config()), StackOutputs(**names))
+        self.kinesis, self.dynamodb, self.s3 = self.client("kinesis"), self.client("dynamodb"), self.client("s3")
+        queue = self.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
         self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)
         self.kinesis.create_stream(StreamName="stream", ShardCount=2)
         for table, keys in (("data", ("symbol", "timestamp")), ("state", ("key",))):
@@ -42,21 +49,9 @@ class Deployment:
             )
         self.s3.create_bucket(Bucket="bucket")
 
-    @property
-    def outputs(self) -> StackOutputs:
-        """The names as a stack's outputs; those that nobody asks for are empty."""
-        names = dict.fromkeys(StackOutputs.__dataclass_fields__, "") | {
-            "stream_name": "stream",
-            "table_name": "data",
-            "bucket_name": "bucket",
-            "quote_fields": "revision,doubt",
-        }
-        return StackOutputs(**names)
-
-    @property
-    def old_outputs(self) -> StackOutputs:
-        """Those of a stack that takes no optional fields."""
-        return replace(self.outputs, quote_fields="")
+    def of_before(self) -> Deployment:
+        """The same of a version that takes no optional fields."""
+        return Deployment(self.clients, replace(self.outputs, quote_fields=""))
 
     def lines(self, key: str) -> list[str]:
         return raw_zone.get_lines(self.s3, "bucket", key)
@@ -87,7 +82,7 @@ class Deployment:
                 store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
 
     def reconcile(self) -> Reconciliation:
-        return reconcile(self.session, self.places, 0.0, lambda _step, _number: None)
+        return reconcile(self.clients, self.places, 0.0, lambda _step, _number: None)
 
     def objects(self, prefix: str) -> list[str]:
         return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])]

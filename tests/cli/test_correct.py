@@ -15,24 +15,24 @@ from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct
 from tapeline.operations.correct import CorrectionError
 
-from .stream import Deployment, make_quote
+from .stream import LocalDeployment, make_quote
 
 TIME = "2026-03-12T13:30:00Z"
 
 
 @pytest.fixture
-def command(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def command(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line over two stored quotes; what it sends is delivered while it waits."""
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
-    monkeypatch.setattr(correct_command, "connect", lambda target: deployment.session)
-    monkeypatch.setattr(correct_command, "read_outputs", lambda session, name: deployment.outputs)
+    monkeypatch.setattr(correct_command, "connect", lambda target: deployment.clients)
+    monkeypatch.setattr(correct_command, "find_deployment", lambda clients, name: deployment)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
     deployment.deliver()
     return CliRunner()
 
 
 def test_a_corrected_price_stands_in_the_table_when_the_command_ends(
-    deployment: Deployment, command: CliRunner
+    deployment: LocalDeployment, command: CliRunner
 ) -> None:
     done = command.invoke(cli, ["correct", "aapl", TIME, "--price", "101.25"])
     assert done.exit_code == 0, done.output
@@ -46,7 +46,7 @@ def test_a_corrected_price_stands_in_the_table_when_the_command_ends(
     assert deployment.reconcile().agrees
 
 
-def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: Deployment, command: CliRunner) -> None:
+def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: LocalDeployment, command: CliRunner) -> None:
     deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
     done = command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw", "--json"])
     assert done.exit_code == 0, done.output
@@ -69,11 +69,11 @@ def test_what_is_not_stored_in_time_is_said_to_be_on_the_stream(
     assert (json.loads(again.stdout)["sent"], json.loads(again.stdout)["stored"]) == (True, False)
 
 
-def test_the_second_of_two_quick_corrections_is_told_to_run_again(deployment: Deployment, command: CliRunner) -> None:
-    first = correct.plan(
-        deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal("101.25")}, withdraw=False
-    )
-    correct.send(deployment.session, deployment.outputs, first)
+def test_the_second_of_two_quick_corrections_is_told_to_run_again(
+    deployment: LocalDeployment, command: CliRunner
+) -> None:
+    first = correct.plan(deployment, "AAPL", TIME, {"price": Decimal("101.25")}, withdraw=False)
+    correct.send(deployment, first)
     late = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "102"])
     assert late.exit_code == 1
     assert "Error: another correction came first; run it again" in late.output
@@ -81,34 +81,29 @@ def test_the_second_of_two_quick_corrections_is_told_to_run_again(deployment: De
     assert f"Stored AAPL at {TIME}, version 2:" in again.output
 
 
-def test_a_correction_that_was_corrected_since_was_stored(deployment: Deployment, command: CliRunner) -> None:
+def test_a_correction_that_was_corrected_since_was_stored(deployment: LocalDeployment, command: CliRunner) -> None:
     first, second = (
-        correct.plan(deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal(price)}, withdraw=False)
-        for price in (101, 102)
+        correct.plan(deployment, "AAPL", TIME, {"price": Decimal(price)}, withdraw=False) for price in (101, 102)
     )
     second = replace(second, after=replace(second.after, revision=2))
     deployment.put(first.after, second.after)
     deployment.deliver()
-    assert correct.wait(deployment.session, deployment.outputs, first, seconds=0)
-    assert correct.wait(deployment.session, deployment.outputs, second, seconds=0)
+    assert correct.wait(deployment, first, seconds=0)
+    assert correct.wait(deployment, second, seconds=0)
 
 
-def test_it_waits_as_long_as_it_is_told_and_says_so(deployment: Deployment, command: CliRunner) -> None:
-    planned = correct.plan(
-        deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal(101)}, withdraw=False
-    )
+def test_it_waits_as_long_as_it_is_told_and_says_so(deployment: LocalDeployment, command: CliRunner) -> None:
+    planned = correct.plan(deployment, "AAPL", TIME, {"price": Decimal(101)}, withdraw=False)
     slept: list[float] = []
     told: list[float] = []
-    assert not correct.wait(
-        deployment.session, deployment.outputs, planned, seconds=2, sleep=slept.append, on_progress=told.append
-    )
+    assert not correct.wait(deployment, planned, seconds=2, sleep=slept.append, on_progress=told.append)
     assert sum(slept) == 2
     assert told == [0.5, 1.0, 1.5, 2.0]
 
 
 @pytest.mark.parametrize("expired", [False, True], ids=["stored", "in the raw zone only"])
 def test_a_withdrawn_print_comes_back_with_its_figures_of_before(
-    deployment: Deployment, command: CliRunner, expired: bool
+    deployment: LocalDeployment, command: CliRunner, expired: bool
 ) -> None:
     command.invoke(cli, ["correct", "AAPL", TIME, "--volume", "900"])
     command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw"])
@@ -134,7 +129,7 @@ def test_a_dry_run_says_what_may_not_have_been_meant(command: CliRunner, figures
     assert f"Look again: {words}." in done.output
 
 
-def test_a_dry_run_sends_nothing(deployment: Deployment, command: CliRunner) -> None:
+def test_a_dry_run_sends_nothing(deployment: LocalDeployment, command: CliRunner) -> None:
     done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101", "--dry-run"])
     assert "Would send AAPL" in done.output
     deployment.deliver()
@@ -160,11 +155,11 @@ def test_what_cannot_be_corrected_is_said(command: CliRunner, arguments: list[st
     assert words in " ".join(done.output.replace("│", " ").split())
 
 
-def test_a_deployment_of_before_is_not_sent_what_it_would_refuse(deployment: Deployment) -> None:
+def test_a_deployment_of_before_is_not_sent_what_it_would_refuse(deployment: LocalDeployment) -> None:
     with pytest.raises(CorrectionError, match="takes no revisions yet"):
-        correct.plan(deployment.session, deployment.old_outputs, "AAPL", TIME, {"price": Decimal(1)}, withdraw=False)
+        correct.plan(deployment.of_before(), "AAPL", TIME, {"price": Decimal(1)}, withdraw=False)
 
 
-def test_a_figure_that_is_no_quotes_is_refused(deployment: Deployment, command: CliRunner) -> None:
+def test_a_figure_that_is_no_quotes_is_refused(deployment: LocalDeployment, command: CliRunner) -> None:
     with pytest.raises(QuoteRejectedError, match="out_of_range"):
-        correct.plan(deployment.session, deployment.outputs, "AAPL", TIME, {"price": Decimal("1e13")}, withdraw=False)
+        correct.plan(deployment, "AAPL", TIME, {"price": Decimal("1e13")}, withdraw=False)

@@ -11,14 +11,16 @@ from tapeline.market.symbol_state import Observation, Rules, observe
 from tapeline.operations.reconcile import Reconciliation
 from tapeline.stream import items
 
-from .stream import RETENTION, Deployment, make_quote
+from .stream import RETENTION, LocalDeployment, make_quote
 
 
 def found(result: Reconciliation) -> dict[str, int]:
     return {difference.name: difference.count for difference in result.differences}
 
 
-def test_what_was_delivered_agrees_with_repeats_conflicts_and_rejects_counted_apart(deployment: Deployment) -> None:
+def test_what_was_delivered_agrees_with_repeats_conflicts_and_rejects_counted_apart(
+    deployment: LocalDeployment,
+) -> None:
     deployment.put(
         *(make_quote(symbol, minute) for symbol, minute in itertools.product(("AAPL", "MSFT", "KO"), range(5))),
         make_quote("AAPL", 2),  # sent twice
@@ -39,7 +41,7 @@ def test_what_was_delivered_agrees_with_repeats_conflicts_and_rejects_counted_ap
     assert result.counts.rejected == {"conflicting_quote": 1, "missing_field": 1, "not_json": 1}
 
 
-def test_numbers_written_in_another_form_are_the_same_figures(deployment: Deployment) -> None:
+def test_numbers_written_in_another_form_are_the_same_figures(deployment: LocalDeployment) -> None:
     deployment.put(make_quote(price="100.50"))
     deployment.deliver()
     key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T13:30:00Z"}}
@@ -53,7 +55,7 @@ def test_numbers_written_in_another_form_are_the_same_figures(deployment: Deploy
     assert deployment.reconcile().agrees
 
 
-def test_an_item_that_vanished_from_dynamodb_is_named(deployment: Deployment) -> None:
+def test_an_item_that_vanished_from_dynamodb_is_named(deployment: LocalDeployment) -> None:
     deployment.put(*(make_quote(minute=minute) for minute in range(5)))
     deployment.deliver()
     key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T13:32:00Z"}}
@@ -66,7 +68,7 @@ def test_an_item_that_vanished_from_dynamodb_is_named(deployment: Deployment) ->
     assert not result.waiting_for
 
 
-def test_a_changed_price_is_a_difference_though_the_counts_agree(deployment: Deployment) -> None:
+def test_a_changed_price_is_a_difference_though_the_counts_agree(deployment: LocalDeployment) -> None:
     deployment.put(make_quote())
     deployment.deliver()
     key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T13:30:00Z"}}
@@ -84,7 +86,7 @@ def test_a_changed_price_is_a_difference_though_the_counts_agree(deployment: Dep
     }
 
 
-def test_an_object_that_vanished_from_the_raw_zone_is_a_difference(deployment: Deployment) -> None:
+def test_an_object_that_vanished_from_the_raw_zone_is_a_difference(deployment: LocalDeployment) -> None:
     deployment.put(make_quote("AAPL"), make_quote("AAPL", 1))
     deployment.deliver()
     [key] = deployment.objects("raw-data/")
@@ -93,7 +95,7 @@ def test_an_object_that_vanished_from_the_raw_zone_is_a_difference(deployment: D
     assert found(deployment.reconcile()) == {"accepted_but_not_in_raw_zone": 2, "stored_but_not_in_raw_zone": 2}
 
 
-def test_a_lost_reject_is_named_by_its_place_on_the_stream(deployment: Deployment) -> None:
+def test_a_lost_reject_is_named_by_its_place_on_the_stream(deployment: LocalDeployment) -> None:
     deployment.put(b"\xff\x00")
     deployment.deliver()
     [key] = deployment.objects("rejected/")
@@ -106,7 +108,7 @@ def test_a_lost_reject_is_named_by_its_place_on_the_stream(deployment: Deploymen
     assert result.differences[0].examples[0].endswith("not_json")
 
 
-def test_what_is_not_delivered_yet_is_told_from_what_is_lost(deployment: Deployment) -> None:
+def test_what_is_not_delivered_yet_is_told_from_what_is_lost(deployment: LocalDeployment) -> None:
     deployment.put(make_quote("AAPL"))
     deployment.deliver()
     deployment.put(make_quote("AAPL", 1), make_quote("MSFT"))
@@ -117,7 +119,7 @@ def test_what_is_not_delivered_yet_is_told_from_what_is_lost(deployment: Deploym
     assert found(result) == {"accepted_but_not_stored": 2, "accepted_but_not_in_raw_zone": 2}
 
 
-def test_a_quote_past_its_time_in_dynamodb_is_not_missed_there(deployment: Deployment) -> None:
+def test_a_quote_past_its_time_in_dynamodb_is_not_missed_there(deployment: LocalDeployment) -> None:
     deployment.put(make_quote("AAPL"), make_quote("AAPL", 1))
     deployment.deliver()
     old = make_quote("KO", ingested_at=write_timestamp(datetime.now(UTC) - RETENTION - timedelta(minutes=1)))
@@ -132,8 +134,8 @@ def test_a_quote_past_its_time_in_dynamodb_is_not_missed_there(deployment: Deplo
     assert result.counts.expired_quotes == 1
 
 
-def test_dead_letters_are_counted(deployment: Deployment) -> None:
-    sqs = deployment.session.client("sqs")
+def test_dead_letters_are_counted(deployment: LocalDeployment) -> None:
+    sqs = deployment.client("sqs")
     sqs.send_message(QueueUrl=deployment.places.dead_letter_queue_url, MessageBody="{}")
 
     result = deployment.reconcile()
@@ -142,7 +144,7 @@ def test_dead_letters_are_counted(deployment: Deployment) -> None:
     assert result.agrees
 
 
-def test_revisions_agree_though_only_the_highest_is_stored(deployment: Deployment) -> None:
+def test_revisions_agree_though_only_the_highest_is_stored(deployment: LocalDeployment) -> None:
     deployment.put(make_quote(minute=0), make_quote(minute=1), make_quote(minute=1, price="101", revision=1))
     deployment.deliver()
     deployment.put(

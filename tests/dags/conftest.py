@@ -8,7 +8,6 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,8 +17,8 @@ from localaws.delivery import Delivery
 from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
 from producer.simulated import SimulatedMarket, SimulatedSession
-from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
 from tapeline.lake import athena
 from tapeline.market.quotes import Quote
@@ -35,29 +34,23 @@ OPERATOR = "operator@example.com"
 Row = dict[str, Any]
 
 
-@dataclass
-class Deployment:
+class LocalDeployment(Deployment):
     """The stack on a local AWS, as its owner sees it."""
 
-    local: LocalAws
-    session: Clients
-    outputs: StackOutputs
+    def __init__(self, local: LocalAws, deployment: Deployment) -> None:
+        super().__init__(deployment.clients, deployment.outputs)
+        self.local = local
 
     def query(self, statement: str) -> list[Row]:
-        client = self.session.client("athena")
-        finished = athena.run(
-            client, statement, database=self.outputs.database_name, work_group=self.outputs.work_group_name
-        )
-        columns, rows = athena.results(client, finished)
-        return [dict(zip([column.name for column in columns], row, strict=True)) for row in rows]
+        return list(athena.query(self, statement))
 
     def keys(self, prefix: str) -> list[str]:
-        pages = self.session.client("s3").get_paginator("list_objects_v2")
+        pages = self.client("s3").get_paginator("list_objects_v2")
         found = pages.paginate(Bucket=self.outputs.bucket_name, Prefix=prefix)
         return [entry["Key"] for page in found for entry in page.get("Contents", [])]
 
     def text(self, key: str) -> str:
-        answer = self.session.client("s3").get_object(Bucket=self.outputs.bucket_name, Key=key)
+        answer = self.client("s3").get_object(Bucket=self.outputs.bucket_name, Key=key)
         return str(answer["Body"].read().decode())
 
     def mail(self, address: str) -> list[tuple[str, str]]:
@@ -66,56 +59,58 @@ class Deployment:
         return [(found.subject, found.text) for found in reversed(messages) if found.address == address]
 
     def subscribe(self, topic: str, address: str) -> None:
-        sns = self.session.client("sns")
+        sns = self.client("sns")
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
         link = next(line for line in self.mail(address)[-1][1].splitlines() if "token=" in line)
         sns.confirm_subscription(TopicArn=topic, Token=link.rpartition("token=")[2].partition("&")[0])
 
     def put(self, source: Any) -> None:
         """Send a source's quotes through the stream and wait until the raw zone has them."""
-        writer = KinesisWriter(self.session.client("kinesis"), self.outputs.stream_name, Counters())
+        writer = KinesisWriter(self.client("kinesis"), self.outputs.stream_name, Counters())
         produce(source, writer, stop=threading.Event())
 
 
 @pytest.fixture(scope="package")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
     """The stack, quotes of two sessions through its stream, and Airflow's user with the stack's policy alone."""
     with ExitStack() as exits:
         patch = exits.enter_context(pytest.MonkeyPatch.context())
         local = exits.enter_context(running(tmp_path_factory.mktemp("tapeline")))
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
-        owner = connect("local")
-        outputs = stack.deploy(owner, {}, lambda _: None)
-        found = Deployment(local, owner, outputs)
+        found = LocalDeployment(local, stack.deploy(connect("local"), {}, lambda _: None))
         stop = threading.Event()
-        delivery = threading.Thread(target=Delivery(owner, local.folder).run, args=(stop,), daemon=True)
+        delivery = threading.Thread(target=Delivery(found.clients, local.folder).run, args=(stop,), daemon=True)
         delivery.start()
         for day in AROUND_THANKSGIVING:
             found.put(SimulatedSession(SimulatedMarket(SYMBOLS), date.fromisoformat(day)))
         wait_until(lambda: raw_records(found) >= 2 * 1440 * len(AROUND_THANKSGIVING), "all quotes in the raw zone")
         stop.set()
         delivery.join(timeout=30)
-        found.subscribe(outputs.alert_topic_arn, READER)
-        found.subscribe(outputs.operations_topic_arn, OPERATOR)
-        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", airflow_connection(local, owner, outputs))
+        found.subscribe(found.outputs.alert_topic_arn, READER)
+        found.subscribe(found.outputs.operations_topic_arn, OPERATOR)
+        patch.setenv("AIRFLOW_CONN_AWS_DEFAULT", airflow_connection(found))
         yield found
 
 
-def raw_records(deployment: Deployment) -> int:
+def raw_records(deployment: LocalDeployment) -> int:
     import gzip
 
-    s3, bucket = deployment.session.client("s3"), deployment.outputs.bucket_name
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
     bodies = (s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in deployment.keys("raw-data/"))
     return sum(gzip.decompress(body).count(b"\n") for body in bodies)
 
 
-def airflow_connection(local: LocalAws, owner: Clients, outputs: StackOutputs) -> str:
-    iam = owner.client("iam")
+def airflow_connection(deployment: LocalDeployment) -> str:
+    iam = deployment.client("iam")
     iam.create_user(UserName="airflow")
-    iam.attach_user_policy(UserName="airflow", PolicyArn=outputs.airflow_policy_arn)
+    iam.attach_user_policy(UserName="airflow", PolicyArn=deployment.outputs.airflow_policy_arn)
     key = iam.create_access_key(UserName="airflow")["AccessKey"]
-    extra = {"region_name": outputs.region, "endpoint_url": local.endpoint, "config_kwargs": {"proxies": {}}}
+    extra = {
+        "region_name": deployment.outputs.region,
+        "endpoint_url": deployment.local.endpoint,
+        "config_kwargs": {"proxies": {}},
+    }
     return json.dumps(
         {"conn_type": "aws", "login": key["AccessKeyId"], "password": key["SecretAccessKey"], "extra": extra}
     )
@@ -189,7 +184,7 @@ def succeeded() -> Counter[str]:
 
 @pytest.fixture
 def run_dag(
-    runnable: Any, deployment: Deployment, succeeded: Counter[str], monkeypatch: pytest.MonkeyPatch
+    runnable: Any, deployment: LocalDeployment, succeeded: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Run a DAG to its end for a partition key, which `dag.test` cannot be told, and return the run.
 

@@ -17,7 +17,7 @@ from tapeline.desk.lights import DAGS
 from tapeline.lake import audit
 from tapeline.market import sessions
 from tapeline.stream.keys import rejected_key
-from tests.dags.conftest import OPERATOR, READER, SYMBOLS, Deployment, quotes_of, scheduled, wait_until
+from tests.dags.conftest import OPERATOR, READER, SYMBOLS, LocalDeployment, quotes_of, scheduled, wait_until
 from tests.producer.market_data_server import ChartServer
 from tests.producer.test_yahoo_history import LISTING
 
@@ -28,7 +28,7 @@ REGULAR = {"2025-11-26": (570, 960), "2025-11-28": (570, 780)}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def crawled(runnable: Any, deployment: Deployment) -> None:
+def crawled(runnable: Any, deployment: LocalDeployment) -> None:
     for _ in range(2):
         assert runnable.get_dag("crawl_raw_data").test(logical_date=None).state == "success"
 
@@ -74,12 +74,12 @@ def keys(dag_id: str) -> Counter[str | None]:
         return Counter(session.scalars(select(DagRun.partition_key).where(DagRun.dag_id == dag_id)))
 
 
-def summaries(deployment: Deployment, day: str) -> list[dict[str, Any]]:
+def summaries(deployment: LocalDeployment, day: str) -> list[dict[str, Any]]:
     return deployment.query(f"SELECT * FROM daily_summary WHERE session = DATE '{day}' ORDER BY symbol")
 
 
-def test_the_crawl_registers_the_sessions(deployment: Deployment) -> None:
-    partitions = deployment.session.client("glue").get_partitions(
+def test_the_crawl_registers_the_sessions(deployment: LocalDeployment) -> None:
+    partitions = deployment.client("glue").get_partitions(
         DatabaseName=deployment.outputs.database_name, TableName=deployment.outputs.raw_table_name
     )
     assert sorted(one["Values"][0] for one in partitions["Partitions"]) == sorted(REGULAR)
@@ -88,7 +88,7 @@ def test_the_crawl_registers_the_sessions(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize("day", REGULAR)
 def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
-    run_dag: RunDag, deployment: Deployment, day: str
+    run_dag: RunDag, deployment: LocalDeployment, day: str
 ) -> None:
     first, last = REGULAR[day]
     for _ in range(2):
@@ -119,16 +119,16 @@ def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
 
 
 @pytest.fixture
-def raw_lines(deployment: Deployment) -> Iterator[Callable[[list[str]], None]]:
+def raw_lines(deployment: LocalDeployment) -> Iterator[Callable[[list[str]], None]]:
     """Put lines beside those of 2025-11-28; they are gone after the test."""
-    s3 = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/more.json"}
     yield lambda lines: s3.put_object(Body="".join(f"{line}\n" for line in lines).encode(), **place)
     s3.delete_object(**place)
 
 
 def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
-    run_dag: RunDag, deployment: Deployment, raw_lines: Callable[[list[str]], None]
+    run_dag: RunDag, deployment: LocalDeployment, raw_lines: Callable[[list[str]], None]
 ) -> None:
     before = summaries(deployment, "2025-11-28")
     quotes = quotes_of("2025-11-28", "ACME.SIM")
@@ -145,7 +145,7 @@ def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
     assert set(found) == {*SYMBOLS, "THIN.SIM"}
     audited = eval(returned(run, "audit"))  # noqa: S307 - a dict of ours, as the log shows it
     assert (audited["withheld"], audited["symbols"]) == ("TORN.SIM", len(SYMBOLS) + 1)
-    assert audit.recall(deployment.session, deployment.outputs, "2025-11-28") == (
+    assert audit.recall(deployment, "2025-11-28") == (
         {"TORN.SIM": "coverage (daily_summary)"},
         (),
     )
@@ -165,7 +165,7 @@ def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
 
 
 def test_a_failing_feed_publishes_nothing_says_what_is_wrong_and_tells_the_operators(
-    run_dag: RunDag, deployment: Deployment
+    run_dag: RunDag, deployment: LocalDeployment
 ) -> None:
     before = summaries(deployment, "2025-11-28")
     told = len(deployment.mail(OPERATOR))
@@ -181,7 +181,9 @@ def test_a_failing_feed_publishes_nothing_says_what_is_wrong_and_tells_the_opera
     deployment.query("DELETE FROM daily_summary WHERE symbol LIKE 'GONE%'")
 
 
-def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: RunDag, deployment: Deployment) -> None:
+def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(
+    run_dag: RunDag, deployment: LocalDeployment
+) -> None:
     run = run_dag("daily_rollup", session="2025-11-27")
     assert states(run)["pin_session"] == "failed"
     text = deployment.mail(OPERATOR)[-1][1]
@@ -199,7 +201,7 @@ def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(run_dag: R
         tasks.send_report("anomaly_report", "2025-11-29", again=False)
 
 
-def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_not(deployment: Deployment) -> None:
+def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_not(deployment: LocalDeployment) -> None:
     told = len(deployment.mail(OPERATOR))
     for run_type in ("backfill", "scheduled"):
         run = {"dag_id": "daily_rollup", "dag_run_id": f"{run_type}__2025-11-28__x", "run_type": run_type}
@@ -210,7 +212,7 @@ def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_no
     assert "scheduled__2025-11-28__x" in text
 
 
-def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag, deployment: Deployment) -> None:
+def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag, deployment: LocalDeployment) -> None:
     for _ in range(2):
         run = run_dag("anomaly_report", "2025-11-26")
         assert run.state == "success"
@@ -228,7 +230,7 @@ def test_a_report_is_sent_once_and_its_page_has_the_same_figures(run_dag: RunDag
     assert len(deployment.mail(READER)) == 3
 
 
-def test_a_week_is_reported_as_far_as_it_has_come(run_dag: RunDag, deployment: Deployment) -> None:
+def test_a_week_is_reported_as_far_as_it_has_come(run_dag: RunDag, deployment: LocalDeployment) -> None:
     before = len(deployment.mail(READER))
     for _ in range(2):
         assert run_dag("weekly_report", "2025-11-24").state == "success"
@@ -238,7 +240,7 @@ def test_a_week_is_reported_as_far_as_it_has_come(run_dag: RunDag, deployment: D
 
 
 def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itself(
-    run_dag: RunDag, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    run_dag: RunDag, deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a plain Trigger, which has no key; the quotes of a symbol have come after all that was reported."""
     day, monday = "2025-11-28", "2025-11-24"
@@ -248,7 +250,7 @@ def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itse
     assert scheduled() == []
     body = "".join(quote.to_json().replace("BOLT.SIM", "LATE.SIM") + "\n" for quote in quotes_of(day, "BOLT.SIM"))
     place = {"Bucket": deployment.outputs.bucket_name, "Key": f"raw-data/dt={day}/late.json"}
-    deployment.session.client("s3").put_object(Body=body.encode(), **place)
+    deployment.client("s3").put_object(Body=body.encode(), **place)
     told, reports, weeks = len(events(day)), keys("anomaly_report"), keys("weekly_report")
     rolled_up = run_dag("daily_rollup")
     assert set(states(rolled_up).values()) == {"success"}
@@ -273,9 +275,9 @@ def test_a_report_without_a_key_is_of_the_newest_session_and_week_that_is_rolled
 
 
 def test_a_partition_that_is_missing_is_listed_by_a_dry_run_and_then_added(
-    run_dag: RunDag, deployment: Deployment
+    run_dag: RunDag, deployment: LocalDeployment
 ) -> None:
-    glue = deployment.session.client("glue")
+    glue = deployment.client("glue")
     table = {"DatabaseName": deployment.outputs.database_name, "TableName": deployment.outputs.raw_table_name}
     glue.delete_partition(**table, PartitionValues=["2025-11-26"])
 
@@ -291,7 +293,7 @@ def test_a_partition_that_is_missing_is_listed_by_a_dry_run_and_then_added(
 
 
 def test_a_rejected_quote_that_parses_now_is_listed_by_a_dry_run_and_then_sent_once(
-    run_dag: RunDag, deployment: Deployment
+    run_dag: RunDag, deployment: LocalDeployment
 ) -> None:
     quote = quotes_of("2025-11-28", "ACME.SIM")[600]
     reject = {
@@ -305,7 +307,7 @@ def test_a_rejected_quote_that_parses_now_is_listed_by_a_dry_run_and_then_sent_o
     }
     key = rejected_key(datetime(2025, 12, 1, 15, tzinfo=UTC), "shardId-000000000000", "1")
     body = gzip.compress((json.dumps(reject) + "\n").encode())
-    deployment.session.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=body)
+    deployment.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=body)
     dates = {"first": "2025-12-01", "last": "2025-12-01", "dead_letters": False}
     listed = run_dag("redrive_rejected", **dates)
     assert "Rejected records: 1, of which 1 are quotes now and would go" in returned(listed, "redrive")
@@ -317,7 +319,7 @@ def test_a_rejected_quote_that_parses_now_is_listed_by_a_dry_run_and_then_sent_o
     assert "Rejected records: 0" in returned(again, "redrive")
 
 
-def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: Deployment) -> None:
+def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: LocalDeployment) -> None:
     before = [summaries(deployment, day) for day in REGULAR]
     files = len(deployment.keys("curated/daily_summary/data/"))
     for _ in range(2):
@@ -328,8 +330,10 @@ def test_maintenance_leaves_the_rows_as_they_are(run_dag: RunDag, deployment: De
     assert staged["bars"] == 0 or (datetime.now(UTC).date() - date(2025, 11, 28)).days <= 30
 
 
-def test_the_watchdog_tells_once_what_is_red_and_once_that_it_is_well(run_dag: RunDag, deployment: Deployment) -> None:
-    sqs, queue = deployment.session.client("sqs"), deployment.outputs.dead_letter_queue_url
+def test_the_watchdog_tells_once_what_is_red_and_once_that_it_is_well(
+    run_dag: RunDag, deployment: LocalDeployment
+) -> None:
+    sqs, queue = deployment.client("sqs"), deployment.outputs.dead_letter_queue_url
     assert run_dag("feed_watchdog").state == "success"
     told = len(deployment.mail(OPERATOR))
     sqs.send_message(QueueUrl=queue, MessageBody="{}")
@@ -345,9 +349,9 @@ def test_the_watchdog_tells_once_what_is_red_and_once_that_it_is_well(run_dag: R
     assert len(deployment.mail(OPERATOR)) == told + 2
 
 
-def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment: Deployment) -> None:
+def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment: LocalDeployment) -> None:
     told = len(deployment.mail(OPERATOR))
-    glue, outputs = deployment.session.client("glue"), deployment.outputs
+    glue, outputs = deployment.client("glue"), deployment.outputs
     table = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
     kept = {key: table[key] for key in ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")}
     kept["StorageDescriptor"]["Columns"].append({"Name": "bid", "Type": "double"})
@@ -360,7 +364,7 @@ def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment
 
 
 def test_history_is_fetched_once_from_a_server_that_speaks_as_yahoo_does(
-    run_dag: RunDag, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+    run_dag: RunDag, deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = ChartServer()
     server.answers = {"AAPL": LISTING}

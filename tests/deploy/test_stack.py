@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackError, StackOutputs, read_outputs
+from tapeline.aws.deployment import StackError, StackOutputs, find_deployment, find_stack
 from tapeline.aws.local import PROJECT
 from tapeline.deploy import lambda_zip, stack
 from tapeline.deploy.stack import Progress
@@ -32,7 +32,7 @@ class Told(list[Progress]):
 
 def deploy(aws: Clients, name: str, **parameters: str) -> tuple[StackOutputs, Told]:
     told = Told()
-    made = stack.deploy(aws, {"NamePrefix": f"{name}-", **parameters}, told.append, stack_name=name)
+    made = stack.deploy(aws, {"NamePrefix": f"{name}-", **parameters}, told.append, stack_name=name).outputs
     return made, told
 
 
@@ -42,7 +42,7 @@ def destroy(aws: Clients, name: str, *, delete_data: bool = False) -> tuple[tupl
 
 
 def status(aws: Clients, name: str) -> str | None:
-    found = stack._find(aws.client("cloudformation"), name)
+    found = find_stack(aws.client("cloudformation"), name)
     return found["StackStatus"] if found else None
 
 
@@ -68,7 +68,7 @@ def test_a_deployment_makes_every_resource_and_returns_their_names(aws: Clients)
     assert made.raw_table_name == "stock_data_table"
     assert made.alert_topic_arn == "arn:aws:sns:us-east-1:000000000000:first-Stock_TrendAlerts"
     assert made.region == "us-east-1"
-    assert read_outputs(aws, "first") == made
+    assert find_deployment(aws, "first").outputs == made
     for resource in ("Stream", "DataTable", "Bucket", "StreamProcessor", "WorkGroup", "AnalystPolicy"):
         assert told.of(resource) == ["making", "made"]
     assert Progress("DataTable", "DynamoDB table", "made") in told
@@ -196,7 +196,7 @@ def test_a_stack_whose_first_creation_was_rolled_back_by_another_tool_is_cleared
         )
     assert status(aws, "leftover") == "ROLLBACK_COMPLETE"
     made, _ = deploy(aws, "leftover")
-    assert read_outputs(aws, "leftover") == made
+    assert find_deployment(aws, "leftover").outputs == made
 
 
 def test_a_resource_type_that_the_laptop_would_ignore_is_refused(
@@ -240,7 +240,7 @@ def test_destroying_keeps_the_data_and_the_next_deployment_takes_it_over(aws: Cl
         f"table {made.state_table_name}",
     )
     with pytest.raises(StackError, match=r"no stack named again in us-east-1 .*; make it with `tapeline deploy`"):
-        read_outputs(aws, "again")
+        find_deployment(aws, "again")
     assert aws.client("kinesis").list_streams()["StreamNames"].count(made.stream_name) == 0
 
     restored, told = deploy(aws, "again")

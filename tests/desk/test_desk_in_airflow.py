@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from localaws.testing import free_port
-from tapeline.aws.deployment import StackOutputs, read_outputs
+from tapeline.aws.deployment import StackOutputs, find_deployment
 from tapeline.laptop import airflow
 from tapeline.laptop.up import AIRFLOW_USER, _environment, signer_of
 from tests.laptop.conftest import laptop  # noqa: F401 - a fixture
@@ -69,7 +69,7 @@ def site(laptop: Laptop, browser: Browser) -> Iterator[Site]:  # noqa: F811
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_AIRFLOW_PORT", str(free_port()))
         aws = laptop.aws()
-        outputs = read_outputs(aws)
+        outputs = find_deployment(aws).outputs
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, laptop.home / "airflow.json")
         environment = {**_environment(), **airflow.settings(laptop.home, signer, outputs)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -31,7 +31,7 @@ def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, PipelineLi
     monkeypatch.setattr(lights.lake, "reports", silent)
 
     class Found:
-        session = outputs = None
+        clients = outputs = None
 
     found = Lights(lambda: Found(), lambda _: [], (), lambda: NOW).document().lights  # type: ignore[arg-type, return-value]
     return {light.name: light for light in found}

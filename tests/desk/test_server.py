@@ -16,8 +16,8 @@ import pytest
 from fastapi import HTTPException, Request
 
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import Deployment, StackError, StackOutputs
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import Deployment, StackError
 from tapeline.aws.local import Credentials
 from tapeline.deploy import stack
 from tapeline.desk.access import Access, Run
@@ -102,9 +102,10 @@ class Desk:
 class Stream:
     """Does with quotes what the stream processor does."""
 
-    def __init__(self, owner: Clients, outputs: StackOutputs) -> None:
+    def __init__(self, deployment: Deployment) -> None:
+        outputs = deployment.outputs
         self._store = StreamStore(
-            owner.client("dynamodb"), owner.client("s3"), outputs.table_name, outputs.state_table_name,
+            deployment.client("dynamodb"), deployment.client("s3"), outputs.table_name, outputs.state_table_name,
             outputs.bucket_name, timedelta(days=3650), Patience(lambda: 60.0),
         )  # fmt: skip
         self._number = 0
@@ -136,19 +137,19 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def pipeline(local_aws: LocalAws) -> Deployment:
     """Two sessions rolled up, a third of which quotes are in DynamoDB, three rejects; read with Airflow's policy."""
-    owner = connect("local")
-    outputs = stack.deploy(owner, {}, lambda _: None)
-    filled(AthenaLake(owner, outputs))
-    stream = Stream(owner, outputs)
+    deployment = stack.deploy(connect("local"), {}, lambda _: None)
+    outputs = deployment.outputs
+    filled(AthenaLake(deployment))
+    stream = Stream(deployment)
     # 24 quotes ten seconds apart: 100 dollars, then 110 from the third minute on: an anomaly and a cross.
     prices = ["100"] * 18 + ["101"] + ["99"] * 3 + ["110", "111"]
     for number, price in enumerate(prices):
         stream.put(quote(10 * number, price, 1000 + 10 * number), at=MONDAY + timedelta(seconds=10 * number + 1))
     stream.put(HOSTILE, b"\xff\xfe", b"[" + b"9" * 5000, at=MONDAY)
-    owner.client("s3").put_object(
+    deployment.client("s3").put_object(
         Bucket=outputs.bucket_name, Key="reports/dt=2025-11-28/anomaly-report.html", Body=b"<p>calm</p>"
     )
-    iam = owner.client("iam")
+    iam = deployment.client("iam")
     iam.create_user(UserName="desk")
     iam.attach_user_policy(UserName="desk", PolicyArn=outputs.airflow_policy_arn)
     key = iam.create_access_key(UserName="desk")["AccessKey"]
@@ -384,7 +385,7 @@ def test_a_symbols_state_tells_its_newest_quote_to_who_only_looks(pipeline: Depl
 
 
 def test_a_quote_within_the_second_of_the_newest_is_read_on(pipeline: Deployment) -> None:
-    stream, history = Stream(connect("local"), pipeline.outputs), History(lambda: pipeline)
+    stream, history = Stream(Deployment(connect("local"), pipeline.outputs)), History(lambda: pipeline)
     stream.put(quote(240, "112", 2000))
     assert history.detail("AAPL").candles[-1][4] == 112
     stream.put(quote(240.2, "113", 2001))  # as text, 34:00.200Z stands before 34:00Z

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws.clients import Clients, connect
+from tapeline.aws.clients import connect
+from tapeline.aws.deployment import Deployment
 from tapeline.aws.local import Credentials
 from tapeline.lake import backfill, partitions
 from tapeline.lake.daily_bars import DailyBar
@@ -17,57 +18,58 @@ from tapeline.reports import publication
 from tapeline.stream import raw_zone
 from tests.operations.test_rejected import line, payload
 from tests.sql.lakes import AthenaLake
-from tests.stack import Deployment, objects
+from tests.stack import LocalDeployment, objects
 
 DAY = "2026-03-13"
 
 
 @pytest.fixture(scope="module")
-def airflow(deployment: Deployment) -> Clients:
-    iam = deployment.session.client("iam")
+def airflow(deployment: LocalDeployment) -> Deployment:
+    iam = deployment.client("iam")
     iam.create_user(UserName="airflow-test")
     iam.attach_user_policy(UserName="airflow-test", PolicyArn=deployment.outputs.airflow_policy_arn)
     key = iam.create_access_key(UserName="airflow-test")["AccessKey"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_PORT", str(deployment.local.port))
-        return connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+        clients = connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+    return Deployment(clients, deployment.outputs)
 
 
-def test_a_report_is_made_and_sent(airflow: Clients, deployment: Deployment, lake: AthenaLake) -> None:
-    sent = publication.send_weekly_report(airflow, deployment.outputs, "2025-11-28")
+def test_a_report_is_made_and_sent(airflow: Deployment, deployment: LocalDeployment, lake: AthenaLake) -> None:
+    sent = publication.send_weekly_report(airflow, "2025-11-28")
     assert sent.sent
     assert sent.key in objects(deployment, "reports/")
 
 
-def test_partitions_are_repaired(airflow: Clients, deployment: Deployment, lake: AthenaLake) -> None:
+def test_partitions_are_repaired(airflow: Deployment, deployment: LocalDeployment, lake: AthenaLake) -> None:
     lake.run("ALTER TABLE stock_data_table DROP PARTITION (dt = '2025-11-27')")
-    found = partitions.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27", dry_run=False)
+    found = partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27", dry_run=False)
     assert [folder.day for folder in found.plan.add] == [date(2025, 11, 27)]
-    assert partitions.repair_partitions(airflow, deployment.outputs, "2025-11-27", "2025-11-27").plan.is_empty
+    assert partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27").plan.is_empty
 
 
-def test_rejected_records_are_redriven(airflow: Clients, deployment: Deployment) -> None:
+def test_rejected_records_are_redriven(airflow: Deployment, deployment: LocalDeployment) -> None:
     key = f"rejected/dt={DAY}/2026-03-13T14-30-00Z-shardId-000000000000-1.json.gz"
-    s3, bucket = deployment.session.client("s3"), deployment.outputs.bucket_name
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
     raw_zone.put_lines(s3, bucket, key, [line(payload())])
-    deployment.session.client("sqs").send_message(
+    deployment.client("sqs").send_message(
         QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody="of another kind"
     )
-    found = redrive(airflow, deployment.outputs, DAY, DAY, dry_run=False)
+    found = redrive(airflow, DAY, DAY, dry_run=False)
     assert sum(found.redriven.values()) == 1
     assert objects(deployment, f"rejected/dt={DAY}/") == []
-    deployment.session.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
+    deployment.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
 
 
-def test_history_is_backfilled(airflow: Clients, deployment: Deployment, lake: AthenaLake) -> None:
+def test_history_is_backfilled(airflow: Deployment, deployment: LocalDeployment, lake: AthenaLake) -> None:
     def fetch(symbol: str, first: date, last: date) -> list[DailyBar]:
         return [DailyBar(first, symbol, Decimal(1), Decimal(2), Decimal(1), Decimal(2), 10)]
 
-    (chunk,) = backfill.plan_backfill(airflow, deployment.outputs, ["IBM"], "2025-11-28", "2025-11-28")
-    assert backfill.fill(airflow, deployment.outputs, chunk, fetch).rows == 1
-    backfill.create_view(airflow, deployment.outputs)
+    (chunk,) = backfill.plan_backfill(airflow, ["IBM"], "2025-11-28", "2025-11-28")
+    assert backfill.fill(airflow, chunk, fetch).rows == 1
+    backfill.create_view(airflow)
 
 
-def test_the_raw_zone_is_not_writable(airflow: Clients, deployment: Deployment) -> None:
+def test_the_raw_zone_is_not_writable(airflow: Deployment, deployment: LocalDeployment) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         airflow.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key="raw-data/dt=x/y", Body=b"")

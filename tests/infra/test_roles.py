@@ -28,7 +28,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def made(aws: Clients) -> StackOutputs:
-    return stack.deploy(aws, {"AlertEmails": "ann@example.org"}, lambda _: None)
+    return stack.deploy(aws, {"AlertEmails": "ann@example.org"}, lambda _: None).outputs
 
 
 def refused(call: Callable[[], object]) -> bool:
@@ -304,7 +304,7 @@ def test_an_analyst_reads_the_lake_and_writes_results_only(
 
 @pytest.fixture
 def made_with_tls(made: StackOutputs, aws: Clients) -> Iterator[StackOutputs]:
-    yield stack.deploy(aws, {"RequireTls": "true"}, lambda _: None)
+    yield stack.deploy(aws, {"RequireTls": "true"}, lambda _: None).outputs
     stack.deploy(aws, {"RequireTls": "false"}, lambda _: None)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tapeline.aws import deployment
 from tapeline.aws.deployment import StackOutputs
 from tapeline.deploy import stack
 from tapeline.market import quotes
@@ -149,7 +150,7 @@ def test_only_bucket_and_tables_outlive_the_stack_and_their_names_can_be_written
 
 def test_outputs_are_those_that_the_commands_read(template: dict[str, Any]) -> None:
     outputs = template["Outputs"]
-    assert {stack._snake_case(name) for name in outputs} == {field.name for field in fields(StackOutputs)}
+    assert {deployment._snake_case(name) for name in outputs} == {field.name for field in fields(StackOutputs)}
     assert all(output["Description"] for output in outputs.values())
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tapeline.lake import backfill
+from tapeline.lake import athena, backfill
 from tapeline.lake.daily_bars import DailyBar
 from tests.sql.lakes import AthenaLake
-from tests.stack import Deployment, objects
+from tests.stack import LocalDeployment, objects
 
 FIRST, LAST = "2025-11-20", "2025-11-28"
 SESSIONS = [date(2025, 11, day) for day in (20, 21, 24, 25, 26, 28)]  # Thanksgiving is none
@@ -42,19 +42,18 @@ def vendor() -> Vendor:
 
 
 def test_history_is_fetched_once_and_only_what_is_missing(
-    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+    deployment: LocalDeployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
-    aws, names = deployment.session, deployment.outputs
-    chunks = backfill.plan_backfill(aws, names, ["KO", "AAPL", "GONE"], FIRST, LAST)
+    chunks = backfill.plan_backfill(deployment, ["KO", "AAPL", "GONE"], FIRST, LAST)
     assert [(chunk.symbol, chunk.sessions) for chunk in chunks] == [
         (symbol, tuple(SESSIONS)) for symbol in ("KO", "AAPL", "GONE")
     ]
-    filled = [backfill.fill(aws, names, chunk, vendor.fetch) for chunk in chunks]
+    filled = [backfill.fill(deployment, chunk, vendor.fetch) for chunk in chunks]
     assert [(chunk.rows, len(chunk.absent)) for chunk in filled] == [(6, 0), (4, 2), (0, 6)]
     assert "no such symbol" in str(filled[2])
     assert objects(deployment, backfill.INCOMING_PREFIX) == []
 
-    again = backfill.plan_backfill(aws, names, ["KO", "AAPL"], FIRST, LAST)
+    again = backfill.plan_backfill(deployment, ["KO", "AAPL"], FIRST, LAST)
     assert [(chunk.symbol, chunk.sessions) for chunk in again] == [("AAPL", tuple(SESSIONS[:2]))]
     found = lake.run("SELECT * FROM daily_history WHERE symbol = 'KO' ORDER BY session")
     assert [(row["session"], row["close_usd"], row["volume_shares"]) for row in found] == [
@@ -63,43 +62,40 @@ def test_history_is_fetched_once_and_only_what_is_missing(
 
 
 def test_a_chunk_filled_again_replaces_its_rows_and_no_others(
-    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+    deployment: LocalDeployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
-    aws, names = deployment.session, deployment.outputs
-    (chunk,) = backfill.plan_backfill(aws, names, ["BRK-B"], FIRST, LAST)
-    backfill.fill(aws, names, chunk, vendor.fetch)
+    (chunk,) = backfill.plan_backfill(deployment, ["BRK-B"], FIRST, LAST)
+    backfill.fill(deployment, chunk, vendor.fetch)
     vendor.close = Decimal(71)
-    backfill.fill(aws, names, chunk, vendor.fetch)
+    backfill.fill(deployment, chunk, vendor.fetch)
     found = lake.run("SELECT symbol, close_usd FROM daily_history WHERE symbol = 'BRK-B'")
     assert found == [{"symbol": "BRK-B", "close_usd": 71.0}] * 6
 
 
 def test_a_run_that_dies_between_fetch_and_merge_is_resumed(
-    deployment: Deployment, lake: AthenaLake, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+    deployment: LocalDeployment, lake: AthenaLake, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws, names = deployment.session, deployment.outputs
-    (chunk,) = backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
+    (chunk,) = backfill.plan_backfill(deployment, ["XOM"], FIRST, LAST)
 
     def die(*_: Any) -> Any:
         raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(backfill, "_run", die)
+        patch.setattr(athena, "run", die)
         with pytest.raises(InterruptedError):
-            backfill.fill(aws, names, chunk, vendor.fetch)
-    (again,) = backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST)
-    assert backfill.fill(aws, names, again, vendor.fetch).rows == 6
-    assert backfill.plan_backfill(aws, names, ["XOM"], FIRST, LAST) == []
+            backfill.fill(deployment, chunk, vendor.fetch)
+    (again,) = backfill.plan_backfill(deployment, ["XOM"], FIRST, LAST)
+    assert backfill.fill(deployment, again, vendor.fetch).rows == 6
+    assert backfill.plan_backfill(deployment, ["XOM"], FIRST, LAST) == []
     assert objects(deployment, backfill.INCOMING_PREFIX) == []
 
 
 def test_daily_bars_put_the_history_beside_what_the_quotes_made(
-    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+    deployment: LocalDeployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
-    aws, names = deployment.session, deployment.outputs
-    for chunk in backfill.plan_backfill(aws, names, ["AAPL"], FIRST, LAST):
-        backfill.fill(aws, names, chunk, vendor.fetch)
-    backfill.create_view(aws, names)
+    for chunk in backfill.plan_backfill(deployment, ["AAPL"], FIRST, LAST):
+        backfill.fill(deployment, chunk, vendor.fetch)
+    backfill.create_view(deployment)
     found = lake.run(
         "SELECT session, close_usd, previous_close_usd, change_pct, origin FROM daily_bars "
         "WHERE symbol = 'AAPL' AND session >= DATE '2025-11-24' ORDER BY session"
@@ -114,10 +110,9 @@ def test_daily_bars_put_the_history_beside_what_the_quotes_made(
 
 
 def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
-    deployment: Deployment, lake: AthenaLake, vendor: Vendor
+    deployment: LocalDeployment, lake: AthenaLake, vendor: Vendor
 ) -> None:
-    aws, names = deployment.session, deployment.outputs
-    chunks = backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST)
+    chunks = backfill.plan_backfill(deployment, ["GE", "F"], FIRST, LAST)
     assert [(chunk.symbol, len(chunk.sessions)) for chunk in chunks] == [("GE", 6), ("F", 6)]
     assert vendor.asked == []
 
@@ -126,14 +121,14 @@ def test_a_rate_limit_ends_the_run_and_a_second_one_goes_on(
             raise RuntimeError("429")
         return vendor.fetch(symbol, first, last)
 
-    assert backfill.fill(aws, names, chunks[0], limited).rows == 6
+    assert backfill.fill(deployment, chunks[0], limited).rows == 6
     with pytest.raises(RuntimeError, match="429"):
-        backfill.fill(aws, names, chunks[1], limited)
-    (chunk,) = backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST)
-    assert str(backfill.fill(aws, names, chunk, vendor.fetch)) == "F 2025-11-20 to 2025-11-28: 6 sessions stored"
-    assert backfill.plan_backfill(aws, names, ["GE", "F"], FIRST, LAST) == []
+        backfill.fill(deployment, chunks[1], limited)
+    (chunk,) = backfill.plan_backfill(deployment, ["GE", "F"], FIRST, LAST)
+    assert str(backfill.fill(deployment, chunk, vendor.fetch)) == "F 2025-11-20 to 2025-11-28: 6 sessions stored"
+    assert backfill.plan_backfill(deployment, ["GE", "F"], FIRST, LAST) == []
 
 
-def test_a_range_without_a_finished_session_is_refused(deployment: Deployment) -> None:
+def test_a_range_without_a_finished_session_is_refused(deployment: LocalDeployment) -> None:
     with pytest.raises(ValueError, match="2025-11-27"):
-        backfill.plan_backfill(deployment.session, deployment.outputs, ["KO"], "2025-11-27", "2025-11-27")
+        backfill.plan_backfill(deployment, ["KO"], "2025-11-27", "2025-11-27")

@@ -20,7 +20,7 @@ import psutil
 
 from localaws.testing import free_port
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import read_outputs
+from tapeline.aws.deployment import find_deployment
 from tapeline.operations import readings
 
 COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
@@ -105,8 +105,7 @@ class Laptop:
 
         def is_stored() -> bool:
             with suppress(Exception):  # whatever was killed is on its way up
-                outputs = read_outputs(self.aws())
-                return readings.newest_since(self.aws(), outputs, since) is not None
+                return readings.newest_since(find_deployment(self.aws()), since) is not None
             return False
 
         await_(is_stored, "a quote newer than the kill")

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tapeline.aws import local
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
+from tapeline.aws.deployment import find_deployment
 
 from .laptop import Laptop, await_
 
@@ -126,7 +126,7 @@ def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: La
     assert first["sent"] == second["sent"] == 60
     assert result["agrees"]
     assert result["counts"]["accepted_quotes"] - result["counts"]["accepted_keys"] == 60
-    table = read_outputs(running.aws()).table_name
+    table = find_deployment(running.aws()).outputs.table_name
     answer = (
         running.aws()
         .client("dynamodb")
@@ -170,7 +170,7 @@ def test_a_shell_gets_names_and_address_of_the_deployment(running: Laptop) -> No
 
 
 def test_status_counts_a_bad_record_by_its_reason_and_says_where_it_is(running: Laptop) -> None:
-    stream = read_outputs(running.aws()).stream_name
+    stream = find_deployment(running.aws()).outputs.stream_name
     running.aws().client("kinesis").put_record(StreamName=stream, Data=b"{no quote", PartitionKey="x")
 
     await_(lambda: running.json("status")["rejected_last_hour"] == {"not_json": 1}, "the reject")
@@ -254,7 +254,7 @@ def test_a_killed_supervisord_leaves_orphans_which_the_next_up_ends(running: Lap
 
 
 def test_reconcile_names_an_item_that_vanished_and_exits_1(running: Laptop) -> None:
-    table = read_outputs(running.aws()).table_name
+    table = find_deployment(running.aws()).outputs.table_name
     key = {"symbol": {"S": "TSLA"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
     dynamodb = running.aws().client("dynamodb")
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]

@@ -13,7 +13,7 @@ from tapeline.laptop.past_trading import PastTrading, missing_sessions
 from tapeline.market import sessions
 from tapeline.stream.keys import raw_key
 from tapeline.stream.source import Counters
-from tests.cli.stream import Deployment
+from tests.cli.stream import LocalDeployment
 
 
 class Never:
@@ -22,14 +22,14 @@ class Never:
 
 
 @pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalDeployment]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        yield Deployment()
+        yield LocalDeployment()
 
 
-def put(deployment: Deployment, *moments: datetime) -> None:
+def put(deployment: LocalDeployment, *moments: datetime) -> None:
     """Put objects into the raw zone whose first quotes are of these moments."""
     for moment in moments:
         key = raw_key(moment, "shard-1", "7")
@@ -46,12 +46,12 @@ def test_past_trading_covers_a_session_and_the_one_under_way_until_now() -> None
     assert [quotes[270].timestamp, quotes[-1].timestamp] == ["2025-12-01T14:00:00Z", "2025-12-01T14:59:00Z"]
 
 
-def test_only_sessions_without_quotes_are_made_up(deployment: Deployment) -> None:
+def test_only_sessions_without_quotes_are_made_up(deployment: LocalDeployment) -> None:
     put(deployment, datetime(2025, 11, 26, 15, 0, tzinfo=UTC), datetime(2025, 11, 28, 15, 0, tzinfo=UTC))
 
     def missing(now: str) -> list[str]:
         moment = datetime.fromisoformat(now)
-        return [one.key for one in missing_sessions(deployment.session, deployment.outputs, moment)]
+        return [one.key for one in missing_sessions(deployment, moment)]
 
     assert missing("2025-11-30T12:00:00+00:00") == []
     assert missing("2025-12-01T15:00:00+00:00") == ["2025-12-01"]
@@ -59,7 +59,7 @@ def test_only_sessions_without_quotes_are_made_up(deployment: Deployment) -> Non
     assert missing("2025-12-02T21:10:00+00:00") == ["2025-12-01", "2025-12-02"]
 
 
-def test_quotes_of_the_evening_alone_are_no_session(deployment: Deployment) -> None:
+def test_quotes_of_the_evening_alone_are_no_session(deployment: LocalDeployment) -> None:
     put(deployment, datetime(2025, 12, 4, 0, 30, tzinfo=UTC))  # 19:30 in New York
     evening = datetime(2025, 12, 4, 1, 0, tzinfo=UTC)
-    assert [one.key for one in missing_sessions(deployment.session, deployment.outputs, evening)] == ["2025-12-03"]
+    assert [one.key for one in missing_sessions(deployment, evening)] == ["2025-12-03"]

@@ -18,7 +18,7 @@ from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.items import observation_to_item, state_to_item
 from tests.operations.test_rejected import ARRIVED, line, payload
-from tests.stack import Deployment, objects
+from tests.stack import LocalDeployment, objects
 
 DAY = "2026-03-12"
 KEYS = [f"rejected/dt={DAY}/2026-03-12T14-30-0{number}Z-shardId-000000000000-{number}.json.gz" for number in (1, 2)]
@@ -32,24 +32,24 @@ class Stopped(BaseException):
 
 
 @pytest.fixture
-def clean(deployment: Deployment) -> Iterator[Deployment]:
+def clean(deployment: LocalDeployment) -> Iterator[LocalDeployment]:
     yield deployment
     for key in objects(deployment, "rejected/"):
-        deployment.session.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
-    deployment.session.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
+        deployment.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
+    deployment.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
 
 
 @pytest.fixture
-def rejects(clean: Deployment) -> Deployment:
-    s3, bucket = clean.session.client("s3"), clean.outputs.bucket_name
+def rejects(clean: LocalDeployment) -> LocalDeployment:
+    s3, bucket = clean.client("s3"), clean.outputs.bucket_name
     raw_zone.put_lines(s3, bucket, KEYS[0], [FINE, BAD])
     raw_zone.put_lines(s3, bucket, KEYS[1], [EARLIER])
     return clean
 
 
-def stream(deployment: Deployment) -> list[tuple[str, Any]]:
+def stream(deployment: LocalDeployment) -> list[tuple[str, Any]]:
     """Every record on the stream: sequence number and data; of one symbol in order."""
-    kinesis, name = deployment.session.client("kinesis"), deployment.outputs.stream_name
+    kinesis, name = deployment.client("kinesis"), deployment.outputs.stream_name
     found = []
     for shard in kinesis.list_shards(StreamName=name)["Shards"]:
         iterator = kinesis.get_shard_iterator(
@@ -60,14 +60,14 @@ def stream(deployment: Deployment) -> list[tuple[str, Any]]:
     return [(f"{shard} {number}", data) for shard, number, data in found]
 
 
-def new_times(deployment: Deployment, before: list[tuple[str, Any]]) -> list[str]:
+def new_times(deployment: LocalDeployment, before: list[tuple[str, Any]]) -> list[str]:
     seen = {place for place, _ in before}
     return [json.loads(data)["timestamp"] for place, data in stream(deployment) if place not in seen]
 
 
-def test_a_dry_run_counts_and_changes_nothing(rejects: Deployment) -> None:
+def test_a_dry_run_counts_and_changes_nothing(rejects: LocalDeployment) -> None:
     before, kept = stream(rejects), objects(rejects, "rejected/")
-    found = redrive(rejects.session, rejects.outputs, DAY, DAY)
+    found = redrive(rejects, DAY, DAY)
     assert (found.rejected, found.redriven) == ({"unknown_field": 2, "not_json": 1}, {"unknown_field": 2})
     (stays,) = found.examples.pop("not_json")
     assert stays.startswith("{oops (not_json: expected one JSON object in UTF-8")
@@ -75,44 +75,44 @@ def test_a_dry_run_counts_and_changes_nothing(rejects: Deployment) -> None:
     assert (stream(rejects), objects(rejects, "rejected/")) == (before, kept)
 
 
-def test_what_is_a_quote_now_goes_in_order_and_leaves_the_rejects(rejects: Deployment) -> None:
+def test_what_is_a_quote_now_goes_in_order_and_leaves_the_rejects(rejects: LocalDeployment) -> None:
     before = stream(rejects)
-    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    redrive(rejects, DAY, DAY, dry_run=False)
     assert new_times(rejects, before) == ["2026-03-12T14:29:00Z", "2026-03-12T14:30:00Z"]
-    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+    s3, bucket = rejects.client("s3"), rejects.outputs.bucket_name
     assert objects(rejects, f"rejected/dt={DAY}/") == [KEYS[0]]
     assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [BAD]
     kept = [line for key in objects(rejects, "rejected/redriven/") for line in raw_zone.get_lines(s3, bucket, key)]
     assert sorted(kept) == sorted([FINE, EARLIER])
 
     after = stream(rejects)
-    assert redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False).redriven == {}
+    assert redrive(rejects, DAY, DAY, dry_run=False).redriven == {}
     assert stream(rejects) == after
 
 
-def test_what_the_stream_would_refuse_again_stays_with_the_reason(rejects: Deployment) -> None:
+def test_what_the_stream_would_refuse_again_stays_with_the_reason(rejects: LocalDeployment) -> None:
     stored = plan_batch([StreamRecord("s", 1, "AAPL", ARRIVED, payload(price=98))], lambda _: {}, lambda _: {}, Rules())
     item = observation_to_item(stored.entries[0].observation, timedelta(days=1))
     state = state_to_item(stored.steps[0].state, stored.steps[0].observation)
-    dynamodb, outputs = rejects.session.client("dynamodb"), rejects.outputs
+    dynamodb, outputs = rejects.client("dynamodb"), rejects.outputs
     dynamodb.put_item(TableName=outputs.table_name, Item=item)
     dynamodb.put_item(TableName=outputs.state_table_name, Item=state)
     try:
-        found = redrive(rejects.session, outputs, DAY, DAY, dry_run=False)
+        found = redrive(rejects, DAY, DAY, dry_run=False)
     finally:
         dynamodb.delete_item(TableName=outputs.table_name, Key={name: item[name] for name in ("symbol", "timestamp")})
         dynamodb.delete_item(TableName=outputs.state_table_name, Key={"key": state["key"]})
     assert found.redriven == {"unknown_field": 1}
     assert "conflicting_quote: AAPL at 2026-03-12T14:30:00Z is stored with other figures" in found.summary
-    s3, bucket = rejects.session.client("s3"), outputs.bucket_name
+    s3, bucket = rejects.client("s3"), outputs.bucket_name
     assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [FINE, BAD]
 
 
 @pytest.mark.parametrize("step", ["put_object", "delete_object", "get_object"])
 def test_a_run_that_dies_at_any_step_loses_no_line(
-    rejects: Deployment, step: str, monkeypatch: pytest.MonkeyPatch
+    rejects: LocalDeployment, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+    s3, bucket = rejects.client("s3"), rejects.outputs.bucket_name
     for call in range(4):
         real, calls = getattr(s3, step), iter(range(100))
 
@@ -124,15 +124,17 @@ def test_a_run_that_dies_at_any_step_loses_no_line(
         with monkeypatch.context() as patch:
             patch.setattr(s3, step, die)
             with contextlib.suppress(Stopped):
-                redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+                redrive(rejects, DAY, DAY, dry_run=False)
         held = [found for key in objects(rejects, "rejected/") for found in raw_zone.get_lines(s3, bucket, key)]
         assert set(held) == {FINE, EARLIER, BAD}
-    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    redrive(rejects, DAY, DAY, dry_run=False)
     assert objects(rejects, f"rejected/dt={DAY}/") == [KEYS[0]]
 
 
-def test_a_line_that_the_processor_adds_meanwhile_stays(rejects: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    s3, bucket = rejects.session.client("s3"), rejects.outputs.bucket_name
+def test_a_line_that_the_processor_adds_meanwhile_stays(
+    rejects: LocalDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, bucket = rejects.client("s3"), rejects.outputs.bucket_name
     added, real, later = line(b"more", "not_json", 9), s3.put_object, []
 
     def put(**arguments: Any) -> Any:
@@ -143,12 +145,14 @@ def test_a_line_that_the_processor_adds_meanwhile_stays(rejects: Deployment, mon
         return real(**arguments)
 
     monkeypatch.setattr(s3, "put_object", put)
-    redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+    redrive(rejects, DAY, DAY, dry_run=False)
     assert later
     assert raw_zone.get_lines(s3, bucket, KEYS[0]) == [BAD, added]
 
 
-def test_nothing_is_taken_out_when_the_stream_refuses(rejects: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_taken_out_when_the_stream_refuses(
+    rejects: LocalDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = objects(rejects, "rejected/")
 
     def refuse(**arguments: Any) -> Any:
@@ -156,13 +160,13 @@ def test_nothing_is_taken_out_when_the_stream_refuses(rejects: Deployment, monke
 
     monkeypatch.setattr(redriving._Run, "send", lambda self: refuse())
     with pytest.raises(Stopped):
-        redrive(rejects.session, rejects.outputs, DAY, DAY, dry_run=False)
+        redrive(rejects, DAY, DAY, dry_run=False)
     assert objects(rejects, "rejected/") == kept
 
 
-def give_up(deployment: Deployment, datas: list[bytes], missing: int = 0) -> None:
+def give_up(deployment: LocalDeployment, datas: list[bytes], missing: int = 0) -> None:
     """Put records on the stream and a dead letter about them into the queue, as Lambda does."""
-    kinesis, name = deployment.session.client("kinesis"), deployment.outputs.stream_name
+    kinesis, name = deployment.client("kinesis"), deployment.outputs.stream_name
     places = [kinesis.put_record(StreamName=name, Data=data, PartitionKey="AAPL") for data in datas]
     info = {
         "shardId": places[0]["ShardId"],
@@ -171,48 +175,52 @@ def give_up(deployment: Deployment, datas: list[bytes], missing: int = 0) -> Non
         "batchSize": len(datas) + missing,
     }
     body = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "KinesisBatchInfo": info}
-    deployment.session.client("sqs").send_message(
+    deployment.client("sqs").send_message(
         QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody=json.dumps(body)
     )
 
 
-def waiting(deployment: Deployment) -> int:
-    attributes = deployment.session.client("sqs").get_queue_attributes(
+def waiting(deployment: LocalDeployment) -> int:
+    attributes = deployment.client("sqs").get_queue_attributes(
         QueueUrl=deployment.outputs.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"])
 
 
-def test_a_dead_letter_s_batch_goes_on_the_stream_again_and_what_is_no_quote_is_kept(clean: Deployment) -> None:
+def test_a_dead_letter_s_batch_goes_on_the_stream_again_and_what_is_no_quote_is_kept(clean: LocalDeployment) -> None:
     give_up(clean, [payload(at="2026-03-12T14:31:00Z"), b"no quote", payload(at="2026-03-12T14:32:00Z")])
     before = stream(clean)
-    dry = redrive(clean.session, clean.outputs, DAY, DAY)
+    dry = redrive(clean, DAY, DAY)
     assert (dry.letter_quotes, dry.letter_rejects, dry.lost, waiting(clean)) == (2, 1, 0, 1)
     assert stream(clean) == before
 
-    redrive(clean.session, clean.outputs, DAY, DAY, dry_run=False)
+    redrive(clean, DAY, DAY, dry_run=False)
     assert new_times(clean, before) == ["2026-03-12T14:31:00Z", "2026-03-12T14:32:00Z"]
     assert waiting(clean) == 0
     (key,) = objects(clean, "rejected/dt=")
-    (kept,) = raw_zone.get_lines(clean.session.client("s3"), clean.outputs.bucket_name, key)
+    (kept,) = raw_zone.get_lines(clean.client("s3"), clean.outputs.bucket_name, key)
     assert json.loads(kept)["payload"] == "no quote"
 
 
-def test_a_letter_whose_records_are_partly_gone_stays_and_says_so(clean: Deployment) -> None:
+def test_a_letter_whose_records_are_partly_gone_stays_and_says_so(clean: LocalDeployment) -> None:
     give_up(clean, [payload(at="2026-03-12T14:33:00Z")], missing=2)
-    clean.session.client("sqs").send_message(
+    clean.client("sqs").send_message(
         QueueUrl=clean.outputs.dead_letter_queue_url, MessageBody='{"DDBStreamBatchInfo": {}}'
     )
-    found = redrive(clean.session, clean.outputs, DAY, DAY, dry_run=False)
+    found = redrive(clean, DAY, DAY, dry_run=False)
     assert (found.letter_quotes, found.lost) == (1, 2)
     assert "2 records are gone from the stream, so the letter stays" in found.summary
     assert found.unknown_letters == {"a batch of the table's stream": 1}
     assert waiting(clean) == 2
 
 
-def test_the_command_dries_by_default_and_says_how_to_go_on(rejects: Deployment) -> None:
+def test_the_command_dries_by_default_and_says_how_to_go_on(
+    rejects: LocalDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from typer.testing import CliRunner
 
+    monkeypatch.setenv("TAPELINE_HOME", str(rejects.local.folder))
+    monkeypatch.setenv("TAPELINE_PORT", str(rejects.local.port))
     told = CliRunner().invoke(cli, ["redrive", "--first", DAY, "--no-dead-letters"])
     assert told.exit_code == 0, told.output
     assert "Rejected records: 3, of which 2 are quotes now and would go on the stream again." in told.output

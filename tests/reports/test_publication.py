@@ -14,13 +14,13 @@ from localaws.mail import Message
 from tapeline.market.sessions import NotASessionError
 from tapeline.reports import publication
 from tests.sql.lakes import AthenaLake
-from tests.stack import Deployment, link_in, mail_to, objects, open_page, subscribe
+from tests.stack import LocalDeployment, link_in, mail_to, objects, open_page, subscribe
 
 Read = Callable[[], list[Message]]
 
 
 @pytest.fixture(scope="module")
-def messages(deployment: Deployment) -> Read:
+def messages(deployment: LocalDeployment) -> Read:
     """Return what reached a reader's mailbox since the last look; its filter lets warnings of anomaly reports in."""
     wanted = {"kind": ["anomaly_report"], "severity": ["warning"]}
     subscribe(deployment, deployment.outputs.alert_topic_arn, "reports@example.com", wanted)
@@ -35,8 +35,8 @@ def messages(deployment: Deployment) -> Read:
     return read
 
 
-def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: AthenaLake) -> None:
-    found = publication.anomaly_report(deployment.session, deployment.outputs, "2025-11-28")
+def test_a_session_is_reported_from_its_tables(deployment: LocalDeployment, lake: AthenaLake) -> None:
+    found = publication.anomaly_report(deployment, "2025-11-28")
     assert [(mover.symbol, mover.change_pct) for mover in found.market.top] == [
         ("XOM", Decimal("5.88")),
         ("AAPL", Decimal("2.67")),
@@ -55,20 +55,19 @@ def test_a_session_is_reported_from_its_tables(deployment: Deployment, lake: Ath
     assert cost["Athena, scanned"] >= 5 * 10  # five queries of ten megabytes at the least
 
 
-def test_a_day_without_a_session_has_no_report(deployment: Deployment, lake: AthenaLake) -> None:
+def test_a_day_without_a_session_has_no_report(deployment: LocalDeployment, lake: AthenaLake) -> None:
     with pytest.raises(NotASessionError):
-        publication.anomaly_report(deployment.session, deployment.outputs, "2025-11-27")
+        publication.anomaly_report(deployment, "2025-11-27")
 
 
-def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
+def test_a_report_is_sent_once_for_what_it_says(deployment: LocalDeployment, lake: AthenaLake, messages: Read) -> None:
     messages()
-    aws, outputs = deployment.session, deployment.outputs
-    first = publication.send_anomaly_report(aws, outputs, "2025-11-28")
+    first = publication.send_anomaly_report(deployment, "2025-11-28")
     assert first.sent
     assert first.key == "reports/dt=2025-11-28/anomaly-report.html"
     assert first.key in objects(deployment, "reports/")
 
-    again = publication.send_anomaly_report(aws, outputs, "2025-11-28")
+    again = publication.send_anomaly_report(deployment, "2025-11-28")
     assert not again.sent
     (message,) = messages()
     assert message.subject == "[replay] Fri 28 Nov 2025, half day: 2 anomalies, market +4.28%"
@@ -76,57 +75,59 @@ def test_a_report_is_sent_once_for_what_it_says(deployment: Deployment, lake: At
     assert status == 200
     assert "2 anomalies, market +4.28%" in page
 
-    aws.client("s3").delete_object(Bucket=outputs.bucket_name, Key=first.key)
-    assert publication.send_anomaly_report(aws, outputs, "2025-11-28").sent  # a lost page is written again
-    assert publication.send_anomaly_report(aws, outputs, "2025-11-28", again=True).sent
+    deployment.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=first.key)
+    assert publication.send_anomaly_report(deployment, "2025-11-28").sent  # a lost page is written again
+    assert publication.send_anomaly_report(deployment, "2025-11-28", again=True).sent
     assert [one.subject.count("Corrected") for one in messages()] == [0, 0]
 
 
-def test_changed_figures_are_sent_as_a_correction(deployment: Deployment, lake: AthenaLake, messages: Read) -> None:
-    aws, outputs = deployment.session, deployment.outputs
-    found = publication.anomaly_report(aws, outputs, "2025-11-26")
-    publication.publish(aws, outputs, found)
+def test_changed_figures_are_sent_as_a_correction(
+    deployment: LocalDeployment, lake: AthenaLake, messages: Read
+) -> None:
+    found = publication.anomaly_report(deployment, "2025-11-26")
+    publication.publish(deployment, found)
     messages()
-    publication.publish(aws, outputs, replace(found, market=replace(found.market, up=found.market.up + 1)))
+    publication.publish(deployment, replace(found, market=replace(found.market, up=found.market.up + 1)))
     (message,) = messages()
     assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
 
 
 def test_a_run_that_dies_before_the_memory_sends_once_more(
-    deployment: Deployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
+    deployment: LocalDeployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aws, outputs = deployment.session, deployment.outputs
-    found = publication.anomaly_report(aws, outputs, "2025-11-26")
+    found = publication.anomaly_report(deployment, "2025-11-26")
     found = replace(found, market=replace(found.market, up=12345))
     messages()
     with monkeypatch.context() as patch:
-        patch.setattr(aws.client("dynamodb"), "put_item", _die)
+        patch.setattr(deployment.client("dynamodb"), "put_item", _die)
         with pytest.raises(InterruptedError):
-            publication.publish(aws, outputs, found)
-    assert publication.publish(aws, outputs, found).sent
-    assert not publication.publish(aws, outputs, found).sent
+            publication.publish(deployment, found)
+    assert publication.publish(deployment, found).sent
+    assert not publication.publish(deployment, found).sent
     assert len(messages()) == 2
 
 
-def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: Deployment, lake: AthenaLake) -> None:
-    found = publication.weekly_report(deployment.session, deployment.outputs, "2025-11-28")
+def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: LocalDeployment, lake: AthenaLake) -> None:
+    found = publication.weekly_report(deployment, "2025-11-28")
     assert [session.day for session in found.sessions] == [24, 25, 26, 28]
     assert [(day.session.day, day.anomalies) for day in found.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
     assert next(line.quantity for line in found.cost if line.unit == "hours") == 5 * 24
 
 
-def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(deployment: Deployment, lake: AthenaLake) -> None:
+def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(
+    deployment: LocalDeployment, lake: AthenaLake
+) -> None:
     def waits(day: str) -> list[str]:
-        return publication.waits_for(deployment.session, deployment.outputs, day)
+        return publication.waits_for(deployment, day)
 
-    published = publication.published_sessions(deployment.session, deployment.outputs)
+    published = publication.published_sessions(deployment)
     assert (max(published), publication.newest_week(published)) == (date(2025, 11, 28), date(2025, 11, 17))
     remembered = {"key": {"S": f"{publication.MEMORY_PREFIX}weekly_report#2025-11-28"}}  # by another test, perhaps
-    deployment.session.client("dynamodb").delete_item(TableName=deployment.outputs.state_table_name, Key=remembered)
+    deployment.client("dynamodb").delete_item(TableName=deployment.outputs.state_table_name, Key=remembered)
     assert waits("2025-11-26") == ["2025-11-25"]
     assert waits("2025-11-19") == []
     assert waits("2025-12-03") == ["2025-12-01", "2025-12-02", "2025-12-03", "2025-12-04", "2025-12-05"]
-    publication.send_weekly_report(deployment.session, deployment.outputs, "2025-12-03")
+    publication.send_weekly_report(deployment, "2025-12-03")
     assert waits("2025-12-03") == []
 
 

@@ -14,7 +14,6 @@ import pytest
 
 from localaws.testing import running
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
 from tapeline.deploy import stack
 from tapeline.market.quotes import write_timestamp
 from tests.sql.answers.compute import history, raw_quotes, vendor_history
@@ -65,8 +64,7 @@ def athena_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaLake
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
         aws = connect("local")
-        stack.deploy(aws, {}, lambda progress: None)
-        yield filled(AthenaLake(aws, read_outputs(aws)))
+        yield filled(AthenaLake(stack.deploy(aws, {}, lambda progress: None)))
 
 
 @pytest.fixture(params=["duckdb", "athena"])

@@ -16,8 +16,7 @@ from typing import Any, Protocol
 import duckdb
 import sqlglot
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, sql_files
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.stream.keys import RAW_PREFIX
@@ -147,17 +146,18 @@ class DuckLake:
 class AthenaLake:
     """A stack on the local AWS: gzip objects in S3, partitions in Glue, statements on Athena, tables on Iceberg."""
 
-    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
-        self._s3, self._glue = session.client("s3"), session.client("glue")
-        self._athena, self._outputs = session.client("athena"), outputs
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment, self._outputs = deployment, deployment.outputs
+        self._s3, self._glue = deployment.client("s3"), deployment.client("glue")
+        self._athena = deployment.client("athena")
         self._quotes: dict[str, list[Quote]] = defaultdict(list)
         self._numbers = count()
         self.object_sizes: dict[str, list[int]] = defaultdict(list)
         self.scanned_bytes = 0
         for table in CURATED:
             for ddl in ("ddl", "staging_ddl"):
-                self.run(sql_files.load(f"{table}/{ddl}").render(bucket=outputs.bucket_name))
-        self.run(sql_files.load("daily_history/ddl").render(bucket=outputs.bucket_name))
+                self.run(sql_files.load(f"{table}/{ddl}").render(bucket=self._outputs.bucket_name))
+        self.run(sql_files.load("daily_history/ddl").render(bucket=self._outputs.bucket_name))
         self.run(render("daily_history/view"))
         self.run(render("trading_sessions/view"))
 
@@ -213,13 +213,9 @@ class AthenaLake:
         return str(found["Parameters"]["metadata_location"])
 
     def run(self, statement: str) -> list[Row]:
-        finished = athena.run(
-            self._athena, statement, database=self._outputs.database_name, work_group=self._outputs.work_group_name
-        )
+        finished = athena.run(self._deployment, statement)
         self.scanned_bytes = finished.scanned_bytes
-        columns, rows = athena.results(self._athena, finished)
-        names = [column.name for column in columns]
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return list(athena.by_name(*athena.results(self._deployment, finished)))
 
 
 def _absent_or(value: object) -> object:

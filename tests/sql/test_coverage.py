@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.lake import audit, sql_files
+from tapeline.lake import athena, audit, sql_files
 from tests.sql.lakes import CURATED, DuckLake, curated, publish, render, stage
 
 KNOWN, DAY = ("2025-11-19", "2025-11-20", "2025-11-21", "2025-11-24", "2025-11-25"), "2025-11-26"
@@ -129,12 +129,16 @@ def test_a_symbol_is_judged_from_five_known_sessions_on(sessions: int, expected:
 
 
 class State:
-    """The state table, as far as the audit asks it."""
+    """A deployment's state table, as far as the audit asks it."""
 
     state_table_name = database_name = work_group_name = bucket_name = "tapeline-here"
 
     def __init__(self, followed: str = "") -> None:
         self.items: dict[str, Any] = {"followed": {"symbols": {"L": [{"S": name} for name in followed.split()]}}}
+
+    @property
+    def outputs(self) -> State:
+        return self
 
     def client(self, _: str) -> State:
         return self
@@ -153,9 +157,9 @@ def audited(
     lake = lake_with({}, usual)
     add(lake, minutes, day)
     stage(lake, day)
-    monkeypatch.setattr(audit, "_rows", lambda session, outputs, statement: lake.run(statement))
-    verdict = audit.audit(state, state, CURATED, {"session": day})
-    audit.remember(state, state, verdict, datetime(2025, 12, 5, tzinfo=UTC))
+    monkeypatch.setattr(athena, "query", lambda deployment, statement: iter(lake.run(statement)))
+    verdict = audit.audit(state, CURATED, {"session": day})
+    audit.remember(state, verdict, datetime(2025, 12, 5, tzinfo=UTC))
     return verdict
 
 

@@ -13,7 +13,6 @@ import pytest
 from localaws.testing import LocalAws, running
 from tapeline.aws import local
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
 from tapeline.deploy import stack
 from tests.sql.conftest import hand_made_quotes
 from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Lake, Row, curated, publish, render, roll_up, stage
@@ -36,8 +35,7 @@ def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 @pytest.fixture(scope="module")
 def own_lake(own_aws: LocalAws) -> AthenaLake:
     aws = connect("local")
-    stack.deploy(aws, {}, lambda progress: None)
-    return AthenaLake(aws, read_outputs(aws))
+    return AthenaLake(stack.deploy(aws, {}, lambda progress: None))
 
 
 def quotes() -> list[Dated]:

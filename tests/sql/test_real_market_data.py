@@ -15,7 +15,6 @@ import pytest
 from localaws.testing import running
 from producer.replay import ReplaySource
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import read_outputs
 from tapeline.deploy import stack
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
@@ -57,8 +56,7 @@ def on_athena(bars: Path, folder: Path) -> Iterator[AthenaLake]:
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
         aws = connect("local")
-        stack.deploy(aws, {}, lambda progress: None)
-        lake = AthenaLake(aws, read_outputs(aws))
+        lake = AthenaLake(stack.deploy(aws, {}, lambda progress: None))
         for _, batch in groupby(enumerate(quotes(bars)), lambda numbered: numbered[0] // 5000):
             lake.add((str(trading_date(quote.time)), quote) for _, quote in batch)
         yield lake

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tapeline.aws.deployment import StackError, StackOutputs
+from tapeline.aws.deployment import Deployment, StackError, StackOutputs
 from tapeline.market.quotes import Quote
 from tapeline.stream import heartbeat, recipient
 from tapeline.stream.followed import Announcer, Followed, WatchedStop
@@ -34,7 +34,7 @@ OUTPUTS = replace(
 
 
 class Aws:
-    """A session whose DynamoDB keeps what it is given, or refuses it."""
+    """Clients of which DynamoDB keeps what it is given, or refuses it."""
 
     def __init__(self) -> None:
         self.items: list[dict[str, Any]] = []
@@ -58,13 +58,13 @@ def found(monkeypatch: pytest.MonkeyPatch) -> dict[str, StackOutputs | StackErro
     """What the stack's outputs are; change it as a deploy would."""
     answer: dict[str, StackOutputs | StackError] = {"now": OUTPUTS}
 
-    def outputs(_: Any, name: str) -> StackOutputs:
+    def find(clients: Any, name: str) -> Deployment:
         assert name == "mine"
         if isinstance(answer["now"], StackError):
             raise answer["now"]
-        return answer["now"]
+        return Deployment(clients, answer["now"])
 
-    monkeypatch.setattr(recipient, "read_outputs", outputs)
+    monkeypatch.setattr(recipient, "find_deployment", find)
     return answer
 
 

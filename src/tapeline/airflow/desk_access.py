@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -49,12 +48,11 @@ def app() -> FastAPI:
     )
 
 
-@cache
 def connect() -> Deployment:
     """Return the deployment behind the connection that the DAGs use."""
     from tapeline.airflow import tasks
 
-    return Deployment(tasks.connect(), tasks.names())
+    return tasks.deployment()
 
 
 def may_trigger(user: Any) -> bool:

@@ -26,7 +26,7 @@ from tapeline.market.dates import trading_date
 
 if TYPE_CHECKING:
     from tapeline.aws.clients import Clients
-    from tapeline.aws.deployment import StackOutputs
+    from tapeline.aws.deployment import Deployment, StackOutputs
 
 AWS_CONNECTION = "aws_default"
 
@@ -62,11 +62,16 @@ def connect() -> Clients:
 
 
 @cache
-def names() -> StackOutputs:
-    """Return the names of the deployment, asked for once in a process."""
-    from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
+def deployment() -> Deployment:
+    """Return the deployment behind the Airflow connection, asked for once in a process."""
+    from tapeline.aws.deployment import DEFAULT_NAME, find_deployment
 
-    return read_outputs(connect(), os.environ.get("TAPELINE_STACK") or DEFAULT_NAME)
+    return find_deployment(connect(), os.environ.get("TAPELINE_STACK") or DEFAULT_NAME)
+
+
+def names() -> StackOutputs:
+    """Return the names of the deployment."""
+    return deployment().outputs
 
 
 def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -> str:
@@ -135,7 +140,7 @@ def register_quotes(session: str) -> None:
     from tapeline.lake.partitions import renew_partition
 
     repair(session, session, dry_run=False)
-    if renew_partition(connect(), names(), session):
+    if renew_partition(deployment(), session):
         log.info("the partition %s has got the table's columns", session)
 
 
@@ -143,14 +148,13 @@ def create_tables() -> None:
     """Create the curated tables, their staging twins and the views over them where they are missing."""
     from tapeline.lake import athena
 
-    client, found = connect().client("athena"), names()
     files = ["trading_sessions/view", *(f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl"))]
     files += [
         "daily_history/ddl",
         "daily_history/view",
     ]  # the queries of analysts read daily_bars from the first day on
     for file in files:
-        athena.run(client, sql(file), database=found.database_name, work_group=found.work_group_name)
+        athena.run(deployment(), sql(file))
 
 
 def audit(values: Mapping[str, object]) -> dict[str, Any]:
@@ -172,13 +176,13 @@ def audit(values: Mapping[str, object]) -> dict[str, Any]:
     from tapeline.lake import audit as checks
 
     try:
-        verdict = checks.audit(connect(), names(), CURATED, values)
+        verdict = checks.audit(deployment(), CURATED, values)
     except checks.FailedChecksError as error:
         raise AirflowFailException(str(error)) from None
     for finding in verdict.findings:
         log.warning("%s", finding)
     log.info("%s\n%s", verdict.summary, verdict.table)
-    checks.remember(connect(), names(), verdict, datetime.now(UTC))
+    checks.remember(deployment(), verdict, datetime.now(UTC))
     return {
         "withheld": " ".join(verdict.withheld),
         "missing": " ".join(verdict.missing),
@@ -232,7 +236,7 @@ def send_report(kind: str, partition_key: str | None, asked: str | None = None, 
     with _permanent_errors():
         key = partition_key or asked
         day = sessions.read_day(key, datetime.now(UTC)).isoformat() if key else _newest_rolled_up(kind)
-        published = send(connect(), names(), day, again=again)
+        published = send(deployment(), day, again=again)
     log.info("this run reports %s: %s", day, published.summary)
     return {"session": day, "report": published.summary}
 
@@ -241,7 +245,7 @@ def _newest_rolled_up(kind: str) -> str:
     from tapeline.reports import publication
 
     create_tables()
-    published = publication.published_sessions(connect(), names())
+    published = publication.published_sessions(deployment())
     newest = publication.newest_week(published) if kind == "weekly_report" else max(published, default=None)
     if newest is None:
         raise sessions.NotASessionError(
@@ -262,7 +266,7 @@ def week_to_report(session: str) -> str:
 
     from tapeline.reports import publication
 
-    if missing := publication.waits_for(connect(), names(), session):
+    if missing := publication.waits_for(deployment(), session):
         raise AirflowSkipException(f"the week of {session} waits for {', '.join(missing)}")
     day = date.fromisoformat(session)
     return (day - timedelta(days=day.weekday())).isoformat()
@@ -272,7 +276,7 @@ def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:
     """Make the catalog agree with the raw zone, or say what that takes; return what was or would be done."""
     from tapeline.lake.partitions import repair_partitions
 
-    summary = repair_partitions(connect(), names(), first or "", last or "", dry_run=dry_run).summary
+    summary = repair_partitions(deployment(), first or "", last or "", dry_run=dry_run).summary
     log.info("%s", summary)
     return summary
 
@@ -288,7 +292,7 @@ def redrive(first: str | None, last: str | None, *, dead_letters: bool, dry_run:
     first = first or last
     log.info("this run looks at what arrived from %s to %s", first, last)
 
-    done = redriving.redrive(connect(), names(), first, last, dead_letters=dead_letters, dry_run=dry_run)
+    done = redriving.redrive(deployment(), first, last, dead_letters=dead_letters, dry_run=dry_run)
     log.info("%s", done.summary)
     return done.summary
 
@@ -304,7 +308,7 @@ def plan_history(symbols: list[str], first: str | None, last: str | None, *, dry
     first = first or (date.fromisoformat(last) - timedelta(days=365)).isoformat()
     log.info("this run looks at the sessions from %s to %s", first, last)
 
-    chunks = plan_backfill(connect(), names(), symbols, first, last)
+    chunks = plan_backfill(deployment(), symbols, first, last)
     for chunk in chunks:
         log.info("missing: %s, %d sessions from %s to %s", chunk.symbol, len(chunk.sessions), chunk.first, chunk.last)
     wanted = [] if dry_run else chunks
@@ -320,7 +324,7 @@ def fill_history(chunk: Mapping[str, Any]) -> str:
 
     source = YahooHistory(yahoo_session(os.environ.get("TAPELINE_YAHOO_URL", "")))
     wanted = Chunk(chunk["symbol"], tuple(date.fromisoformat(day) for day in chunk["sessions"]))
-    filled = str(fill(connect(), names(), wanted, source.fetch))
+    filled = str(fill(deployment(), wanted, source.fetch))
     log.info("%s", filled)
     return filled
 
@@ -329,14 +333,14 @@ def show_history() -> None:
     """Create the view that puts daily history beside our own sessions."""
     from tapeline.lake.backfill import create_view
 
-    create_view(connect(), names())
+    create_view(deployment())
 
 
 def watch_feed() -> list[str]:
     """Judge the feed, tell what has become red, and return all lights that are not green."""
     from tapeline.operations import watch
 
-    lights = watch.watch_feed(connect(), names(), datetime.now(UTC))
+    lights = watch.watch_feed(deployment(), datetime.now(UTC))
     for light in lights:
         log.info("%s %s: %s", light.colour, light.name, light.reading)
     return [f"{light.colour} {light.name}: {light.reading}" for light in lights if light.colour != "green"]
@@ -346,17 +350,17 @@ def watch_schema() -> list[str]:
     """Compare the raw table with what is agreed, tell what has changed, and return the differences."""
     from tapeline.operations import watch
 
-    return watch.watch_schema(connect(), names(), datetime.now(UTC))
+    return watch.watch_schema(deployment(), datetime.now(UTC))
 
 
 def describe_raw_zone() -> dict[str, Any]:
     """Return how many dates the catalog knows of the raw zone, and the first and last."""
-    found = names()
+    outputs = names()
     pages = (
-        connect()
+        deployment()
         .client("glue")
         .get_paginator("get_partitions")
-        .paginate(DatabaseName=found.database_name, TableName=found.raw_table_name, ExcludeColumnSchema=True)
+        .paginate(DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True)
     )
     days = [one["Values"][0] for page in pages for one in page["Partitions"]]
     return {"partitions": len(days), "first": min(days, default=None), "last": max(days, default=None)}
@@ -415,7 +419,7 @@ def deadline(limit: timedelta) -> DeadlineAlert:
 
 
 def _publish_to_operations(subject: str, text: str, kind: str) -> None:
-    connect().client("sns").publish(
+    deployment().client("sns").publish(
         TopicArn=names().operations_topic_arn,
         Subject=mail_subject(subject),
         Message=mail_text(text),

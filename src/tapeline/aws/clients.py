@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
 from botocore.config import Config
 
 from tapeline.aws import local
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sts import STSClient
 
 TARGETS = ("local", "aws")
 
@@ -51,8 +67,38 @@ class Clients:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
+    @overload
+    def client(self, name: Literal["athena"]) -> AthenaClient: ...
+    @overload
+    def client(self, name: Literal["cloudformation"]) -> CloudFormationClient: ...
+    @overload
+    def client(self, name: Literal["cloudwatch"]) -> CloudWatchClient: ...
+    @overload
+    def client(self, name: Literal["dynamodb"]) -> DynamoDBClient: ...
+    @overload
+    def client(self, name: Literal["dynamodbstreams"]) -> DynamoDBStreamsClient: ...
+    @overload
+    def client(self, name: Literal["glue"]) -> GlueClient: ...
+    @overload
+    def client(self, name: Literal["iam"]) -> IAMClient: ...
+    @overload
+    def client(self, name: Literal["kinesis"]) -> KinesisClient: ...
+    @overload
+    def client(self, name: Literal["lambda"]) -> LambdaClient: ...
+    @overload
+    def client(self, name: Literal["logs"]) -> CloudWatchLogsClient: ...
+    @overload
+    def client(self, name: Literal["s3"]) -> S3Client: ...
+    @overload
+    def client(self, name: Literal["sns"]) -> SNSClient: ...
+    @overload
+    def client(self, name: Literal["sqs"]) -> SQSClient: ...
+    @overload
+    def client(self, name: Literal["sts"]) -> STSClient: ...
+    @overload
+    def client(self, name: str) -> Any: ...
     def client(self, name: str) -> Any:
-        """Return the boto3 client of a service, such as ``kinesis``; annotate it with its type from mypy_boto3."""
+        """Return the boto3 client of a service, such as ``kinesis``."""
         with self._lock:
             if name not in self._clients:
                 self._clients[name] = self._boto_session.client(

@@ -47,24 +47,35 @@ class StackOutputs:
     """Optional fields of a quote that the deployed function takes, with commas between; none before 0.2.0."""
 
 
-@dataclass(frozen=True, slots=True)
 class Deployment:
-    """Clients and names of one deployment; safe to share between threads."""
+    """One deployment; safe to share between threads.
 
-    session: Clients
-    outputs: StackOutputs
+    Attributes
+    ----------
+    clients : Clients
+        They reach it.
+    outputs : StackOutputs
+        What it is made of.
+    client : callable
+        `Clients.client` of its clients: ``deployment.client("s3")``.
+    """
+
+    def __init__(self, clients: Clients, outputs: StackOutputs) -> None:
+        self.clients = clients
+        self.outputs = outputs
+        self.client = clients.client
 
 
-def read_outputs(session: Clients, stack_name: str = DEFAULT_NAME) -> StackOutputs:
-    """Return the names of a deployment.
+def find_deployment(clients: Clients, stack_name: str = DEFAULT_NAME) -> Deployment:
+    """Return a deployment by the name of its stack.
 
     Raises
     ------
     StackError
         If there is no such stack, or it is of an older version.
     """
-    stack = find_stack(session.client("cloudformation"), stack_name)
-    where = f"{session.region} ({session.target})"
+    stack = find_stack(clients.client("cloudformation"), stack_name)
+    where = f"{clients.region} ({clients.target})"
     if stack is None:
         raise StackError(f"no stack named {stack_name} in {where}; make it with `tapeline deploy`")
     values = {_snake_case(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -74,7 +85,8 @@ def read_outputs(session: Clients, stack_name: str = DEFAULT_NAME) -> StackOutpu
             f"stack {stack_name} in {where} is {stack['StackStatus']} and lacks {', '.join(missing)}; "
             "bring it up to date with `tapeline deploy`"
         )
-    return StackOutputs(**{field.name: values[field.name] for field in fields(StackOutputs) if field.name in values})
+    outputs = {field.name: values[field.name] for field in fields(StackOutputs) if field.name in values}
+    return Deployment(clients, StackOutputs(**outputs))
 
 
 def find_stack(cloudformation: CloudFormationClient, name: str) -> Any | None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
+from tapeline.aws.deployment import DEFAULT_NAME, find_deployment
 from tapeline.aws.printable import json_text, printable
 from tapeline.cli.terminal import Terminal
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
@@ -61,14 +61,12 @@ def correct(
     figures = {name: figure for name, figure in given if figure is not None}
     if withdraw == bool(figures):
         raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
-    aws = connect(target)
-    names = read_outputs(aws, stack_name)
+    deployment = find_deployment(connect(target), stack_name)
     console = Terminal(stderr=True)
     try:
         with console.status("Looking for the quote") as line:
             correction = correcting.plan(
-                aws,
-                names,
+                deployment,
                 symbol.upper(),
                 timestamp,
                 figures,
@@ -77,11 +75,10 @@ def correct(
             )
         stored = False
         if not dry_run:
-            correcting.send(aws, names, correction)
+            correcting.send(deployment, correction)
             with console.status("Sent; waiting until it is stored") as line:
                 stored = correcting.wait(
-                    aws,
-                    names,
+                    deployment,
                     correction,
                     sleep=sleep,
                     on_progress=lambda seconds: line.update(f"Sent; waiting until it is stored: {seconds:.0f} s"),

@@ -27,7 +27,7 @@ from rich.markup import escape
 
 from tapeline.aws import local
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import DEFAULT_NAME, StackError, StackOutputs, read_outputs
+from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment
 from tapeline.aws.printable import json_text, log_to_terminal
 from tapeline.cli import show
 from tapeline.cli.correct import correct
@@ -184,7 +184,7 @@ def environment(target: Target = "local", stack_name: StackName = DEFAULT_NAME) 
 
     Example: `eval "$(tapeline env)"`, then `aws s3 ls s3://$BUCKET_NAME/rejected/`
     """
-    _, outputs = _deployment(target, stack_name)
+    outputs = _deployment(target, stack_name).outputs
     reach = local.environment(local.credentials()) if target == "local" else {}
     names = {name.upper(): value for name, value in asdict(outputs).items()}
     for name, value in {**reach, **names}.items():
@@ -202,9 +202,9 @@ def deploy(
 
     Example: `tapeline deploy --target aws --set AlertEmails=you@example.com --set PriceMovePercent=3`
     """
-    aws = _session(target)
+    clients = _clients(target)
     with show.steps(console, "Deploying", quiet=as_json) as tell:
-        outputs = stack.deploy(aws, _parameters(settings), tell, stack_name=stack_name)
+        outputs = stack.deploy(clients, _parameters(settings), tell, stack_name=stack_name).outputs
     if as_json:
         _print_json(asdict(outputs))
     else:
@@ -222,15 +222,15 @@ def destroy(
 
     Example: `tapeline destroy --target aws --delete-data`
     """
-    aws = _session(target)
+    clients = _clients(target)
     what = "and all its data, for ever" if delete_data else "but keep its data"
-    where = "on this machine" if target == "local" else f"in {aws.region} of your AWS account"
+    where = "on this machine" if target == "local" else f"in {clients.region} of your AWS account"
     if not yes:
         typer.confirm(f"Remove stack {stack_name} {where} {what}?", abort=True)
     if target == "local":
-        up.forget_users(aws)
+        up.forget_users(clients)
     with show.steps(console, "Removing") as tell:
-        kept = stack.destroy(aws, tell, delete_data=delete_data, stack_name=stack_name)
+        kept = stack.destroy(clients, tell, delete_data=delete_data, stack_name=stack_name)
     console.print("Removed." + (f" Kept: {', '.join(kept)}." if kept else ""))
 
 
@@ -249,11 +249,11 @@ def subscribe(
     """
     if "@" not in email.strip("@"):
         raise typer.BadParameter(f"expected an e-mail address such as you@example.com, found {email!r}")
-    aws, outputs = _deployment(target, stack_name)
-    topics = {"alerts": outputs.alert_topic_arn, "operations": outputs.operations_topic_arn}
+    deployment = _deployment(target, stack_name)
+    topics = {"alerts": deployment.outputs.alert_topic_arn, "operations": deployment.outputs.operations_topic_arn}
     if topic not in topics:
         raise typer.BadParameter(f"expected alerts or operations, found {topic!r}", param_hint="--topic")
-    answer = aws.client("sns").subscribe(TopicArn=topics[topic], Protocol="email", Endpoint=email)
+    answer = deployment.client("sns").subscribe(TopicArn=topics[topic], Protocol="email", Endpoint=email)
     if answer["SubscriptionArn"].startswith("arn:"):
         console.print(f"{escape(email)} gets {topic} already.")
     elif target == "local":
@@ -276,13 +276,13 @@ def tail(
     from tapeline.stream.pump import stop_on_signals
 
     stop = threading.Event()
-    aws, outputs = _deployment(target, stack_name)
+    deployment = _deployment(target, stack_name)
     wanted = {symbol.upper() for symbol in symbols or []}
-    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(aws, outputs, wanted)))
+    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(deployment, wanted)))
     silence.daemon = True
     silence.start()
     with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
-        for item in follow(aws, outputs, wanted, stop):
+        for item in follow(deployment, wanted, stop):
             silence.cancel()
             if as_json:
                 sys.stdout.write(json_text(show.plain_item(item)) + "\n")
@@ -292,9 +292,9 @@ def tail(
     silence.cancel()
 
 
-def _say_silence(aws: Clients, outputs: StackOutputs, wanted: set[str]) -> str:
+def _say_silence(deployment: Deployment, wanted: set[str]) -> str:
     """Return why `tail` may have nothing to show."""
-    found = feed_state.read_followed(aws.client("dynamodb"), outputs.state_table_name)
+    found = feed_state.read_followed(deployment.client("dynamodb"), deployment.outputs.state_table_name)
     followed = found.symbols if found else ()
     who = ", ".join(sorted(wanted)) or "any symbol"
     what = f"the producer follows {', '.join(followed[:12])}{' …' if len(followed) > 12 else ''}" if followed else ""
@@ -326,9 +326,9 @@ def replay(
     except (BarFileError, OSError) as error:
         raise CommandError(str(error)) from error
     log_to_terminal(logging.WARNING, "%(message)s")
-    aws, outputs = _deployment(target, stack_name)
+    deployment = _deployment(target, stack_name)
     stop = threading.Event()
-    writer = KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters())
+    writer = KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters())
     try:
         with stop_on_signals(stop), show.replaying(console, source.total, quiet=as_json) as tell:
             counts = run(source, writer, stop=stop, on_progress=tell)
@@ -359,9 +359,9 @@ def reconcile(
 
     Example: `tapeline reconcile --wait 60`
     """
-    aws, outputs = _deployment(target, stack_name)
+    deployment = _deployment(target, stack_name)
     with show.counting(errors if as_json else console, quiet=as_json) as tell:
-        result = reconciling.reconcile(aws, reconciling.Places.of(aws, outputs), wait, tell)
+        result = reconciling.reconcile(deployment.clients, reconciling.Places.of(deployment), wait, tell)
     if as_json:
         _print_json({"agrees": result.agrees, **asdict(result)})
     else:
@@ -375,7 +375,7 @@ cli.command()(correct)
 cli.command()(redrive)
 
 
-def _session(target: str) -> Clients:
+def _clients(target: str) -> Clients:
     if target == "local" and not up.answers():
         raise CommandError(
             f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or mean your "
@@ -384,23 +384,22 @@ def _session(target: str) -> Clients:
     return connect(target)
 
 
-def _deployment(target: str, stack_name: str) -> tuple[Clients, StackOutputs]:
-    aws = _session(target)
-    return aws, read_outputs(aws, stack_name)
+def _deployment(target: str, stack_name: str) -> Deployment:
+    return find_deployment(_clients(target), stack_name)
 
 
 def _readings(target: str, stack_name: str) -> Readings:
     now = datetime.now(UTC)
     if target != "local":
         try:
-            return readings.read_readings(*_deployment(target, stack_name), parts=[], now=now)
+            return readings.read_readings(_deployment(target, stack_name), parts=[], now=now)
         except (BotoCoreError, ClientError, StackError) as error:
             return Readings(at=now, parts=[], measured=False, unread={"stack": _explained(error)})
     parts = up.parts()
     if not up.answers():
         return Readings(at=now, parts=parts, measured=False)
     try:
-        return readings.read_readings(*_deployment(target, stack_name), parts=parts, now=now)
+        return readings.read_readings(_deployment(target, stack_name), parts=parts, now=now)
     except StackError as error:
         missing = Part("stack", up=False, detail=str(error), next_step="Make it: `tapeline deploy`.")
         return Readings(at=now, parts=[*parts, missing], measured=False)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,7 +15,7 @@ from rich.syntax import Syntax
 
 from tapeline.aws import local
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import DEFAULT_NAME, StackOutputs, read_outputs
+from tapeline.aws.deployment import DEFAULT_NAME, Deployment, find_deployment
 from tapeline.cli.query_output import Format, QueryError, check_picture, draw, print_table, write
 from tapeline.cli.query_reasons import NOT_YET, Run, Values, why_empty
 from tapeline.cli.terminal import Terminal
@@ -24,9 +24,6 @@ from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.lake.parameters import Lookup
 from tapeline.market import sessions
 from tapeline.reports.plots import PlotError
-
-if TYPE_CHECKING:
-    from tapeline.aws.clients import Clients
 
 LATEST = "latest"
 QUIET_SECONDS = 2
@@ -71,12 +68,11 @@ def query(
         _print_statement(console, statement.render(given))
         return
 
-    session = connect(target)
-    outputs = read_outputs(session, stack_name)
-    athena_run = _Runs(session, outputs, statement.name)
+    deployment = find_deployment(connect(target), stack_name)
+    athena_run = _Runs(deployment, statement.name)
     with _Patience(notes, f"running {statement.name}"):
-        taken = _look_up(statement, given, athena_run, lambda: _latest_session(session, outputs))
-        text = statement.render(taken, bucket=outputs.bucket_name)
+        taken = _look_up(statement, given, athena_run, lambda: _latest_session(deployment))
+        text = statement.render(taken, bucket=deployment.outputs.bucket_name)
         if not dry_run:
             columns, found = athena_run(text)
     if dry_run:
@@ -106,18 +102,15 @@ def query(
 class _Runs:
     """Runs statements one after the other and remembers what each of them took."""
 
-    def __init__(self, session: Clients, outputs: StackOutputs, name: str) -> None:
-        self._athena, self._s3 = session.client("athena"), session.client("s3")
-        self._outputs = outputs
+    def __init__(self, deployment: Deployment, name: str) -> None:
+        self._deployment = deployment
         self._name = name
         self.finished: list[Finished] = []
 
     def __call__(self, text: str) -> tuple[Sequence[Column], list[tuple[Any, ...]]]:
         try:
-            finished = athena.run(
-                self._athena, text, database=self._outputs.database_name, work_group=self._outputs.work_group_name
-            )
-            columns, rows = athena.results(self._athena, finished, self._s3)
+            finished = athena.run(self._deployment, text)
+            columns, rows = athena.results(self._deployment, finished)
             found = list(rows)
         except StatementFailedError as error:
             raise QueryError(explain(self._name, error)) from error
@@ -153,9 +146,10 @@ def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, l
     return values | {name: newest if dates[name] else latest() for name in asked}
 
 
-def _latest_session(session: Clients, outputs: StackOutputs) -> str:
+def _latest_session(deployment: Deployment) -> str:
+    outputs = deployment.outputs
     pages = (
-        session.client("glue")
+        deployment.client("glue")
         .get_paginator("get_partitions")
         .paginate(DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True)
     )

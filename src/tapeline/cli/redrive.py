@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from tapeline.aws.clients import connect
-from tapeline.aws.deployment import DEFAULT_NAME, read_outputs
+from tapeline.aws.deployment import DEFAULT_NAME, find_deployment
 from tapeline.aws.printable import json_text, printable
 from tapeline.market.dates import trading_date
 from tapeline.operations.redrive import RedriveError
@@ -36,11 +36,10 @@ def redrive(
 
     Example: `tapeline redrive --first 2026-03-12 --last 2026-03-13 --go`
     """
-    aws = connect(target)
     first = first or trading_date(datetime.now(UTC)).isoformat()
-    names = read_outputs(aws, stack_name)
+    deployment = find_deployment(connect(target), stack_name)
     try:
-        found = run(aws, names, first, last or first, dead_letters=dead_letters, dry_run=not go)
+        found = run(deployment, first, last or first, dead_letters=dead_letters, dry_run=not go)
     except RedriveError as error:
         typer.echo(printable(f"Error: {error}"), err=True)
         raise typer.Exit(1) from error

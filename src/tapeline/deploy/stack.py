@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from tapeline.aws import local
 from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import DEFAULT_NAME, StackError, StackOutputs, find_stack, read_outputs
+from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
 from tapeline.deploy import lambda_zip
 
 if TYPE_CHECKING:
@@ -76,17 +76,17 @@ OnProgress = Callable[[Progress], None]
 
 
 def deploy(
-    session: Clients,
+    clients: Clients,
     parameters: Mapping[str, str],
     on_progress: OnProgress,
     *,
     stack_name: str = DEFAULT_NAME,
-) -> StackOutputs:
+) -> Deployment:
     """Make the deployment, or bring it up to date; one that is up to date is left as it is.
 
     Parameters
     ----------
-    session : Clients
+    clients : Clients
         Where.
     parameters : mapping of str to str
         Parameters of the template. One that is not given keeps its value, at first its default.
@@ -100,10 +100,10 @@ def deploy(
     StackError
         If it fails, with the resource and the reason. A first deployment is then removed, a later one rolled back.
     """
-    cloudformation: CloudFormationClient = session.client("cloudformation")
-    stack = _settled(session, stack_name, on_progress)
+    cloudformation = clients.client("cloudformation")
+    stack = _settled(clients, stack_name, on_progress)
     if stack and stack["StackStatus"] in _NEVER_MADE:
-        _delete(session, stack, on_progress)
+        _delete(clients, stack, on_progress)
         stack = None
     if stack and stack["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
         raise StackError(
@@ -113,22 +113,22 @@ def deploy(
     known = {
         parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in (stack or {}).get("Parameters", [])
     }
-    wanted = {**(LOCAL_PARAMETERS if session.target == "local" else {}), **parameters}
+    wanted = {**(LOCAL_PARAMETERS if clients.target == "local" else {}), **parameters}
     prefix = wanted.get("NamePrefix", known.get("NamePrefix", ""))
     if stack and prefix != known.get("NamePrefix", ""):
         raise StackError(
             f"stack {stack_name} has the name prefix {known.get('NamePrefix', '')!r}, and its data cannot be renamed "
             f"to {prefix!r}; deploy under another stack name instead"
         )
-    names = _Names(prefix, session.client("sts").get_caller_identity()["Account"], session.region)
+    names = _Names(prefix, clients.client("sts").get_caller_identity()["Account"], clients.region)
     template = _without_comments(_with_literal_names(TEMPLATE.read_text(), names))
     _check_known(cloudformation, template, wanted)
-    wanted |= _upload_code(session, names, on_progress)
+    wanted |= _upload_code(clients, names, on_progress)
 
     values: list[Any] = [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()]
     values += [{"ParameterKey": key, "UsePreviousValue": True} for key in known if key not in wanted]
     options: Any = {} if stack else {"OnStackFailure": "DELETE"}
-    if session.target == "local" and not stack:
+    if clients.target == "local" and not stack:
         options["DisableValidation"] = True  # it mistakes a bucket that is to be taken over for a conflict of names
     try:
         change_set = cloudformation.create_change_set(
@@ -147,7 +147,7 @@ def deploy(
             raise
         raise StackError(f"{_REFUSED}: {error.response['Error']['Message']}") from error
     stack_id, change_set_id = change_set["StackId"], change_set["Id"]
-    changes = _changes(session, stack_id, change_set_id, is_new=stack is None)
+    changes = _changes(clients, stack_id, change_set_id, is_new=stack is None)
     if changes:
 
         def on_change(step: Progress) -> None:
@@ -156,15 +156,15 @@ def deploy(
 
         seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
         cloudformation.execute_change_set(StackName=stack_id, ChangeSetName=change_set_id)
-        _follow(session, stack_id, seen, on_change, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
-    made = read_outputs(session, stack_name)
-    if session.target == "local":
-        _expire_items(session, made)
-    return made
+        _follow(clients, stack_id, seen, on_change, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+    deployment = find_deployment(clients, stack_name)
+    if clients.target == "local":
+        _expire_items(deployment)
+    return deployment
 
 
 def destroy(
-    session: Clients,
+    clients: Clients,
     on_progress: OnProgress,
     *,
     delete_data: bool = False,
@@ -175,7 +175,7 @@ def destroy(
 
     Parameters
     ----------
-    session : Clients
+    clients : Clients
         Where.
     on_progress : callable
         Told of each step.
@@ -196,25 +196,25 @@ def destroy(
     StackError
         If something cannot be removed, with the reason.
     """
-    stack = _settled(session, stack_name, on_progress)
+    stack = _settled(clients, stack_name, on_progress)
     if stack:
         parameters = {
             parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack.get("Parameters", [])
         }
         name_prefix = parameters.get("NamePrefix", "")
-        _delete(session, stack, on_progress)
-    names = _Names(name_prefix, session.client("sts").get_caller_identity()["Account"], session.region)
+        _delete(clients, stack, on_progress)
+    names = _Names(name_prefix, clients.client("sts").get_caller_identity()["Account"], clients.region)
 
-    s3: S3Client = session.client("s3")
+    s3 = clients.client("s3")
     buckets = [bucket for bucket in (names.bucket, names.artifacts) if _bucket_exists(s3, bucket, names.account)]
-    tables = [table for table in names.tables if _table_exists(session, table)]
+    tables = [table for table in names.tables if _table_exists(clients, table)]
     if not delete_data:
         kept = [*(f"bucket {bucket}" for bucket in buckets), *(f"table {table}" for table in tables)]
         return tuple(kept)
     for bucket in buckets:
         _delete_bucket(s3, bucket, on_progress)
     for table in tables:
-        dynamodb = session.client("dynamodb")
+        dynamodb = clients.client("dynamodb")
         dynamodb.delete_table(TableName=table)
         dynamodb.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
         on_progress(Progress(table, "DynamoDB table", "removed"))
@@ -265,18 +265,18 @@ def _check_known(cloudformation: CloudFormationClient, template: str, parameters
         raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
 
 
-def _settled(session: Clients, name: str, on_progress: OnProgress) -> Any | None:
+def _settled(clients: Clients, name: str, on_progress: OnProgress) -> Any | None:
     """Return the stack once nobody else is at work on it, None if there is none."""
-    cloudformation: CloudFormationClient = session.client("cloudformation")
+    cloudformation = clients.client("cloudformation")
     stack = find_stack(cloudformation, name)
     if stack and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         on_progress(Progress(name, "stack", "waiting", f"another operation is under way: {stack['StackStatus']}"))
-        _follow(session, stack["StackId"], set(), on_progress, None)
+        _follow(clients, stack["StackId"], set(), on_progress, None)
         stack = find_stack(cloudformation, name)
     return stack
 
 
-def _changes(session: Clients, stack_id: str, change_set_id: str, *, is_new: bool) -> set[str]:
+def _changes(clients: Clients, stack_id: str, change_set_id: str, *, is_new: bool) -> set[str]:
     """Wait until the change set is worked out; return the resources that it touches.
 
     Raises
@@ -284,7 +284,7 @@ def _changes(session: Clients, stack_id: str, change_set_id: str, *, is_new: boo
     StackError
         If CloudFormation refuses it.
     """
-    cloudformation: CloudFormationClient = session.client("cloudformation")
+    cloudformation = clients.client("cloudformation")
     paginator = cloudformation.get_paginator("describe_change_set")
     while True:
         pages = list(paginator.paginate(StackName=stack_id, ChangeSetName=change_set_id))
@@ -292,7 +292,7 @@ def _changes(session: Clients, stack_id: str, change_set_id: str, *, is_new: boo
             return {change["ResourceChange"]["LogicalResourceId"] for page in pages for change in page["Changes"]}
         if pages[0]["Status"] == "FAILED":
             break
-        time.sleep(_pace(session))
+        time.sleep(_pace(clients))
     reason = pages[0].get("StatusReason", "no reason given")
     cloudformation.delete_change_set(StackName=stack_id, ChangeSetName=change_set_id)
     if not is_new and any(phrase in reason for phrase in _NO_CHANGES):
@@ -302,17 +302,17 @@ def _changes(session: Clients, stack_id: str, change_set_id: str, *, is_new: boo
     raise StackError(f"{_REFUSED}: {reason}")
 
 
-def _delete(session: Clients, stack: Any, on_progress: OnProgress) -> None:
-    cloudformation: CloudFormationClient = session.client("cloudformation")
+def _delete(clients: Clients, stack: Any, on_progress: OnProgress) -> None:
+    cloudformation = clients.client("cloudformation")
     stack_id = stack["StackId"]
     seen = {event["EventId"] for event in _events(cloudformation, stack_id)}
     cloudformation.delete_stack(StackName=stack_id)
-    _follow(session, stack_id, seen, on_progress, {"DELETE_COMPLETE"})
+    _follow(clients, stack_id, seen, on_progress, {"DELETE_COMPLETE"})
 
 
-def _follow(session: Clients, stack_id: str, seen: set[str], on_progress: OnProgress, wanted: set[str] | None) -> None:
+def _follow(clients: Clients, stack_id: str, seen: set[str], on_progress: OnProgress, wanted: set[str] | None) -> None:
     """Tell of each event until the stack is at rest; it must then have a wanted status, if any is asked for."""
-    cloudformation: CloudFormationClient = session.client("cloudformation")
+    cloudformation = clients.client("cloudformation")
     failure: str | None = None
     last_event = time.monotonic()
     while True:
@@ -329,9 +329,9 @@ def _follow(session: Clients, stack_id: str, seen: set[str], on_progress: OnProg
                 failure = f"{step.resource} ({step.kind}): {step.reason}"
         if not status.endswith("_IN_PROGRESS"):
             break
-        if time.monotonic() - last_event > QUIET_SECONDS[session.target]:
-            raise StackError(f"the stack is {status}, and nothing has happened for {QUIET_SECONDS[session.target]} s")
-        time.sleep(_pace(session))
+        if time.monotonic() - last_event > QUIET_SECONDS[clients.target]:
+            raise StackError(f"the stack is {status}, and nothing has happened for {QUIET_SECONDS[clients.target]} s")
+        time.sleep(_pace(clients))
     if wanted is not None and status not in wanted:
         after = {
             "DELETE_COMPLETE": "what it had made is removed again",
@@ -363,15 +363,15 @@ def _events(cloudformation: CloudFormationClient, stack_id: str) -> Iterator[Any
         yield from page["StackEvents"]
 
 
-def _pace(session: Clients) -> float:
+def _pace(clients: Clients) -> float:
     """Return seconds between two looks; AWS limits how often one may ask."""
-    return 0.2 if session.target == "local" else 3.0
+    return 0.2 if clients.target == "local" else 3.0
 
 
-def _upload_code(session: Clients, names: _Names, on_progress: OnProgress) -> dict[str, str]:
+def _upload_code(clients: Clients, names: _Names, on_progress: OnProgress) -> dict[str, str]:
     """Put the functions' zips where CloudFormation finds them; return the parameters that say where."""
-    s3: S3Client = session.client("s3")
-    _make_artifact_bucket(s3, names, tls_only=session.target == "aws")
+    s3 = clients.client("s3")
+    _make_artifact_bucket(s3, names, tls_only=clients.target == "aws")
     zips = lambda_zip.build_all()
     for built in zips.values():
         if not _object_exists(s3, names.artifacts, built.key, names.account):
@@ -427,8 +427,8 @@ def _object_exists(s3: S3Client, bucket: str, key: str, account: str) -> bool:
     return _exists(lambda: s3.head_object(Bucket=bucket, Key=key, ExpectedBucketOwner=account))
 
 
-def _table_exists(session: Clients, table: str) -> bool:
-    return _exists(lambda: session.client("dynamodb").describe_table(TableName=table))
+def _table_exists(clients: Clients, table: str) -> bool:
+    return _exists(lambda: clients.client("dynamodb").describe_table(TableName=table))
 
 
 def _exists(look: Callable[[], object]) -> bool:
@@ -458,10 +458,10 @@ def _delete_bucket(s3: S3Client, bucket: str, on_progress: OnProgress) -> None:
     on_progress(Progress(bucket, "S3 bucket", "removed", f"with {count:,} objects and versions"))
 
 
-def _expire_items(session: Clients, made: StackOutputs) -> None:
+def _expire_items(deployment: Deployment) -> None:
     """Turn on the expiry of items, which the laptop's CloudFormation leaves out and its DynamoDB does have."""
-    dynamodb = session.client("dynamodb")
-    for table in (made.table_name, made.state_table_name):
+    dynamodb, outputs = deployment.client("dynamodb"), deployment.outputs
+    for table in (outputs.table_name, outputs.state_table_name):
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
             dynamodb.update_time_to_live(
                 TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Point, Words
@@ -27,9 +26,6 @@ from tapeline.market.quotes import read_timestamp
 from tapeline.market.rules import words_of_kinds
 from tapeline.market.suspicion_words import FIGURES, REASONS
 from tapeline.stream import items
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 PAUSE_SECONDS = 0.5
 """Between the starts of two looks."""
@@ -304,7 +300,7 @@ def feed_of(deployment: Callable[[], Deployment]) -> Feed:
 
 def read_newest(deployment: Deployment) -> list[tuple[str, str]]:
     """Return each symbol with its newest quote: one Scan of the table of states, a request for each megabyte of it."""
-    dynamodb: DynamoDBClient = deployment.session.client("dynamodb")
+    dynamodb = deployment.client("dynamodb")
     pages = dynamodb.get_paginator("scan").paginate(
         TableName=deployment.outputs.state_table_name,
         ProjectionExpression="symbol, newest",

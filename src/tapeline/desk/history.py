@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.course import Course, Tick, mark, percent
@@ -21,9 +21,6 @@ from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import read_timestamp, write_timestamp
 from tapeline.market.trading_hours import Hours
 from tapeline.stream import items
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 READ_SECONDS = 1.5
 """How long one answer reads quotes at most. A symbol quoted five times a second has 100,000 of them by the evening; the
@@ -122,7 +119,7 @@ class History:
 
     def _newest_day(self, symbol: str) -> date | None:
         found = self._deployment()
-        dynamodb: DynamoDBClient = found.session.client("dynamodb")
+        dynamodb = found.client("dynamodb")
         item = dynamodb.get_item(
             TableName=found.outputs.state_table_name,
             Key=items.state_key(symbol),
@@ -180,7 +177,7 @@ class History:
 
     def _query(self, symbol: str, start: str, end: str, *, forward: bool, after: Any = None) -> Any:
         found = self._deployment()
-        dynamodb: DynamoDBClient = found.session.client("dynamodb")
+        dynamodb = found.client("dynamodb")
         return dynamodb.query(
             TableName=found.outputs.table_name,
             KeyConditionExpression="symbol = :symbol AND #t BETWEEN :start AND :end",
@@ -218,26 +215,17 @@ class History:
         return self._sessions.get(symbol, ask)
 
     def _ask(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
-        found = self._deployment()
-        client = found.session.client("athena")
         try:
-            finished = athena.run(
-                client,
-                sql_files.load(name).render(values),
-                database=found.outputs.database_name,
-                work_group=found.outputs.work_group_name,
-            )
+            return list(athena.query(self._deployment(), sql_files.load(name).render(values)))
         except StatementFailedError as error:
             if "TABLE_NOT_FOUND" in error.reason:
                 return []  # nothing was ever rolled up
             raise
-        columns, rows = athena.results(client, finished)
-        return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
 
 
 def left_out(deployment: Deployment, day: str) -> dict[str, str]:
     """Return the symbols that the newest rollup of a session did not publish, each with the reason."""
-    withheld, missing = audit.recall(deployment.session, deployment.outputs, day)
+    withheld, missing = audit.recall(deployment, day)
     return dict(sorted((dict.fromkeys(missing, NO_QUOTE) | withheld).items()))
 
 

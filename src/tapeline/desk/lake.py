@@ -33,7 +33,7 @@ _REPORT = re.compile(r"reports/dt=(?P<day>\d{4}-\d\d-\d\d)/(?P<name>[a-z-]+)\.ht
 
 def rejects(deployment: Deployment, most: int) -> Rejects:
     """Return the newest rejected records, counted by reason, with their payloads as text."""
-    s3: S3Client = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     bucket = deployment.outputs.bucket_name
     records: list[Reject] = []
     more = False
@@ -49,7 +49,7 @@ def rejects(deployment: Deployment, most: int) -> Rejects:
 
 def reports(deployment: Deployment) -> list[Report]:
     """Return the stored reports, the newest first."""
-    s3: S3Client = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=deployment.outputs.bucket_name, Prefix=f"{REPORTS_PREFIX}dt="
     )
@@ -60,7 +60,7 @@ def reports(deployment: Deployment) -> list[Report]:
 
 def report(deployment: Deployment, day: date, name: str) -> bytes | None:
     """Return a stored report, HTML; None if there is none."""
-    s3: S3Client = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     try:
         answer = s3.get_object(
             Bucket=deployment.outputs.bucket_name, Key=f"{REPORTS_PREFIX}dt={day.isoformat()}/{name}.html"
@@ -72,7 +72,7 @@ def report(deployment: Deployment, day: date, name: str) -> bytes | None:
 
 def date_folders(deployment: Deployment, prefix: str) -> list[date]:
     """Return the dates that have a folder under a prefix of the bucket, the oldest first."""
-    s3: S3Client = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     return _date_folders(s3, deployment.outputs.bucket_name, prefix)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,9 +24,6 @@ from tapeline.operations.feed import NewestQuote, words
 from tapeline.operations.health import Colour, Light, Readings, judge, unjudged
 from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_glue import GlueClient
 
 DAGS = tuple(sorted(path.stem for path in (PROJECT / "dags").glob("*.py")))
 """Every file of the folder is a DAG of its name, which a test sees to; whoever adds one adds it there alone."""
@@ -137,7 +133,7 @@ class Lights:
 
     def _look(self) -> Health:
         found, now = self._deployment(), self._now()
-        readings = read_readings(found.session, found.outputs, parts=[], now=now)
+        readings = read_readings(found, parts=[], now=now)
         lights = [
             *_of_feed(readings),
             _of_lake("partitions", lambda: _partitions(*self._days.get(None, lambda: _days(found)), trading_date(now))),
@@ -175,7 +171,7 @@ def _of_lake(name: str, look: Callable[[], tuple[str, Light]]) -> tuple[str, str
 
 def _days(found: Deployment) -> tuple[list[date], set[date]]:
     """Return the dates of the raw zone and those that the catalog knows."""
-    glue: GlueClient = found.session.client("glue")
+    glue = found.client("glue")
     pages = glue.get_paginator("get_partitions").paginate(
         DatabaseName=found.outputs.database_name, TableName=found.outputs.raw_table_name, ExcludeColumnSchema=True
     )

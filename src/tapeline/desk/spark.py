@@ -7,16 +7,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Point
 from tapeline.market.quotes import read_timestamp
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 MOST_POINTS = 60
 FIRST_STEP_SECONDS = 5
@@ -70,7 +66,7 @@ def read_course(deployment: Deployment, day: date) -> dict[str, list[Point]]:
     An object of the raw zone holds one batch of all symbols of a shard, so the number of reads does not grow with the
     number of symbols. Objects are chosen by time, and every quote of an object counts: one may hold a whole day.
     """
-    s3: S3Client = deployment.session.client("s3")
+    s3 = deployment.client("s3")
     bucket = deployment.outputs.bucket_name
     found: list[tuple[ObjectKey, int]] = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/"):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
+from tapeline.aws.deployment import Deployment
+
 if TYPE_CHECKING:
-    from mypy_boto3_athena import AthenaClient
     from mypy_boto3_athena.type_defs import GetQueryResultsOutputTypeDef
     from mypy_boto3_s3 import S3Client
 
@@ -104,15 +105,8 @@ class Finished:
         return self.billed_megabytes * USD_PER_TERABYTE / 1_000_000
 
 
-def run(
-    athena: AthenaClient,
-    statement: str,
-    *,
-    database: str,
-    work_group: str,
-    sleep: Callable[[float], object] = time.sleep,
-) -> Finished:
-    """Run one statement to its end.
+def run(deployment: Deployment, statement: str) -> Finished:
+    """Run one statement to its end in the deployment's database and work group.
 
     Interrupted while it waits, it asks Athena to stop, for a query that nobody reads still costs.
 
@@ -121,15 +115,18 @@ def run(
     StatementFailedError
         If Athena does not succeed.
     """
+    athena, outputs = deployment.client("athena"), deployment.outputs
     query_id = athena.start_query_execution(
-        QueryString=statement, QueryExecutionContext={"Database": database}, WorkGroup=work_group
+        QueryString=statement,
+        QueryExecutionContext={"Database": outputs.database_name},
+        WorkGroup=outputs.work_group_name,
     )["QueryExecutionId"]
     try:
         for wait in chain(_FIRST_WAITS, repeat(_LATER_WAIT)):
             execution = athena.get_query_execution(QueryExecutionId=query_id)["QueryExecution"]
             if execution["Status"]["State"] in _FINISHED:
                 break
-            sleep(wait)
+            time.sleep(wait)
     except KeyboardInterrupt:
         athena.stop_query_execution(QueryExecutionId=query_id)
         raise
@@ -146,27 +143,32 @@ def run(
     )
 
 
-def results(
-    athena: AthenaClient, finished: Finished, s3: S3Client | None = None
-) -> tuple[tuple[Column, ...], Iterator[tuple[Any, ...]]]:
+def query(deployment: Deployment, statement: str) -> Iterator[dict[str, Any]]:
+    """Run one statement and return its rows by the names of their columns; see `run` and `results`."""
+    return by_name(*results(deployment, run(deployment, statement)))
+
+
+def by_name(columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """Return rows by the names of their columns."""
+    names = [column.name for column in columns]
+    return (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def results(deployment: Deployment, finished: Finished) -> tuple[tuple[Column, ...], Iterator[tuple[Any, ...]]]:
     """Return the columns of a result and its rows, which are fetched as they are read.
 
     Values are bool, int, float, Decimal, date, datetime (without a zone, as Athena's timestamp) or None; those of any
-    other type are the text that Athena gives.
-
-    Parameters
-    ----------
-    s3 : S3Client, optional
-        Reads what does not fit into the first page of a thousand rows from the stored result, in one request and many
-        times as fast as page by page.
+    other type are the text that Athena gives. What does not fit into the first page of a thousand rows is read from
+    the stored result, in one request and many times as fast as page by page.
     """
+    athena = deployment.client("athena")
     pages = iter(athena.get_paginator("get_query_results").paginate(QueryExecutionId=finished.query_id))
     first = next(pages)
     described = first["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
     columns = tuple(Column(column["Name"], column["Type"]) for column in described)
     readers = [_READERS.get(column.type, str) for column in columns]
-    if s3 and "NextToken" in first and finished.output.endswith(".csv"):
-        records = _stored(s3, finished.output)
+    if "NextToken" in first and finished.output.endswith(".csv"):
+        records = _stored(deployment.client("s3"), finished.output)
     else:
         records = _paged(chain([first], pages))
 

@@ -15,16 +15,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, sql_files
 from tapeline.market.sessions import previous_session
 from tapeline.stream.items import FOLLOWED_KEY
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 MEMORY = timedelta(days=400)
 """How long it is remembered which symbols were left out."""
@@ -146,15 +142,13 @@ class FailedChecksError(ValueError):
     """A staged session is not fit to be published; the message names the rows."""
 
 
-def audit(session: Clients, outputs: StackOutputs, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
+def audit(deployment: Deployment, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
     """Run all checks of some tables over what is staged.
 
     Parameters
     ----------
-    session : Clients
+    deployment : Deployment
         Where.
-    outputs : StackOutputs
-        The deployment's names.
     tables : iterable of str
         Curated tables.
     values : mapping of str to object
@@ -172,12 +166,12 @@ def audit(session: Clients, outputs: StackOutputs, tables: Iterable[str], values
     """
     day = str(values["session"])
     checks = [check for table in tables for check in sql_files.catalogue(f"{table}/checks")]
-    findings = tuple(found for check in checks if (found := _run(session, outputs, check, values)) is not None)
-    staged = list(_rows(session, outputs, sql_files.load(STAGED).render({"session": day})))
+    findings = tuple(found for check in checks if (found := _run(deployment, check, values)) is not None)
+    staged = list(athena.query(deployment, sql_files.load(STAGED).render({"session": day})))
     symbols = {row["symbol"] for row in staged}
-    before = _item(session, outputs, f"rollup#{previous_session(date.fromisoformat(day)).key}")
+    before = _item(deployment, f"rollup#{previous_session(date.fromisoformat(day)).key}")
     missing = {symbol for found in findings if found.check == MISSING for symbol in found.symbols}
-    missing |= _strings(before, "missing") & _strings(_item(session, outputs, FOLLOWED_KEY), "symbols") - symbols
+    missing |= _strings(before, "missing") & _strings(_item(deployment, FOLLOWED_KEY), "symbols") - symbols
     withheld = _reasons([found for found in findings if found.severity == "fail" and found.scope == "symbol"])
     slower = _slower(findings, withheld, before, symbols)
     withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}
@@ -207,14 +201,14 @@ def audit(session: Clients, outputs: StackOutputs, tables: Iterable[str], values
     return verdict
 
 
-def remember(session: Clients, outputs: StackOutputs, verdict: Verdict, now: datetime) -> None:
+def remember(deployment: Deployment, verdict: Verdict, now: datetime) -> None:
     """Write down for the session's report and the market desk which symbols are published, and which are not and why.
 
     The item lies in the state table under ``rollup#YYYY-MM-DD``.
     """
-    dynamodb: DynamoDBClient = session.client("dynamodb")
+    dynamodb = deployment.client("dynamodb")
     dynamodb.put_item(
-        TableName=outputs.state_table_name,
+        TableName=deployment.outputs.state_table_name,
         Item={
             "key": {"S": f"rollup#{verdict.session}"},
             "rolled_up_at": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
@@ -228,9 +222,9 @@ def remember(session: Clients, outputs: StackOutputs, verdict: Verdict, now: dat
     )
 
 
-def recall(session: Clients, outputs: StackOutputs, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def recall(deployment: Deployment, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the symbols that the newest rollup of a session withheld, with reasons, and those that had no quote."""
-    item = _item(session, outputs, f"rollup#{day}")
+    item = _item(deployment, f"rollup#{day}")
     return _withheld(item), tuple(sorted(_strings(item, "missing")))
 
 
@@ -245,9 +239,9 @@ def named(symbols: Iterable[str]) -> str:
     return ", ".join(found[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _item(session: Clients, outputs: StackOutputs, key: str) -> Mapping[str, Any]:
-    dynamodb: DynamoDBClient = session.client("dynamodb")
-    found = dynamodb.get_item(TableName=outputs.state_table_name, Key={"key": {"S": key}})
+def _item(deployment: Deployment, key: str) -> Mapping[str, Any]:
+    dynamodb = deployment.client("dynamodb")
+    found = dynamodb.get_item(TableName=deployment.outputs.state_table_name, Key={"key": {"S": key}})
     return found.get("Item", {})
 
 
@@ -271,14 +265,12 @@ def _slower(
     return named_now & (named_before | _strings(before, "slower"))
 
 
-def _run(
-    session: Clients, outputs: StackOutputs, check: sql_files.SqlFile, values: Mapping[str, object]
-) -> Finding | None:
+def _run(deployment: Deployment, check: sql_files.SqlFile, values: Mapping[str, object]) -> Finding | None:
     taken = {parameter.name for parameter in check.parameters}
     statement = check.render(
-        {name: value for name, value in values.items() if name in taken}, bucket=outputs.bucket_name
+        {name: value for name, value in values.items() if name in taken}, bucket=deployment.outputs.bucket_name
     )
-    rows = iter(_rows(session, outputs, statement))
+    rows = athena.query(deployment, statement)
     shown = tuple(islice(rows, MOST_ROWS_SHOWN))
     if not shown:
         return None
@@ -294,14 +286,6 @@ def _run(
         symbols=symbols,
         has_more=bool(rest),
     )
-
-
-def _rows(session: Clients, outputs: StackOutputs, statement: str) -> Iterable[dict[str, Any]]:
-    client = session.client("athena")
-    finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
-    columns, rows = athena.results(client, finished)
-    names = [column.name for column in columns]
-    return (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def _reasons(findings: Sequence[Finding]) -> dict[str, str]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, sql_files
 from tapeline.lake.daily_bars import Chunk, DailyBar, FilledChunk, check, missing_chunks, row
 from tapeline.market import sessions
 from tapeline.stream import raw_zone
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 INCOMING_PREFIX = "curated/daily_history_incoming/"
 
@@ -22,9 +17,7 @@ Fetch = Callable[[str, date, date], Sequence[DailyBar]]
 """Gives a symbol's daily bars of a range, both ends included; raises `LookupError` for a symbol it does not have."""
 
 
-def plan_backfill(
-    session: Clients, outputs: StackOutputs, symbols: Sequence[str], first: str, last: str
-) -> list[Chunk]:
+def plan_backfill(deployment: Deployment, symbols: Sequence[str], first: str, last: str) -> list[Chunk]:
     """Return what is missing of a range, ``YYYY-MM-DD``, both ends included; makes the tables if need be.
 
     Raises
@@ -38,18 +31,18 @@ def plan_backfill(
     if not over:
         raise ValueError(f"no session between {first} and {last} is over; daily history knows only those that are")
     for name in ("ddl", "incoming_ddl"):
-        _run(session, outputs, sql_files.load(f"daily_history/{name}").render(bucket=outputs.bucket_name))
+        athena.run(deployment, sql_files.load(f"daily_history/{name}").render(bucket=deployment.outputs.bucket_name))
     values = {"first_session": over[0], "last_session": over[-1]}
-    present = _run(session, outputs, sql_files.load("daily_history/present").render(values))
-    return missing_chunks(symbols, over, [(symbol, day) for day, symbol in present])
+    present = athena.query(deployment, sql_files.load("daily_history/present").render(values))
+    return missing_chunks(symbols, over, [(row["symbol"], row["session"]) for row in present])
 
 
-def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> FilledChunk:
+def fill(deployment: Deployment, chunk: Chunk, fetch: Fetch, vendor: str = "yahoo") -> FilledChunk:
     """Fetch one chunk, check it, and put it into `daily_history` by one MERGE; any number of times.
 
     Run chunks one after the other: two commits to an Iceberg table at once conflict, and one fails.
     """
-    s3: S3Client = session.client("s3")
+    s3 = deployment.client("s3")
     try:
         fetched = fetch(chunk.symbol, chunk.first, chunk.last)
     except LookupError as error:
@@ -60,21 +53,14 @@ def fill(session: Clients, outputs: StackOutputs, chunk: Chunk, fetch: Fetch, ve
     if bars:
         key = f"{INCOMING_PREFIX}{chunk.name}"
         now = datetime.now(UTC)
-        s3.delete_object(Bucket=outputs.bucket_name, Key=key)  # of a run that died
-        raw_zone.put_lines(s3, outputs.bucket_name, key, [row(bar, vendor, now) for bar in bars])
-        values = {"object_uri": f"s3://{outputs.bucket_name}/{key}"}
-        _run(session, outputs, sql_files.load("daily_history/replace_chunk").render(values))
-        s3.delete_object(Bucket=outputs.bucket_name, Key=key)
+        s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=key)  # of a run that died
+        raw_zone.put_lines(s3, deployment.outputs.bucket_name, key, [row(bar, vendor, now) for bar in bars])
+        values = {"object_uri": f"s3://{deployment.outputs.bucket_name}/{key}"}
+        athena.run(deployment, sql_files.load("daily_history/replace_chunk").render(values))
+        s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
     return FilledChunk(chunk, len(bars), absent, tuple(refused))
 
 
-def create_view(session: Clients, outputs: StackOutputs) -> None:
+def create_view(deployment: Deployment) -> None:
     """Create the view `daily_bars` over `daily_history` and `daily_summary`, which must be there."""
-    _run(session, outputs, sql_files.load("daily_history/view").render())
-
-
-def _run(session: Clients, outputs: StackOutputs, statement: str) -> list[tuple[Any, ...]]:
-    client = session.client("athena")
-    finished = athena.run(client, statement, database=outputs.database_name, work_group=outputs.work_group_name)
-    _, rows = athena.results(client, finished)
-    return list(rows)
+    athena.run(deployment, sql_files.load("daily_history/view").render())

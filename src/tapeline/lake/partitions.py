@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.lake.partition_plan import Plan, folders, plan
 from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
-    from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
 
 CREATED_PER_CALL = 100
@@ -42,15 +40,13 @@ class Repair:
         return self.plan.summary(dry_run=self.dry_run)
 
 
-def repair_partitions(
-    session: Clients, outputs: StackOutputs, first: str = "", last: str = "", *, dry_run: bool = True
-) -> Repair:
+def repair_partitions(deployment: Deployment, first: str = "", last: str = "", *, dry_run: bool = True) -> Repair:
     """Make the catalog agree with the raw zone, or (dry run) say what that takes.
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     first, last : str
         Only trading dates of this range, ``YYYY-MM-DD``, both ends included; empty for no bound.
     dry_run : bool
@@ -61,8 +57,9 @@ def repair_partitions(
     RepairError
         If Glue refuses a partition.
     """
-    s3: S3Client = session.client("s3")
-    glue: GlueClient = session.client("glue")
+    s3 = deployment.client("s3")
+    outputs = deployment.outputs
+    glue = deployment.client("glue")
     table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
     pages = glue.get_paginator("get_partitions").paginate(
         DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True
@@ -82,11 +79,11 @@ def repair_partitions(
         date.fromisoformat(last) if last else None,
     )
     if not dry_run:
-        _Catalog(glue, s3, outputs, table["StorageDescriptor"]).carry_out(made)
+        _Catalog(deployment, table["StorageDescriptor"]).carry_out(made)
     return Repair(made, dry_run)
 
 
-def renew_partition(session: Clients, outputs: StackOutputs, day: str) -> bool:
+def renew_partition(deployment: Deployment, day: str) -> bool:
     """Give a partition the table's columns if it has others; tell whether it had.
 
     Athena reads a partition by its own descriptor. One that was registered before the table got a column, as on the day
@@ -94,8 +91,8 @@ def renew_partition(session: Clients, outputs: StackOutputs, day: str) -> bool:
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     day : str
         Trading date, ``YYYY-MM-DD``; one that is not registered is left so.
 
@@ -104,7 +101,8 @@ def renew_partition(session: Clients, outputs: StackOutputs, day: str) -> bool:
     RepairError
         If Glue refuses.
     """
-    glue: GlueClient = session.client("glue")
+    outputs = deployment.outputs
+    glue = deployment.client("glue")
     name: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
     table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
     try:
@@ -129,10 +127,10 @@ def _list(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
 
 
 class _Catalog:
-    def __init__(self, glue: GlueClient, s3: S3Client, outputs: StackOutputs, descriptor: Any) -> None:
-        self._glue = glue
-        self._s3 = s3
-        self._outputs = outputs
+    def __init__(self, deployment: Deployment, descriptor: Any) -> None:
+        self._glue = deployment.client("glue")
+        self._s3 = deployment.client("s3")
+        self._outputs = outputs = deployment.outputs
         self._table: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
         self._descriptor = descriptor
 

@@ -86,21 +86,21 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
     from tapeline.deploy import stack
     from tapeline.laptop import up
 
-    aws, home = connect("local"), local.own_home()
-    outputs = stack.deploy(aws, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))
+    clients, home = connect("local"), local.own_home()
+    deployment = stack.deploy(clients, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))
     for user, policy, name, folder in (
-        (up.PRODUCER_USER, outputs.producer_policy_arn, "producer.json", producer_folder),
-        (up.AIRFLOW_USER, outputs.airflow_policy_arn, "airflow.json", airflow_folder),
+        (up.PRODUCER_USER, deployment.outputs.producer_policy_arn, "producer.json", producer_folder),
+        (up.AIRFLOW_USER, deployment.outputs.airflow_policy_arn, "airflow.json", airflow_folder),
     ):
         path = folder / "config"
         path.touch(mode=0o600)
-        path.write_text(aws_config(up.signer_of(aws, user, policy, home / name)))
+        path.write_text(aws_config(up.signer_of(clients, user, policy, home / name)))
         say(f"{user} may use the stack")
-    up.subscribe_reader(aws, outputs, Mailbox(home / "mail"), home)
+    up.subscribe_reader(deployment, Mailbox(home / "mail"), home)
     if os.environ.get("TAPELINE_SOURCE") == "simulated":
         from tapeline.laptop.past_trading import put_missing
 
-        say(put_missing(aws, outputs, datetime.now(UTC), STORED_SECONDS))
+        say(put_missing(deployment, datetime.now(UTC), STORED_SECONDS))
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.stream import tables
@@ -67,7 +66,7 @@ class PastTrading:
         return [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol in self._market.symbols]
 
 
-def missing_sessions(session: Clients, outputs: StackOutputs, now: datetime) -> list[sessions.Session]:
+def missing_sessions(deployment: Deployment, now: datetime) -> list[sessions.Session]:
     """Return the newest session due for its rollup, and those begun since, as far as the raw zone has nothing of them.
 
     Parameters
@@ -79,7 +78,7 @@ def missing_sessions(session: Clients, outputs: StackOutputs, now: datetime) -> 
     wanted = [newest]
     while wanted[0].closes_at + ROLLUP_DELAY > now:
         wanted.insert(0, sessions.previous_session(wanted[0].day))
-    return [one for one in wanted if not _has_trading(session.client("s3"), outputs.bucket_name, one)]
+    return [one for one in wanted if not _has_trading(deployment.client("s3"), deployment.outputs.bucket_name, one)]
 
 
 def _has_trading(s3: S3Client, bucket: str, one: sessions.Session) -> bool:
@@ -88,28 +87,34 @@ def _has_trading(s3: S3Client, bucket: str, one: sessions.Session) -> bool:
     return bool(first) and parse_key(first[0]["Key"]).first_time < one.closes_at
 
 
-def is_stored(session: Clients, outputs: StackOutputs, trading: PastTrading) -> bool:
+def is_stored(deployment: Deployment, trading: PastTrading) -> bool:
     """Tell whether the last quote of each symbol has reached DynamoDB, and so, in order, all before it."""
     keys = trading.last_keys()
-    found = tables.read_items(session.client("dynamodb"), outputs.table_name, keys, tables.Patience(lambda: 10.0))
+    found = tables.read_items(
+        deployment.client("dynamodb"), deployment.outputs.table_name, keys, tables.Patience(lambda: 10.0)
+    )
     return len(found) == len(keys)
 
 
-def put_missing(aws: Clients, outputs: StackOutputs, now: datetime, patience_seconds: float) -> str:
+def put_missing(deployment: Deployment, now: datetime, patience_seconds: float) -> str:
     """Put on the stream what `missing_sessions` names, wait until it is stored, and say in a line what was done."""
     from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
     from tapeline.stream.pump import run
     from tapeline.stream.source import Counters
     from tapeline.stream.writer import KinesisWriter
 
-    wanted = missing_sessions(aws, outputs, now)
+    wanted = missing_sessions(deployment, now)
     if not wanted:
         return "The trading of the newest session is there"
     days = " and ".join(one.key for one in wanted)
     past = PastTrading(SimulatedMarket(SIMULATED_SYMBOLS), wanted, now)
-    run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
+    run(
+        past,
+        KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters()),
+        stop=threading.Event(),
+    )
     deadline = time.monotonic() + patience_seconds
-    while not is_stored(aws, outputs, past):
+    while not is_stored(deployment, past):
         if time.monotonic() > deadline:
             return f"The trading of {days} is not stored yet; its rollup may fail once"
         time.sleep(0.5)

@@ -30,7 +30,7 @@ from rich.status import Status
 from localaws.mail import Mailbox, page_url
 from tapeline.aws import local
 from tapeline.aws.clients import Clients, connect
-from tapeline.aws.deployment import DEFAULT_NAME, StackOutputs
+from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackOutputs
 from tapeline.aws.printable import printable
 from tapeline.deploy import stack
 from tapeline.laptop import airflow, past_trading
@@ -220,32 +220,33 @@ class Laptop:
             self.supervisor.start_program(LOCAL_AWS)
             self._await_local_aws()
             self._say(f"Local AWS answers at {local.endpoint()}", started)
-            aws = connect("local")
             began = time.monotonic()
-            outputs = self._deploy(aws, options, line)
+            deployment = self._deploy(options, line)
             self._say(f"Stack `{DEFAULT_NAME}` is in place", began)
-            self._tell_earlier_data(aws, outputs)
-            signer = signer_of(aws, PRODUCER_USER, outputs.producer_policy_arn, self.home / "producer.json")
+            self._tell_earlier_data(deployment)
+            signer = signer_of(
+                deployment.clients, PRODUCER_USER, deployment.outputs.producer_policy_arn, self.home / "producer.json"
+            )
             os.kill(
                 self.supervisor.state(LOCAL_AWS).pid, signal.SIGUSR1
             )  # it saves stack and user now, not in a minute
             line.update("Starting delivery and producer")
             self.supervisor.start_program("delivery")
             if options.airflow and options.source == "simulated":
-                self._put_past_trading(aws, outputs, options, line)
+                self._put_past_trading(deployment, options, line)
             began, since = time.monotonic(), datetime.now(UTC)
             producer = next(program for program in table if program.name == "producer")
-            self.supervisor.describe(_signed(producer, signer, outputs))
+            self.supervisor.describe(_signed(producer, signer, deployment.outputs))
             self.supervisor.start_program(producer.name)
             if options.subscribe:
-                aws.client("sns").subscribe(
-                    TopicArn=outputs.alert_topic_arn, Protocol="email", Endpoint=options.subscribe
+                deployment.client("sns").subscribe(
+                    TopicArn=deployment.outputs.alert_topic_arn, Protocol="email", Endpoint=options.subscribe
                 )
             line.update("Waiting for the first quote")
-            self._await_quote(aws, outputs, since, began)
+            self._await_quote(deployment, since, began)
             if options.airflow:
-                self._start_airflow(aws, outputs, line)
-        self._tell_addresses(options, outputs)
+                self._start_airflow(deployment, line)
+        self._tell_addresses(options, deployment.outputs)
 
     def _await_local_aws(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -257,7 +258,7 @@ class Laptop:
             time.sleep(0.1)
         raise UpError(f"the local AWS does not answer after {READY_SECONDS:.0f} s{self._last_words(LOCAL_AWS)}")
 
-    def _deploy(self, aws: Clients, options: Options, line: Status) -> StackOutputs:
+    def _deploy(self, options: Options, line: Status) -> Deployment:
         done = 0
 
         def tell(step: stack.Progress) -> None:
@@ -266,7 +267,7 @@ class Laptop:
             line.update(f"Deploying the stack: {done} resources, {step.resource} {step.status}")
 
         line.update("Deploying the stack")
-        return stack.deploy(aws, options.parameters or {}, tell)
+        return stack.deploy(connect("local"), options.parameters or {}, tell)
 
     def _tell_last_end(self) -> None:
         """Repeat what the local AWS says about how it ended, if it was killed."""
@@ -274,9 +275,12 @@ class Laptop:
         if report.exists() and "killed" in (text := report.read_text().strip()):
             self._console.print(f"[yellow]![/] {text}", highlight=False)
 
-    def _tell_earlier_data(self, aws: Clients, outputs: StackOutputs) -> None:
-        items = aws.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
-        pages = aws.client("s3").get_paginator("list_objects_v2")
+    def _tell_earlier_data(self, deployment: Deployment) -> None:
+        outputs = deployment.outputs
+        items = deployment.client("dynamodb").describe_table(TableName=deployment.outputs.table_name)["Table"][
+            "ItemCount"
+        ]
+        pages = deployment.client("s3").get_paginator("list_objects_v2")
         days = [
             prefix["Prefix"]
             for page in pages.paginate(Bucket=outputs.bucket_name, Prefix="raw-data/", Delimiter="/")
@@ -287,11 +291,11 @@ class Laptop:
             dates = span[0] if len(span) == 1 else f"{len(span)} trading dates from {span[0]} to {span[-1]}"
             self._say(f"Found earlier data: {items:,} quotes in DynamoDB, the raw zone of {dates}")
 
-    def _await_quote(self, aws: Clients, outputs: StackOutputs, since: datetime, began: float) -> None:
+    def _await_quote(self, deployment: Deployment, since: datetime, began: float) -> None:
         deadline = time.monotonic() + FIRST_QUOTE_SECONDS
         while time.monotonic() < deadline:
             self._raise_if_given_up()
-            if quote := readings.newest_since(aws, outputs, since):
+            if quote := readings.newest_since(deployment, since):
                 self._say(f"Quotes flow: {quote.symbol} at {float(quote.price):,.2f} USD", began)
                 return
             time.sleep(0.3)
@@ -300,7 +304,7 @@ class Laptop:
             f"{escape(self._last_words('producer'))}"
         )
 
-    def _put_past_trading(self, aws: Clients, outputs: StackOutputs, options: Options, line: Status) -> None:
+    def _put_past_trading(self, deployment: Deployment, options: Options, line: Status) -> None:
         """Put the newest session on the stream, and today's so far, where the raw zone has nothing of them."""
         from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
         from tapeline.stream.pump import run
@@ -308,7 +312,7 @@ class Laptop:
         from tapeline.stream.writer import KinesisWriter
 
         now = datetime.now(UTC)
-        wanted = past_trading.missing_sessions(aws, outputs, now)
+        wanted = past_trading.missing_sessions(deployment, now)
         if not wanted:
             return
         began = time.monotonic()
@@ -316,9 +320,13 @@ class Laptop:
         line.update(f"Simulating the trading of {days}")
         symbols = read_symbols(options.symbols) or SIMULATED_SYMBOLS
         past = past_trading.PastTrading(SimulatedMarket(symbols), wanted, now)
-        run(past, KinesisWriter(aws.client("kinesis"), outputs.stream_name, Counters()), stop=threading.Event())
+        run(
+            past,
+            KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters()),
+            stop=threading.Event(),
+        )
         deadline = time.monotonic() + PAST_SECONDS
-        while not past_trading.is_stored(aws, outputs, past):
+        while not past_trading.is_stored(deployment, past):
             self._raise_if_given_up()
             if time.monotonic() > deadline:
                 self._console.print(f"[yellow]![/] The trading of {days} is not stored yet; its rollup may fail once.")
@@ -326,12 +334,14 @@ class Laptop:
             time.sleep(0.5)
         self._say(f"Simulated the trading of {days} for the DAGs: {past.total:,} quotes", began)
 
-    def _start_airflow(self, aws: Clients, outputs: StackOutputs, line: Status) -> None:
+    def _start_airflow(self, deployment: Deployment, line: Status) -> None:
         began = time.monotonic()
         line.update("Preparing Airflow's database")
-        subscribe_reader(aws, outputs, Mailbox(self.home / "mail"), self.home)
-        signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, self.home / "airflow.json")
-        settings = airflow.settings(self.home, signer, outputs)
+        subscribe_reader(deployment, Mailbox(self.home / "mail"), self.home)
+        signer = signer_of(
+            deployment.clients, AIRFLOW_USER, deployment.outputs.airflow_policy_arn, self.home / "airflow.json"
+        )
+        settings = airflow.settings(self.home, signer, deployment.outputs)
         airflow.note(self.home, settings)
         airflow.prepare_database({**_environment(), **settings})
         line.update("Starting Airflow")
@@ -623,9 +633,9 @@ def _signed(program: Program, signer: local.Credentials, outputs: StackOutputs) 
     return Program(program.name, program.command, environment, program.priority, program.stop_seconds)
 
 
-def signer_of(aws: Clients, user: str, policy_arn: str, path: Path) -> local.Credentials:
+def signer_of(clients: Clients, user: str, policy_arn: str, path: Path) -> local.Credentials:
     """Return a key of a user with one policy, who is made first if need be; the key noted at the path is used again."""
-    iam = aws.client("iam")
+    iam = clients.client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=user)
     for policy in iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]:
@@ -646,7 +656,7 @@ def signer_of(aws: Clients, user: str, policy_arn: str, path: Path) -> local.Cre
     return local.Credentials(made["AccessKeyId"], made["SecretAccessKey"])
 
 
-def subscribe_reader(aws: Clients, outputs: StackOutputs, mailbox: Mailbox, home: Path) -> None:
+def subscribe_reader(deployment: Deployment, mailbox: Mailbox, home: Path) -> None:
     """Subscribe the laptop's own reader to both topics and confirm, once; who leaves is not subscribed again.
 
     A trend of the simulated market turns every few minutes: of alerts the reader gets all but those.
@@ -654,11 +664,11 @@ def subscribe_reader(aws: Clients, outputs: StackOutputs, mailbox: Mailbox, home
     note = home / "reader.json"
     if note.exists():
         return
-    sns = aws.client("sns")
+    sns = deployment.client("sns")
     no_trends = json.dumps({"kind": [{"anything-but": ["trend_up", "trend_down"]}]})
     for topic, attributes in (
-        (outputs.alert_topic_arn, {"FilterPolicy": no_trends}),
-        (outputs.operations_topic_arn, {}),
+        (deployment.outputs.alert_topic_arn, {"FilterPolicy": no_trends}),
+        (deployment.outputs.operations_topic_arn, {}),
     ):
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=READER, Attributes=attributes)
         for message in mailbox.newest(20):
@@ -669,9 +679,9 @@ def subscribe_reader(aws: Clients, outputs: StackOutputs, mailbox: Mailbox, home
     note.write_text(json.dumps({"address": READER}))
 
 
-def forget_users(aws: Clients) -> None:
+def forget_users(clients: Clients) -> None:
     """Take the stack's policies from the users of this machine: a policy in use cannot be removed."""
-    iam = aws.client("iam")
+    iam = clients.client("iam")
     for user in (PRODUCER_USER, AIRFLOW_USER):
         with suppress(iam.exceptions.NoSuchEntityException):
             for policy in iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]:

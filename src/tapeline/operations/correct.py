@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read_timestamp, write_timestamp
 from tapeline.stream import items, raw_zone
@@ -20,7 +19,6 @@ from tapeline.stream.batch import Stored, figures_of, version_to_json
 from tapeline.stream.keys import RAW_PREFIX
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 THREADS = 8
@@ -71,8 +69,7 @@ class Correction:
 
 
 def plan(
-    session: Clients,
-    outputs: StackOutputs,
+    deployment: Deployment,
     symbol: str,
     timestamp: str,
     figures: dict[str, Decimal],
@@ -87,8 +84,8 @@ def plan(
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     symbol, timestamp : str
         Which quote; the timestamp exactly as it is stored.
     figures : dict of str to Decimal
@@ -105,11 +102,11 @@ def plan(
     QuoteRejectedError
         If what is asked for is no quote.
     """
-    if "revision" not in outputs.quote_fields.split(","):
+    if "revision" not in deployment.outputs.quote_fields.split(","):
         raise CorrectionError("this deployment takes no revisions yet; bring it up to date with `tapeline deploy`")
-    stored = _stored(session, outputs, symbol, timestamp) or _raw(session, outputs, symbol, timestamp, on_progress)
+    stored = _stored(deployment, symbol, timestamp) or _raw(deployment, symbol, timestamp, on_progress)
     if stored is None:
-        raise CorrectionError(f"no quote of {symbol} at {timestamp} is stored; {_nearest(session, outputs, symbol)}")
+        raise CorrectionError(f"no quote of {symbol} at {timestamp} is stored; {_nearest(deployment, symbol)}")
     before = stored.quote
     values: dict[str, Any] = dict.fromkeys(FIGURES, Decimal(0)) if withdraw else dict(figures)
     if not before.price and values.get("price", 1):
@@ -130,18 +127,17 @@ def plan(
     return Correction(before, parse_quote(after.to_json().encode(), now))
 
 
-def send(session: Clients, outputs: StackOutputs, correction: Correction) -> None:
+def send(deployment: Deployment, correction: Correction) -> None:
     """Put a correction on the stream; sending it twice changes nothing more."""
-    session.client("kinesis").put_record(
-        StreamName=outputs.stream_name,
+    deployment.client("kinesis").put_record(
+        StreamName=deployment.outputs.stream_name,
         Data=correction.after.to_json().encode(),
         PartitionKey=correction.after.symbol,
     )
 
 
 def wait(
-    session: Clients,
-    outputs: StackOutputs,
+    deployment: Deployment,
     correction: Correction,
     *,
     seconds: float = WAIT_SECONDS,
@@ -152,8 +148,8 @@ def wait(
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     correction : Correction
         The one that was sent.
     seconds : float
@@ -171,7 +167,7 @@ def wait(
     after = correction.after
     waited = 0.0
     while True:
-        stored = _stored(session, outputs, after.symbol, after.timestamp)
+        stored = _stored(deployment, after.symbol, after.timestamp)
         if stored and stored.quote.revision >= after.revision:
             if figures_of(stored, after.revision) == tuple(Decimal(getattr(after, name)) for name in FIGURES):
                 return True
@@ -193,23 +189,23 @@ def _before_withdrawal(stored: Stored) -> dict[str, Any]:
     return {name: Decimal(priced[name]) for name in FIGURES} if priced else {}
 
 
-def _stored(session: Clients, outputs: StackOutputs, symbol: str, timestamp: str) -> Stored | None:
-    dynamodb: DynamoDBClient = session.client("dynamodb")
+def _stored(deployment: Deployment, symbol: str, timestamp: str) -> Stored | None:
+    dynamodb = deployment.client("dynamodb")
     key: Any = {"symbol": {"S": symbol}, "timestamp": {"S": timestamp}}
-    item = dynamodb.get_item(TableName=outputs.table_name, Key=key, ConsistentRead=True).get("Item")
+    item = dynamodb.get_item(TableName=deployment.outputs.table_name, Key=key, ConsistentRead=True).get("Item")
     return items.stored_from_item(item) if item else None
 
 
-def _raw(
-    session: Clients, outputs: StackOutputs, symbol: str, timestamp: str, on_progress: Callable[[int], None]
-) -> Stored | None:
+def _raw(deployment: Deployment, symbol: str, timestamp: str, on_progress: Callable[[int], None]) -> Stored | None:
     try:
         moment = read_timestamp(timestamp)
     except ValueError as error:
         raise CorrectionError(str(error)) from error
     found = [
         quote
-        for line in _lines(session.client("s3"), outputs.bucket_name, trading_date(moment).isoformat(), on_progress)
+        for line in _lines(
+            deployment.client("s3"), deployment.outputs.bucket_name, trading_date(moment).isoformat(), on_progress
+        )
         if f'"{symbol}"' in line and timestamp in line and (quote := _quote(line)) and quote.timestamp == timestamp
     ]
     if not found:
@@ -234,10 +230,10 @@ def _quote(line: str) -> Quote:
     return Quote(**{**values, "volume": int(record["volume"])}, revision=int(record.get("revision", 0)))
 
 
-def _nearest(session: Clients, outputs: StackOutputs, symbol: str) -> str:
-    dynamodb: DynamoDBClient = session.client("dynamodb")
+def _nearest(deployment: Deployment, symbol: str) -> str:
+    dynamodb = deployment.client("dynamodb")
     found = dynamodb.query(
-        TableName=outputs.table_name,
+        TableName=deployment.outputs.table_name,
         KeyConditionExpression="symbol = :symbol",
         ExpressionAttributeValues={":symbol": {"S": symbol}},
         ScanIndexForward=False,

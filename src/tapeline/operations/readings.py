@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
@@ -26,7 +25,6 @@ from tapeline.stream import items, raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 T = TypeVar("T")
@@ -41,21 +39,19 @@ LONGEST_BATCH = timedelta(minutes=10)
 """An object of rejects is named after its first record; the last came at most a batch window and its retries later."""
 
 
-def read_readings(session: Clients, outputs: StackOutputs, parts: Sequence[Part], now: datetime) -> Readings:
+def read_readings(deployment: Deployment, parts: Sequence[Part], now: datetime) -> Readings:
     """Read everything that `tapeline.operations.health` judges.
 
     Parameters
     ----------
-    session : Clients
-        The laptop or the cloud.
-    outputs : StackOutputs
-        The deployment's names.
+    deployment : Deployment
+        Where.
     parts : sequence of Part
         What else must be up, on the laptop its processes.
     now : datetime
         Aware.
     """
-    reader = _Reader(session, outputs, now)
+    reader = _Reader(deployment, now)
     unread: dict[str, str] = {}
 
     def result(name: str, reading: Future[T], otherwise: T) -> T:
@@ -116,22 +112,22 @@ class States:
     memory: Memory = field(default_factory=Memory)
 
 
-def newest_since(session: Clients, outputs: StackOutputs, moment: datetime) -> NewestQuote | None:
+def newest_since(deployment: Deployment, moment: datetime) -> NewestQuote | None:
     """Return a quote that came in after a moment and is stored, if there is one."""
-    newest = _Reader(session, outputs, moment).states().newest
+    newest = _Reader(deployment, moment).states().newest
     return next((quote for quote in newest if read_timestamp(quote.ingested_at) >= moment), None)
 
 
 class _Reader:
-    def __init__(self, session: Clients, outputs: StackOutputs, now: datetime) -> None:
-        self._session = session
-        self._outputs = outputs
+    def __init__(self, deployment: Deployment, now: datetime) -> None:
+        self._deployment = deployment
+        self._outputs = deployment.outputs
         self._now = now
-        self._functions = (outputs.stream_processor_name, outputs.trend_alerts_name)
+        self._functions = (deployment.outputs.stream_processor_name, deployment.outputs.trend_alerts_name)
 
     def parts(self) -> list[Part]:
         """Return the stream, and each function with its mapping."""
-        stream = self._session.client("kinesis").describe_stream_summary(StreamName=self._outputs.stream_name)
+        stream = self._deployment.client("kinesis").describe_stream_summary(StreamName=self._outputs.stream_name)
         state = stream["StreamDescriptionSummary"]["StreamStatus"]
         return [
             Part("stream", state in ("ACTIVE", "UPDATING"), f"{self._outputs.stream_name} {state.lower()}"),
@@ -142,17 +138,17 @@ class _Reader:
     def _watch(self) -> Part:
         """Return the function that a schedule starts, not a stream."""
         name = self._outputs.feed_watch_name
-        state = self._session.client("lambda").get_function_configuration(FunctionName=name).get("State", "Active")
+        state = self._deployment.client("lambda").get_function_configuration(FunctionName=name).get("State", "Active")
         return Part(
             f"function {name}",
             state in ("Active", "Inactive"),
             f"{state.lower()}, started each minute",
-            f"`tapeline deploy --target {self._session.target}` puts it back.",
+            f"`tapeline deploy --target {self._deployment.clients.target}` puts it back.",
             passing=state == "Pending",
         )
 
     def _function(self, name: str) -> Part:
-        client = self._session.client("lambda")
+        client = self._deployment.client("lambda")
         state = client.get_function_configuration(FunctionName=name).get("State", "Active")
         mappings = client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         states = sorted({mapping["State"] for mapping in mappings}) or ["missing"]
@@ -162,14 +158,14 @@ class _Reader:
             up,
             f"{state.lower()}, event source mapping {', '.join(states).lower()}",
             f"Enable its event source mapping in the Lambda console or with `aws lambda update-event-source-mapping "
-            f"--enabled`; if it is missing, `tapeline deploy --target {self._session.target}` puts it back.",
+            f"--enabled`; if it is missing, `tapeline deploy --target {self._deployment.clients.target}` puts it back.",
             passing=bool({"Creating", "Enabling", "Updating"} & set(states)),
         )
 
     def metrics(self) -> dict[str, Any]:
         """Return rate, latency and iterator ages, all by one GetMetricData."""
         service = {"Name": "service", "Value": self._service()}
-        queries = [
+        queries: list[Any] = [
             _query("quotes", NAMESPACE, "QuotesIn", [service], "Sum"),
             _query("latency", NAMESPACE, "EndToEndLatency", [service], "Maximum"),
             *(
@@ -180,7 +176,7 @@ class _Reader:
             ),
         ]
         minute = self._now.replace(second=0, microsecond=0)
-        answer = self._session.client("cloudwatch").get_metric_data(
+        answer = self._deployment.client("cloudwatch").get_metric_data(
             MetricDataQueries=queries, StartTime=minute - RECENT, EndTime=minute + timedelta(minutes=1)
         )
         found = {
@@ -199,12 +195,12 @@ class _Reader:
 
     def _service(self) -> str:
         """Return the dimension under which powertools publishes: the service's name in the function's environment."""
-        function = self._session.client("lambda").get_function_configuration(FunctionName=self._functions[0])
+        function = self._deployment.client("lambda").get_function_configuration(FunctionName=self._functions[0])
         return str(function["Environment"]["Variables"].get("POWERTOOLS_SERVICE_NAME", "service_undefined"))
 
     def states(self) -> States:
         """Return what the table of states holds: an item a symbol, one an alert, one that says what is followed."""
-        dynamodb: DynamoDBClient = self._session.client("dynamodb")
+        dynamodb = self._deployment.client("dynamodb")
         names = ("source", "symbols", "every_seconds", "started_at", "said_at", "trouble", "newest", "sent_at", "state")
         pages = dynamodb.get_paginator("scan").paginate(
             TableName=self._outputs.state_table_name,
@@ -226,7 +222,7 @@ class _Reader:
 
     def rejects(self) -> list[tuple[str, datetime]]:
         """Return reason and arrival of the records rejected in the last 24 hours."""
-        s3: S3Client = self._session.client("s3")
+        s3 = self._deployment.client("s3")
         bucket = self._outputs.bucket_name
         keys = sorted(self._reject_keys(s3, bucket), key=lambda key: parse_key(key).first_time)[-MOST_REJECT_OBJECTS:]
         with ThreadPoolExecutor(8) as pool:
@@ -246,16 +242,16 @@ class _Reader:
 
     def dead_letters(self) -> int:
         """Return how many messages lie in the dead-letter queue."""
-        return feed_state.count_dead_letters(self._session.client("sqs"), self._outputs.dead_letter_queue_url)
+        return feed_state.count_dead_letters(self._deployment.client("sqs"), self._outputs.dead_letter_queue_url)
 
     def subscribers(self) -> tuple[int, int]:
         """Return how many subscriptions the alert topic has, confirmed and not."""
-        return feed_state.count_subscribers(self._session.client("sns"), self._outputs.alert_topic_arn)
+        return feed_state.count_subscribers(self._deployment.client("sns"), self._outputs.alert_topic_arn)
 
     def alarms(self) -> list[str]:
         """Return the names of the stack's alarms that are ringing."""
         prefix = self._outputs.stream_name.removesuffix("stock-market-stream") + "tapeline-"
-        answer = self._session.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
+        answer = self._deployment.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
         return sorted(alarm["AlarmName"] for alarm in answer.get("MetricAlarms", []))
 
 

@@ -20,19 +20,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
 from tapeline.operations.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
 from tapeline.stream import items, raw_zone, tables
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_s3 import S3Client
 
 THREADS = 8
 SCAN_SEGMENTS = {"aws": 8, "local": 1}
@@ -65,9 +60,10 @@ class Places:
     quote_retention: timedelta
 
     @classmethod
-    def of(cls, session: Clients, outputs: StackOutputs) -> Places:
+    def of(cls, deployment: Deployment) -> Places:
         """Read them from the stack's outputs, and the retention from the deployed function."""
-        function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
+        outputs = deployment.outputs
+        function = deployment.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
         days = function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or "30"
         return cls(
             stream=outputs.stream_name,
@@ -118,12 +114,12 @@ class Reconciliation:
         return not self.differences
 
 
-def reconcile(session: Clients, places: Places, wait_seconds: float, progress: Progress) -> Reconciliation:
+def reconcile(clients: Clients, places: Places, wait_seconds: float, progress: Progress) -> Reconciliation:
     """Compare the places for all that was accepted before now; quotes may go on flowing meanwhile.
 
     Parameters
     ----------
-    session : Clients
+    clients : Clients
         The laptop or the cloud.
     places : Places
         What to compare.
@@ -134,7 +130,7 @@ def reconcile(session: Clients, places: Places, wait_seconds: float, progress: P
     """
     started = time.monotonic()
     with open_ledger() as ledger:
-        count = _Count(session, places, ledger, started + wait_seconds, progress)
+        count = _Count(clients, places, ledger, started + wait_seconds, progress)
         count.read_stream()
         count.wait_for_delivery()
         count.read_table()
@@ -155,12 +151,12 @@ def reconcile(session: Clients, places: Places, wait_seconds: float, progress: P
 
 
 class _Count:
-    def __init__(self, session: Clients, places: Places, ledger: Ledger, deadline: float, progress: Progress) -> None:
-        self._kinesis: KinesisClient = session.client("kinesis")
-        self._dynamodb: DynamoDBClient = session.client("dynamodb")
-        self._s3: S3Client = session.client("s3")
-        self._sqs = session.client("sqs")
-        self._segments = SCAN_SEGMENTS[session.target]
+    def __init__(self, clients: Clients, places: Places, ledger: Ledger, deadline: float, progress: Progress) -> None:
+        self._kinesis = clients.client("kinesis")
+        self._dynamodb = clients.client("dynamodb")
+        self._s3 = clients.client("s3")
+        self._sqs = clients.client("sqs")
+        self._segments = SCAN_SEGMENTS[clients.target]
         self._places = places
         self._ledger = ledger
         self._began = datetime.now(UTC)

@@ -14,10 +14,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import Quote
 from tapeline.operations.rejected import (
     EXAMPLES,
@@ -39,11 +38,6 @@ from tapeline.stream.settings import StreamProcessorSettings
 from tapeline.stream.store import StreamStore, reject_to_json
 from tapeline.stream.tables import Patience
 
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
-
 REDRIVEN_PREFIX = f"{REJECTED_PREFIX}redriven/"
 """Within `rejected/`, for its retention, and because who may redrive may write there."""
 
@@ -64,8 +58,7 @@ class RedriveError(RuntimeError):
 
 
 def redrive(
-    session: Clients,
-    outputs: StackOutputs,
+    deployment: Deployment,
     first: str,
     last: str,
     *,
@@ -76,8 +69,8 @@ def redrive(
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     first, last : str
         Dates of arrival of rejected records, ``YYYY-MM-DD``, both ends included.
     dead_letters : bool
@@ -93,7 +86,7 @@ def redrive(
     days = (date.fromisoformat(last) - date.fromisoformat(first)).days
     if days < 0:
         raise ValueError(f"expected a range from an earlier to a later date, found {first} to {last}")
-    run = _Run(session, outputs)
+    run = _Run(deployment)
     for number in range(days + 1):
         run.read_rejected(date.fromisoformat(first) + timedelta(days=number))
     try:
@@ -144,21 +137,21 @@ class _Found:
 
 
 class _Run:
-    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
-        self._s3: S3Client = session.client("s3")
-        self._sqs: SQSClient = session.client("sqs")
-        self._kinesis: KinesisClient = session.client("kinesis")
-        self._outputs = outputs
+    def __init__(self, deployment: Deployment) -> None:
+        self._s3 = deployment.client("s3")
+        self._sqs = deployment.client("sqs")
+        self._kinesis = deployment.client("kinesis")
+        self._outputs = deployment.outputs
         self._found = _Found()
-        settings = _settings(session, outputs)
+        settings = _settings(deployment)
         deadline = time.monotonic() + READ_SECONDS
         self._rules = settings.rules
         self._store = StreamStore(
-            dynamodb=session.client("dynamodb"),
+            dynamodb=deployment.client("dynamodb"),
             s3=self._s3,
-            table_name=outputs.table_name,
-            state_table_name=outputs.state_table_name,
-            bucket_name=outputs.bucket_name,
+            table_name=deployment.outputs.table_name,
+            state_table_name=deployment.outputs.state_table_name,
+            bucket_name=deployment.outputs.bucket_name,
             quote_retention=settings.quote_retention,
             patience=Patience(lambda: deadline - time.monotonic()),
         )
@@ -373,9 +366,11 @@ class _Run:
         )
 
 
-def _settings(session: Clients, outputs: StackOutputs) -> StreamProcessorSettings:
+def _settings(deployment: Deployment) -> StreamProcessorSettings:
     """Return the settings of the deployed processor."""
-    function = session.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
+    function = deployment.client("lambda").get_function_configuration(
+        FunctionName=deployment.outputs.stream_processor_name
+    )
     return StreamProcessorSettings.from_environment(function["Environment"]["Variables"])
 
 

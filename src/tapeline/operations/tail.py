@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterator
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.stream.tables import Item
 
 if TYPE_CHECKING:
@@ -21,22 +20,20 @@ SHARDS_SECONDS = 10.0
 """How often to look for new shards; DynamoDB closes one after about four hours and opens its child."""
 
 
-def follow(session: Clients, outputs: StackOutputs, symbols: Collection[str], stop: Event) -> Iterator[Item]:
+def follow(deployment: Deployment, symbols: Collection[str], stop: Event) -> Iterator[Item]:
     """Yield the item of each quote stored from now on, in order per symbol, until `stop` is set.
 
     Parameters
     ----------
-    session : Clients
-        The laptop or the cloud.
-    outputs : StackOutputs
-        The deployment's names.
+    deployment : Deployment
+        Where.
     symbols : collection of str
         Only these; all if empty.
     stop : Event
         Looked at between reads.
     """
-    streams: DynamoDBStreamsClient = session.client("dynamodbstreams")
-    table = session.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]
+    streams = deployment.client("dynamodbstreams")
+    table = deployment.client("dynamodb").describe_table(TableName=deployment.outputs.table_name)["Table"]
     reader = _Reader(streams, table["LatestStreamArn"])
     while not stop.is_set():
         images = reader.read()

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
 from tapeline.operations.health import Light, judge
 from tapeline.operations.readings import read_readings
 from tapeline.operations.tell_once import Decide, tell_once
 from tapeline.operations.watch_memory import Memory, Message, look
-
-if TYPE_CHECKING:
-    from mypy_boto3_glue import GlueClient
 
 AGREED_COLUMNS = {
     "symbol": "string",
@@ -39,7 +34,7 @@ AGREED_COLUMNS = {
 """The raw zone's columns in Glue's types, as docs/data-model.md tells them."""
 
 
-def watch_feed(session: Clients, outputs: StackOutputs, now: datetime) -> Sequence[Light]:
+def watch_feed(deployment: Deployment, now: datetime) -> Sequence[Light]:
     """Judge the deployment as `tapeline status` does and tell the operations topic what has changed.
 
     Returns
@@ -52,20 +47,20 @@ def watch_feed(session: Clients, outputs: StackOutputs, now: datetime) -> Sequen
     UnreadError
         If something could not be read; what could be was judged and told.
     """
-    readings = read_readings(session, outputs, parts=[], now=now)
+    readings = read_readings(deployment, parts=[], now=now)
     lights = judge(readings)
 
     def decide(state: str) -> tuple[str, Message | None]:
         memory, message = look(Memory.from_json(state), readings, lights)
         return memory.to_json(), message
 
-    _tell(session, outputs, WATCH, decide, now)
+    _tell(deployment, WATCH, decide, now)
     if readings.unread:
         raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in readings.unread.items()))
     return lights
 
 
-def watch_schema(session: Clients, outputs: StackOutputs, now: datetime) -> list[str]:
+def watch_schema(deployment: Deployment, now: datetime) -> list[str]:
     """Compare the raw table's columns with those agreed and tell the operations topic when the differences change.
 
     Returns
@@ -73,28 +68,32 @@ def watch_schema(session: Clients, outputs: StackOutputs, now: datetime) -> list
     list of str
         The differences in words.
     """
-    glue: GlueClient = session.client("glue")
-    table = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
+    glue = deployment.client("glue")
+    name = deployment.outputs.raw_table_name
+    table = glue.get_table(DatabaseName=deployment.outputs.database_name, Name=name)["Table"]
     found = {column["Name"]: column.get("Type", "") for column in table["StorageDescriptor"]["Columns"]}
     differences = drift(found)
     if differences:
         text = (
-            f"The crawler has left {outputs.raw_table_name} otherwise than agreed:\n\n"
+            f"The crawler has left {name} otherwise than agreed:\n\n"
             + "\n".join(f"- {difference}" for difference in differences)
             + "\n\nA new column does no harm: agree on it in tapeline.operations.watch and docs/data-model.md, "
             + "or stop the\n"
             "producer sending it. A missing or changed one makes rollups fail or go wrong: find the object under\n"
             "raw-data/ that brought it."
         )
-        subject = f"Schema of {outputs.raw_table_name} has changed"
+        subject = f"Schema of {name} has changed"
     else:
-        text, subject = f"{outputs.raw_table_name} is as agreed again.", f"Schema of {outputs.raw_table_name} is well"
+        text, subject = (
+            f"{name} is as agreed again.",
+            f"Schema of {name} is well",
+        )
     found_state = "; ".join(differences)
 
     def decide(state: str) -> tuple[str, Message | None]:
         return found_state, None if found_state == state else Message(subject, text, "error" if differences else "info")
 
-    _tell(session, outputs, "schema", decide, now)
+    _tell(deployment, "schema", decide, now)
     return differences
 
 
@@ -112,12 +111,12 @@ def drift(found: dict[str, str]) -> list[str]:
     return changed + [f"{name} ({kind}) is new" for name, kind in found.items() if name not in AGREED_COLUMNS]
 
 
-def _tell(session: Clients, outputs: StackOutputs, about: str, decide: Decide, now: datetime) -> None:
+def _tell(deployment: Deployment, about: str, decide: Decide, now: datetime) -> None:
     tell_once(
-        session.client("dynamodb"),
-        session.client("sns"),
-        table=outputs.state_table_name,
-        topic=outputs.operations_topic_arn,
+        deployment.client("dynamodb"),
+        deployment.client("sns"),
+        table=deployment.outputs.state_table_name,
+        topic=deployment.outputs.operations_topic_arn,
         about=about,
         decide=decide,
         now=now,

@@ -8,8 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackOutputs
+from tapeline.aws.deployment import Deployment
 from tapeline.aws.printable import mail_text
 from tapeline.lake import athena, audit, prices, sql_files
 from tapeline.lake.athena import Finished
@@ -23,8 +22,6 @@ from tapeline.reports.report import Report
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
 if TYPE_CHECKING:
-    from mypy_boto3_athena import AthenaClient
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
 REPORTS_PREFIX = "reports/"
@@ -61,17 +58,17 @@ class Published:
     summary: str
 
 
-def send_anomaly_report(session: Clients, outputs: StackOutputs, day: str, *, again: bool = False) -> Published:
+def send_anomaly_report(deployment: Deployment, day: str, *, again: bool = False) -> Published:
     """Write and send the report of one session, ``YYYY-MM-DD``; see `publish`."""
-    return publish(session, outputs, anomaly_report(session, outputs, day), again=again)
+    return publish(deployment, anomaly_report(deployment, day), again=again)
 
 
-def send_weekly_report(session: Clients, outputs: StackOutputs, day: str, *, again: bool = False) -> Published:
+def send_weekly_report(deployment: Deployment, day: str, *, again: bool = False) -> Published:
     """Write and send the report of the trading week of a date, ``YYYY-MM-DD``; see `publish`."""
-    return publish(session, outputs, weekly_report(session, outputs, day), again=again)
+    return publish(deployment, weekly_report(deployment, day), again=again)
 
 
-def anomaly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
+def anomaly_report(deployment: Deployment, day: str) -> Report:
     """Compose the report of one session.
 
     Raises
@@ -79,20 +76,20 @@ def anomaly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
     NotASessionError
         If the exchange does not trade that day.
     """
-    return _report(session, outputs, "anomaly_report", [sessions.session(date.fromisoformat(day))])
+    return _report(deployment, "anomaly_report", [sessions.session(date.fromisoformat(day))])
 
 
-def weekly_report(session: Clients, outputs: StackOutputs, day: str) -> Report:
+def weekly_report(deployment: Deployment, day: str) -> Report:
     """Compose the report of the trading week, Monday to Friday, that a date lies in."""
     week = sessions.week(date.fromisoformat(day))
     if not week:
         raise NotASessionError(f"the exchange does not trade in the week of {day}")
-    return _report(session, outputs, "weekly_report", week)
+    return _report(deployment, "weekly_report", week)
 
 
-def published_sessions(session: Clients, outputs: StackOutputs) -> list[date]:
+def published_sessions(deployment: Deployment) -> list[date]:
     """Return the sessions that `daily_summary` has, the newest first, of the last two years with any."""
-    return [row["session"] for row in _Lake(session, outputs).ask("desk/sessions", {"symbol": ""})]
+    return [row["session"] for row in _Lake(deployment).ask("desk/sessions", {"symbol": ""})]
 
 
 def newest_week(published: Iterable[date]) -> date | None:
@@ -109,7 +106,7 @@ def newest_week(published: Iterable[date]) -> date | None:
     return next(whole, mondays[0] if mondays else None)
 
 
-def waits_for(session: Clients, outputs: StackOutputs, day: str) -> list[str]:
+def waits_for(deployment: Deployment, day: str) -> list[str]:
     """Return the sessions that the report of a date's week still waits for, as ``YYYY-MM-DD``.
 
     A week waits for nothing once all its sessions are in `daily_summary`, or it was reported before: then whatever
@@ -117,15 +114,15 @@ def waits_for(session: Clients, outputs: StackOutputs, day: str) -> list[str]:
     """
     week = sessions.week(date.fromisoformat(day))
     memory_key: Any = {"key": {"S": f"{MEMORY_PREFIX}weekly_report#{week[-1].key}"}}
-    dynamodb: DynamoDBClient = session.client("dynamodb")
-    if dynamodb.get_item(TableName=outputs.state_table_name, Key=memory_key, ConsistentRead=True).get("Item"):
+    dynamodb, table = deployment.client("dynamodb"), deployment.outputs.state_table_name
+    if dynamodb.get_item(TableName=table, Key=memory_key, ConsistentRead=True).get("Item"):
         return []
     span = {"first_session": week[0].day, "last_session": week[-1].day}
-    published = {row["session"] for row in _Lake(session, outputs).ask("reports/sessions", span)}
+    published = {row["session"] for row in _Lake(deployment).ask("reports/sessions", span)}
     return [one.key for one in week if one.day not in published]
 
 
-def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: bool = False) -> Published:
+def publish(deployment: Deployment, report: Report, *, again: bool = False) -> Published:
     """Put the page under ``reports/dt=…/`` and send the mail, once for each content.
 
     Run again, it does nothing if the report tells the same as the last that was sent (the cost aside, which grows with
@@ -135,15 +132,16 @@ def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: b
 
     Parameters
     ----------
-    session, outputs : Clients, StackOutputs
-        The deployment.
+    deployment : Deployment
+        Where.
     report : Report
         What to say.
     again : bool
         Put the page and send the mail whatever was sent before.
     """
-    s3: S3Client = session.client("s3")
-    dynamodb: DynamoDBClient = session.client("dynamodb")
+    s3 = deployment.client("s3")
+    dynamodb = deployment.client("dynamodb")
+    outputs = deployment.outputs
     day = report.sessions[-1].isoformat()
     key = f"{REPORTS_PREFIX}dt={day}/{report.kind.replace('_', '-')}.html"
     memory_key: Any = {"key": {"S": f"{MEMORY_PREFIX}{report.kind}#{day}"}}
@@ -161,10 +159,10 @@ def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: b
     )
     corrected = bool(last) and last != report.fingerprint
     attributes = {"kind": report.kind, "severity": report.severity, "session": day}
-    answer = session.client("sns").publish(
+    answer = deployment.client("sns").publish(
         TopicArn=outputs.alert_topic_arn,
         Subject=subject(report, corrected=corrected),
-        Message=mail_text(text(report, _link(session, outputs, key), corrected=corrected)),
+        Message=mail_text(text(report, _link(deployment, key), corrected=corrected)),
         MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
     )
     now = datetime.now(UTC)
@@ -182,12 +180,12 @@ def publish(session: Clients, outputs: StackOutputs, report: Report, *, again: b
     )
 
 
-def _report(session: Clients, outputs: StackOutputs, kind: str, asked: Sequence[sessions.Session]) -> Report:
-    lake = _Lake(session, outputs)
+def _report(deployment: Deployment, kind: str, asked: Sequence[sessions.Session]) -> Report:
+    lake = _Lake(deployment)
     first, last = asked[0].day, asked[-1].day
     span = {"first_session": first, "last_session": last}
     before = sessions.previous_session(first).day
-    judged = [audit.recall(session, outputs, str(one.day)) for one in asked]
+    judged = [audit.recall(deployment, str(one.day)) for one in asked]
     findings = ReportRows(
         sessions=lake.ask("reports/sessions", {"first_session": before, "last_session": last}),
         anomalies=lake.ask("queries/anomalies_with_context", {**span, "sessions": USUAL_SESSIONS}),
@@ -207,9 +205,9 @@ def _report(session: Clients, outputs: StackOutputs, kind: str, asked: Sequence[
         records=sum(row["records"] for row in findings.received),
         quotes=sum(row["quotes"] for row in own),
         symbols=len({row["symbol"] for row in own}),
-        objects=_count_objects(session.client("s3"), outputs.bucket_name, days),
+        objects=_count_objects(deployment.client("s3"), deployment.outputs.bucket_name, days),
         megabytes_scanned=lake.billed_megabytes(start, end),
-        mails=_delivered(session, outputs, start, end) + 1,
+        mails=_delivered(deployment, start, end) + 1,
     )
     half_days = [one.day for one in asked if one.is_half_day]
     return compose(kind, [one.day for one in asked], half_days, findings, prices.cost(usage))
@@ -218,22 +216,16 @@ def _report(session: Clients, outputs: StackOutputs, kind: str, asked: Sequence[
 class _Lake:
     """Runs the SQL files, and knows what Athena bills for them."""
 
-    def __init__(self, session: Clients, outputs: StackOutputs) -> None:
-        self._athena: AthenaClient = session.client("athena")
-        self._outputs = outputs
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._athena = deployment.client("athena")
         self._own: dict[str, Finished] = {}
 
     def ask(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a SQL file, by column name."""
-        finished = athena.run(
-            self._athena,
-            sql_files.load(name).render(values),
-            database=self._outputs.database_name,
-            work_group=self._outputs.work_group_name,
-        )
+        finished = athena.run(self._deployment, sql_files.load(name).render(values))
         self._own[finished.query_id] = finished
-        columns, rows = athena.results(self._athena, finished)
-        return [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
+        return list(athena.by_name(*athena.results(self._deployment, finished)))
 
     def billed_megabytes(self, start: datetime, end: datetime) -> int:
         """Return what the work group scanned between two moments, this object's own queries included, as billed."""
@@ -248,7 +240,9 @@ class _Lake:
 
     def _executions(self, start: datetime) -> Iterator[Any]:
         """Yield executions, the newest first, until one is older than a moment."""
-        pages = self._athena.get_paginator("list_query_executions").paginate(WorkGroup=self._outputs.work_group_name)
+        pages = self._athena.get_paginator("list_query_executions").paginate(
+            WorkGroup=self._deployment.outputs.work_group_name
+        )
         for names in pages:
             if not names["QueryExecutionIds"]:
                 return
@@ -268,11 +262,11 @@ def _count_objects(s3: S3Client, bucket: str, days: Iterable[date]) -> int:
     )
 
 
-def _delivered(session: Clients, outputs: StackOutputs, start: datetime, end: datetime) -> int:
+def _delivered(deployment: Deployment, start: datetime, end: datetime) -> int:
     """Return how many messages of the alert topic SNS delivered, by its own metric; the laptop has none."""
-    topic = {"Name": "TopicName", "Value": outputs.alert_topic_arn.rpartition(":")[2]}
-    metric = {"Namespace": "AWS/SNS", "MetricName": "NumberOfNotificationsDelivered", "Dimensions": [topic]}
-    answer = session.client("cloudwatch").get_metric_data(
+    topic = {"Name": "TopicName", "Value": deployment.outputs.alert_topic_arn.rpartition(":")[2]}
+    metric: Any = {"Namespace": "AWS/SNS", "MetricName": "NumberOfNotificationsDelivered", "Dimensions": [topic]}
+    answer = deployment.client("cloudwatch").get_metric_data(
         MetricDataQueries=[{"Id": "delivered", "MetricStat": {"Metric": metric, "Period": 3600, "Stat": "Sum"}}],
         StartTime=start,
         EndTime=end,
@@ -284,16 +278,16 @@ def _exists(s3: S3Client, bucket: str, key: str) -> bool:
     return bool(s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
 
 
-def _link(session: Clients, outputs: StackOutputs, key: str) -> str:
+def _link(deployment: Deployment, key: str) -> str:
     """Return a signed link on the laptop; on AWS the console's page of the object, which asks for a log-in."""
-    if session.target == "local":
-        signed: str = session.client("s3").generate_presigned_url(
+    if deployment.clients.target == "local":
+        signed: str = deployment.client("s3").generate_presigned_url(
             "get_object",
-            Params={"Bucket": outputs.bucket_name, "Key": key},
+            Params={"Bucket": deployment.outputs.bucket_name, "Key": key},
             ExpiresIn=int(LINK_LIFE.total_seconds()),
         )
         return signed
     return (
-        f"https://{outputs.region}.console.aws.amazon.com/s3/object/{outputs.bucket_name}"
-        f"?region={outputs.region}&prefix={quote(key)}"
+        f"https://{deployment.outputs.region}.console.aws.amazon.com/s3/object/{deployment.outputs.bucket_name}"
+        f"?region={deployment.outputs.region}&prefix={quote(key)}"
     )

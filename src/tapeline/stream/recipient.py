@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.clients import Clients
-from tapeline.aws.deployment import StackError, StackOutputs, read_outputs
+from tapeline.aws.deployment import StackError, StackOutputs, find_deployment
 from tapeline.market.quotes import OPTIONAL_FIELDS
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 log = logging.getLogger("tapeline.stream.recipient")
@@ -41,7 +40,7 @@ class Recipient:
     def look(self) -> None:
         """Read the outputs, which a deploy may have changed; keep the last ones if they cannot be read."""
         try:
-            found = read_outputs(self._aws, self._stack_name)
+            found = find_deployment(self._aws, self._stack_name).outputs
         except (StackError, ClientError, BotoCoreError) as error:
             if self._outputs is None:
                 self._warn(f"Only the base fields of quotes are sent, and nobody learns what is followed: {error}")
@@ -66,7 +65,7 @@ class Recipient:
         """Write what is followed where the watch reads it; tell whether that went well."""
         if self._outputs is None:
             return False
-        dynamodb: DynamoDBClient = self._aws.client("dynamodb")
+        dynamodb = self._aws.client("dynamodb")
         try:
             dynamodb.put_item(TableName=self._outputs.state_table_name, Item=item)
         except (ClientError, BotoCoreError) as error:

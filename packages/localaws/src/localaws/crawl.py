@@ -337,7 +337,7 @@ def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
 
 def main(name: str, number: str) -> None:
     """Run a crawl and print its result."""
-    crawler = connect("local").client("glue").get_crawler(Name=name)["Crawler"]
+    crawler: Any = connect("local").client("glue").get_crawler(Name=name)["Crawler"]
     aws = under_role(crawler["Role"], name) if crawler.get("Role") else connect("local")
     crawl = Crawl(crawler, aws, local.home() / "crawlers" / f"{name}-objects.json")
     started, error = time.monotonic(), ""

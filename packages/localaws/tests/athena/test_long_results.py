@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from athena.conftest import Runner
 from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.lake import athena
 from tapeline.lake.athena import Finished
 
@@ -41,22 +43,27 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="module")
-def finished(aws: Clients, runner: Runner) -> Finished:
+def deployment(aws: Clients, runner: Runner) -> Deployment:
     output = {"ResultConfiguration": {"OutputLocation": "s3://lake/long/"}}
     aws.client("athena").create_work_group(Name="long-results", Configuration=output)
-    return athena.run(aws.client("athena"), STATEMENT, database="lake", work_group="long-results")
+    names = dict.fromkeys(StackOutputs.__slots__, "") | {"database_name": "lake", "work_group_name": "long-results"}
+    return Deployment(aws, StackOutputs(**names))
 
 
-def test_a_long_result_is_the_same_from_its_object_and_by_pages(aws: Clients, finished: Finished) -> None:
-    client = aws.client("athena")
-    by_pages, stored = athena.results(client, finished), athena.results(client, finished, aws.client("s3"))
+@pytest.fixture(scope="module")
+def finished(deployment: Deployment) -> Finished:
+    return athena.run(deployment, STATEMENT)
+
+
+def test_a_long_result_is_the_same_from_its_object_and_by_pages(deployment: Deployment, finished: Finished) -> None:
+    by_pages, stored = athena.results(deployment, replace(finished, output="")), athena.results(deployment, finished)
     assert stored[0] == by_pages[0]
     assert list(by_pages[1]) == EXPECTED
     assert list(stored[1]) == EXPECTED
 
 
-def test_a_long_result_costs_one_page_and_one_object(aws: Clients, finished: Finished) -> None:
-    client, s3 = aws.client("athena"), aws.client("s3")
+def test_a_long_result_costs_one_page_and_one_object(deployment: Deployment, finished: Finished) -> None:
+    client, s3 = deployment.client("athena"), deployment.client("s3")
     calls = []
 
     def note(model: Any, **_: Any) -> None:
@@ -64,7 +71,7 @@ def test_a_long_result_costs_one_page_and_one_object(aws: Clients, finished: Fin
 
     for one in (client, s3):
         one.meta.events.register("before-call", note, unique_id="noted")
-    _, rows = athena.results(client, finished, s3)
+    _, rows = athena.results(deployment, finished)
     assert len(list(rows)) == len(EXPECTED)
     for one in (client, s3):
         one.meta.events.unregister("before-call", unique_id="noted")

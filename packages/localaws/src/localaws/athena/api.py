@@ -222,7 +222,7 @@ class Athena:
 
     async def _update_prepared(self, request: dict[str, Any]) -> dict[str, Any]:
         client = self._session.client("athena")
-        name = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
+        name: Any = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
 
         def replace() -> None:
             client.delete_prepared_statement(**name)
