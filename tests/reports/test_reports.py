@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import doctest
 import re
 from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
+from types import ModuleType
 
 import pytest
 
+from tapeline.reports import drawing, phrases
 from tapeline.reports.mail import subject, text
 from tapeline.reports.page import page
 from tapeline.reports.report import Report
@@ -44,6 +47,11 @@ def read(html: str) -> Words:
     parser = Words()
     parser.feed(html)
     return parser
+
+
+@pytest.mark.parametrize("module", [drawing, phrases])
+def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_a_report_counts_ranks_and_averages_its_symbols() -> None:

@@ -25,6 +25,7 @@ from tapeline.cli.query_output import Format, QueryError
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.reports import plots
+from tapeline.reports.plots import cells, layout, plot, wording
 from tests.sql.lakes import AthenaLake
 
 COLUMNS = (Column("symbol", "varchar"), Column("change_pct", "double"), Column("session", "date"))
@@ -41,7 +42,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [plots, tapeline.cli.query, query_output])
+@pytest.mark.parametrize("module", [cells, layout, plot, wording, tapeline.cli.query, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
