@@ -18,30 +18,12 @@ from tapeline.desk.history import UnknownSymbolError
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
 
-PAGE_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "frame-src 'self'",
-        "frame-ancestors 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    )
+_NOWHERE_ELSE = "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    f"frame-src 'self'; {_NOWHERE_ELSE}"
 )
-REPORT_POLICY = "; ".join(
-    (
-        "sandbox",
-        "default-src 'none'",
-        "style-src 'unsafe-inline'",
-        "img-src data:",
-        "frame-ancestors 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    )
-)
+REPORT_POLICY = f"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; {_NOWHERE_ELSE}"
 """A report is a page by itself: no script, no origin, nothing loaded; its styles and its charts are in it."""
 
 HEADERS = {
@@ -79,8 +61,8 @@ def answer_errors(app: FastAPI, access: Access) -> None:
 
     async def malformed(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        found = "; ".join(f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in error.errors())
-        return JSONResponse({"detail": f"The request is not understood: {found}."}, 422)
+        why = "; ".join(f"{'.'.join(map(str, fault['loc'][1:]))}: {fault['msg']}" for fault in error.errors())
+        return JSONResponse({"detail": f"The request is not understood: {why}."}, 422)
 
     async def failed(request: Request, error: Exception) -> Response:
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
@@ -107,7 +89,7 @@ def explain(error: BaseException) -> str:
                 f"AWS does not let Airflow call {call}: attach the stack's policy for Airflow (its output "
                 "AirflowPolicyArn) to Airflow's user or role, and deploy again if the stack is older than this page."
             )
-        return f"AWS refuses {call} ({code}); `tapeline status` tells how the deployment is."
+        return f"AWS refuses {call} ({code}); `tapeline status` shows how the deployment is."
     if isinstance(error, BotoCoreError):
         return (
             f"AWS does not answer ({type(error).__name__}): on a laptop see whether `tapeline up` runs, on AWS look at "
