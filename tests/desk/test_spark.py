@@ -24,7 +24,7 @@ def line(second: int, price: float, symbol: str = "AAPL", **fields: Any) -> str:
     return json.dumps({"symbol": symbol, "timestamp": at, "price": price, **fields})
 
 
-def test_a_day_that_came_at_one_stroke_is_its_course_and_not_one_point() -> None:
+def test_a_day_that_came_in_one_step_is_its_course_and_not_one_point() -> None:
     falls_and_recovers = [100 - abs(195 - minute) / 39 for minute in range(390)]
     course = course_of(line(60 * minute, price) for minute, price in enumerate(falls_and_recovers))
     assert course["AAPL"] == [(START + 60 * minute, price) for minute, price in enumerate(falls_and_recovers)]

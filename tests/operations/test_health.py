@@ -90,7 +90,7 @@ def test_what_could_not_be_read_is_neither_well_nor_ill(name: str) -> None:
     lights = judge(make_readings(unread={name: "AccessDenied"}, iterator_age_seconds={}))
     unjudged = [light for light in lights if light.colour is Colour.UNJUDGED]
 
-    assert {light.name for light in unjudged} == set(UNREAD[name])
+    assert {light.name for light in unjudged} == set(UNREAD[name].values())
     assert all("AccessDenied" in light.reading and light.next_step for light in unjudged)
     assert exit_code(lights) == 2
     assert exit_code(judge(make_readings(unread={name: "AccessDenied"}, parts=[Part("stream", False, "gone")]))) == 1

@@ -41,7 +41,7 @@ WORDS = Words.model_validate({"kinds": words_of_kinds(), "figures": FIGURES, "re
 Newest = Iterable[tuple[str, str]]
 """Symbols and their newest quotes, JSON texts."""
 
-Course = dict[str, list[Point]]
+Earlier = dict[str, list[Point]]
 """Earlier prices of a session, by symbol."""
 
 
@@ -51,7 +51,7 @@ class FeedError(RuntimeError):
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known of a symbol, and the versions of the feed in which quote and sparkline last changed."""
+    """A symbol as it was read last, and the versions of the feed in which quote and sparkline last changed."""
 
     text: str
     day: date
@@ -86,7 +86,7 @@ class Feed:
     def __init__(
         self,
         read_newest: Callable[[], Newest],
-        read_earlier: Callable[[date], Course],
+        read_earlier: Callable[[date], Earlier],
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._read_newest = read_newest
@@ -135,18 +135,18 @@ class Feed:
                 await self.begin()
             except FeedError:
                 return
-            known = since
+            sent = since
             while self._trouble is None and not self._closed:
-                if self._published.version == known:
+                if self._published.version == sent:
                     await self._looked.wait()
                 else:
-                    known, document = self._document(known)
-                    yield known, document
+                    sent, document = self._document(sent)
+                    yield sent, document
 
     def close(self) -> None:
         """End all that wait for updates; nothing is read any more."""
         self._closed = True
-        self._tell()
+        self._wake()
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -182,7 +182,7 @@ class Feed:
             except Exception as error:  # noqa: BLE001 - told to every page; the next look may succeed
                 log.warning("the newest quotes cannot be read: %s", error)
                 self._trouble = error
-            self._tell()
+            self._wake()
             self._fill_sparks()
             await asyncio.sleep(max(0.0, began + self._pause - time.monotonic()))
             if self._closed or not (self._watchers or time.monotonic() < self._lease):
@@ -195,11 +195,11 @@ class Feed:
             version = self._published.version + 1
             changed = False
             for symbol, text in newest:
-                known = self._entries.get(symbol)
-                if known is not None and known.text == text:
+                before = self._entries.get(symbol)
+                if before is not None and before.text == text:
                     continue
                 try:
-                    self._entries[symbol] = _changed(symbol, text, known, version)
+                    self._entries[symbol] = _changed(symbol, text, before, version)
                     changed = True
                 except (ValueError, KeyError, TypeError, OverflowError) as error:
                     self._pass_over(symbol, text, error)
@@ -241,7 +241,7 @@ class Feed:
             head["words"] = WORDS.model_dump()
         return json.dumps(head)[:-1].encode() + b', "symbols": [' + symbols + b"]}"
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         looked, self._looked = self._looked, asyncio.Event()
         looked.set()
 
@@ -259,7 +259,7 @@ class Feed:
         except Exception as error:  # noqa: BLE001 - sparklines then begin now
             log.warning("the course of %s cannot be read, its sparklines begin now: %s", day, error)
         else:
-            self._tell()
+            self._wake()
 
     def _read_course(self, day: date) -> None:
         course = self._read_earlier(day)
@@ -275,11 +275,11 @@ class Feed:
                 self._publish()
 
 
-def _changed(symbol: str, text: str, known: _Entry | None, version: int) -> _Entry:
+def _changed(symbol: str, text: str, before: _Entry | None, version: int) -> _Entry:
     quote = json.loads(text)
     moment = read_timestamp(quote["timestamp"])
     day = trading_date(moment)
-    spark, spark_version = (known.spark, known.spark_version) if known and known.day == day else (Spark(), version)
+    spark, spark_version = (before.spark, before.spark_version) if before and before.day == day else (Spark(), version)
     suspect = quote.get("suspect") or []
     judged = {"symbol": symbol, **quote, "anomaly": bool(quote["reasons"]), "suspect": suspect}
     fields = json.dumps(judged, separators=(",", ":"), allow_nan=False)  # a browser reads no Infinity

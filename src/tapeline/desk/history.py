@@ -118,10 +118,10 @@ class History:
         return Sessions(today=today, sessions=sorted(days, reverse=True))
 
     def _newest_day(self, symbol: str) -> date | None:
-        found = self._deployment()
-        dynamodb = found.client("dynamodb")
+        deployment = self._deployment()
+        dynamodb = deployment.client("dynamodb")
         item = dynamodb.get_item(
-            TableName=found.outputs.state_table_name,
+            TableName=deployment.outputs.state_table_name,
             Key=items.state_key(symbol),
             ProjectionExpression="newest_timestamp",
         ).get("Item")
@@ -150,11 +150,7 @@ class History:
     def _read_on(self, reading: _Reading, symbol: str, day: date) -> None:
         """Read what came since the last time, then further back, for as long as one answer may take."""
         until = time.monotonic() + self._read_seconds
-        # Without the Z: before every time of that second, whether or not it has milliseconds.
-        start, end = (
-            datetime(one.year, one.month, one.day, tzinfo=NEW_YORK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-            for one in (day, day + timedelta(days=1))
-        )
+        start, end = _midnight(day), _midnight(day + timedelta(days=1))
         if reading.newest:
             since = reading.newest[: len(start)]  # the newest's whole second, as start is written
             page = self._query(symbol, since, end, forward=True)
@@ -176,10 +172,10 @@ class History:
                 break
 
     def _query(self, symbol: str, start: str, end: str, *, forward: bool, after: Any = None) -> Any:
-        found = self._deployment()
-        dynamodb = found.client("dynamodb")
+        deployment = self._deployment()
+        dynamodb = deployment.client("dynamodb")
         return dynamodb.query(
-            TableName=found.outputs.table_name,
+            TableName=deployment.outputs.table_name,
             KeyConditionExpression="symbol = :symbol AND #t BETWEEN :start AND :end",
             ProjectionExpression=_PROJECTION,
             ExpressionAttributeNames={"#t": "timestamp"},
@@ -229,8 +225,13 @@ def left_out(deployment: Deployment, day: str) -> dict[str, str]:
     return dict(sorted((dict.fromkeys(missing, NO_QUOTE) | withheld).items()))
 
 
-def _take(reading: _Reading, found: list[Any]) -> None:
-    for item in found:
+def _midnight(day: date) -> str:
+    """Return a day's begin in New York, UTC; without the Z it stands before every time of its second."""
+    return datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _take(reading: _Reading, page: list[Any]) -> None:
+    for item in page:
         tick = _tick(item)
         reading.course.add(tick)
         if reading.previous_close is None and not _is_suspect(tick.suspect, "previous_close"):

@@ -21,7 +21,7 @@ from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
 from tapeline.market.suspicion_words import verdict_words
 from tapeline.operations.feed import NewestQuote, words
-from tapeline.operations.health import Colour, Light, Readings, judge, unjudged
+from tapeline.operations.health import Colour, Light, Readings, judge_by_group, unjudged
 from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
 
@@ -44,32 +44,25 @@ _STATES: dict[Colour, State] = {
 """What the page calls them: idle is nothing to judge, unknown what could not be judged."""
 
 _ORDER = (Colour.GREEN, Colour.GREY, Colour.UNJUDGED, Colour.YELLOW, Colour.RED)
+_MANY = ("parts", "iterator_age", "alarms")
+"""Groups of `tapeline status` that are one light here."""
+
 _LABELS = {
-    "parts": "Stream and functions",
-    "quotes": "Quotes",
-    "latency": "Latency",
-    "iterator_age": "Iterator age",
-    "rejects": "Rejects",
-    "dead_letters": "Dead letters",
-    "alerts": "Alerts",
-    "alarms": "Alarms",
-    "calendar": "Trading days",
-    "partitions": "Partitions",
-    "rollup": "Last rollup",
-    "report": "Last report",
+    "parts": ("Stream and functions", "feed_watchdog"),
+    "quotes": ("Quotes", "feed_watchdog"),
+    "latency": ("Latency", "feed_watchdog"),
+    "iterator_age": ("Iterator age", "feed_watchdog"),
+    "rejects": ("Rejects", "redrive_rejected"),
+    "dead_letters": ("Dead letters", "redrive_rejected"),
+    "alerts": ("Alerts", None),
+    "alarms": ("Alarms", "feed_watchdog"),
+    "calendar": ("Trading days", None),
+    "partitions": ("Partitions", "repair_partitions"),
+    "rollup": ("Last rollup", "daily_rollup"),
+    "report": ("Last report", "anomaly_report"),
 }
-_DAG_THAT_HELPS = {
-    "parts": "feed_watchdog",
-    "quotes": "feed_watchdog",
-    "latency": "feed_watchdog",
-    "iterator_age": "feed_watchdog",
-    "rejects": "redrive_rejected",
-    "dead_letters": "redrive_rejected",
-    "alarms": "feed_watchdog",
-    "partitions": "repair_partitions",
-    "rollup": "daily_rollup",
-    "report": "anomaly_report",
-}
+"""What the page calls each light, and the DAG that helps."""
+
 MOST_NAMED = 5
 """Symbols that a light names."""
 
@@ -113,7 +106,7 @@ class Lights:
         """Return the document that says of every light that it cannot be judged, and why."""
         lights = [
             PipelineLight(name=name, label=label, state="unknown", value="–", detail=reason)
-            for name, label in _LABELS.items()
+            for name, (label, _) in _LABELS.items()
             if name not in ("alarms", "calendar")
         ]
         return Health(at=write_timestamp(self._now()), lights=lights, dags=DAGS, triggers=self._triggers)
@@ -132,13 +125,15 @@ class Lights:
         return session.key
 
     def _look(self) -> Health:
-        found, now = self._deployment(), self._now()
-        readings = read_readings(found, parts=[], now=now)
+        deployment, now = self._deployment(), self._now()
+        readings = read_readings(deployment, parts=[], now=now)
         lights = [
             *_of_feed(readings),
-            _of_lake("partitions", lambda: _partitions(*self._days.get(None, lambda: _days(found)), trading_date(now))),
-            _of_lake("rollup", lambda: self._rollup(found)),
-            _of_lake("report", lambda: self._report(found)),
+            _of_lake(
+                "partitions", lambda: _partitions(*self._days.get(None, lambda: _days(deployment)), trading_date(now))
+            ),
+            _of_lake("rollup", lambda: self._rollup(deployment)),
+            _of_lake("report", lambda: self._report(deployment)),
         ]
         return Health(
             at=write_timestamp(now),
@@ -151,13 +146,13 @@ class Lights:
             triggers=self._triggers,
         )
 
-    def _rollup(self, found: Deployment) -> tuple[str, Light]:
-        present, _ = self._days.get(None, lambda: _days(found))
+    def _rollup(self, deployment: Deployment) -> tuple[str, Light]:
+        present, _ = self._days.get(None, lambda: _days(deployment))
         runs, due = self._last_runs("daily_rollup"), self.due_session()
-        return _rollup(runs, due, present, lambda day: self._left_out.get(day, lambda: left_out(found, day)))
+        return _rollup(runs, due, present, lambda day: self._left_out.get(day, lambda: left_out(deployment, day)))
 
-    def _report(self, found: Deployment) -> tuple[str, Light]:
-        reports = self._reports.get(None, lambda: lake.reports(found))
+    def _report(self, deployment: Deployment) -> tuple[str, Light]:
+        reports = self._reports.get(None, lambda: lake.reports(deployment))
         return _report(reports, self._last_runs("daily_rollup"))
 
 
@@ -169,45 +164,40 @@ def _of_lake(name: str, look: Callable[[], tuple[str, Light]]) -> tuple[str, str
         return name, "", unjudged(name, str(error))
 
 
-def _days(found: Deployment) -> tuple[list[date], set[date]]:
+def _days(deployment: Deployment) -> tuple[list[date], set[date]]:
     """Return the dates of the raw zone and those that the catalog knows."""
-    glue = found.client("glue")
+    glue = deployment.client("glue")
     pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=found.outputs.database_name, TableName=found.outputs.raw_table_name, ExcludeColumnSchema=True
+        DatabaseName=deployment.outputs.database_name,
+        TableName=deployment.outputs.raw_table_name,
+        ExcludeColumnSchema=True,
     )
-    registered = {date.fromisoformat(one["Values"][0]) for page in pages for one in page["Partitions"]}
-    return lake.date_folders(found, RAW_PREFIX), registered
+    registered = {date.fromisoformat(entry["Values"][0]) for page in pages for entry in page["Partitions"]}
+    return lake.date_folders(deployment, RAW_PREFIX), registered
 
 
 def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:
     """Return what `tapeline status` shows, the many parts and the functions' ages as one light each."""
-    judged = judge(readings)
-    parts, others = judged[: len(readings.parts)], judged[len(readings.parts) :]
-    by_name = {light.name: light for light in others}
-    if "parts" in readings.unread:
-        parts = [by_name["stream and functions"]]
-    ages = [light for light in others if light.name.startswith("iterator age")]
-    alarms = [light for light in others if light.name == "alarm"]
+    groups = judge_by_group(readings)
     age = max((seconds for seconds in readings.iterator_age_seconds.values() if seconds is not None), default=None)
     rate, latency = readings.quotes_per_second, readings.latency_seconds
     hour = sum(readings.rejected_last_hour.values())
     up = sum(part.up for part in readings.parts)
     suspects = [quote for quote in readings.newest if quote.suspect]
     flow = f"{rate:,.1f} quotes/s" if rate else "–" if "metrics" in readings.unread else "none"
-    lights = [
-        ("parts", f"{up} of {len(parts)} up", _worst("parts", parts, "all are up")),
-        ("quotes", f"{flow}, {len(suspects)} suspect" if suspects else flow, _doubted(by_name["quotes"], suspects)),
-        ("latency", "–" if latency is None else words(latency), by_name["latency"]),
-        ("iterator_age", "–" if age is None else words(age), _worst("iterator age", ages, "")),
-        ("rejects", f"{hour:,} in the last hour", by_name["rejects"]),
-        ("dead_letters", f"{readings.dead_letters:,}", by_name["dead letters"]),
-        ("alerts", f"{readings.alerts_last_day:,} in 24 h", by_name["alerts"]),
-    ]
-    if alarms:
-        lights.append(("alarms", f"{len(readings.alarms)} ringing", _worst("alarms", alarms, "")))
-    if "calendar" in by_name:
-        lights.append(("calendar", "they end soon", by_name["calendar"]))
-    return lights
+    values = {
+        "parts": f"{up} of {len(groups['parts'])} up",
+        "quotes": f"{flow}, {len(suspects)} suspect" if suspects else flow,
+        "latency": "–" if latency is None else words(latency),
+        "iterator_age": "–" if age is None else words(age),
+        "rejects": f"{hour:,} in the last hour",
+        "dead_letters": f"{readings.dead_letters:,}",
+        "alerts": f"{readings.alerts_last_day:,} in 24 h",
+        "alarms": f"{len(readings.alarms)} ringing",
+        "calendar": "they end soon",
+    }
+    groups["quotes"] = [_doubted(groups["quotes"][0], suspects)]
+    return [(name, value, _worst(name, groups[name])) for name, value in values.items() if groups[name]]
 
 
 def _doubted(light: Light, suspects: Sequence[NewestQuote]) -> Light:
@@ -219,12 +209,15 @@ def _doubted(light: Light, suspects: Sequence[NewestQuote]) -> Light:
     return replace(light, reading=f"{light.reading}; suspect: {named}{more}")
 
 
-def _worst(name: str, lights: Sequence[Light], well: str) -> Light:
+def _worst(group: str, lights: Sequence[Light]) -> Light:
+    """Return a group as one light: of many as bad as the worst, with what those say that are as bad."""
+    if group not in _MANY:
+        return lights[0]
     worst = max((light.colour for light in lights), key=_ORDER.index)
-    if worst is Colour.GREEN and well:
-        return Light(name, worst, well)
+    if worst is Colour.GREEN and group == "parts":
+        return Light(group, worst, "all are up")
     named = [light for light in lights if light.colour is worst]
-    return Light(name, worst, "; ".join(f"{one.name}: {one.reading}" for one in named), named[0].next_step)
+    return Light(group, worst, "; ".join(f"{light.name}: {light.reading}" for light in named), named[0].next_step)
 
 
 def _partitions(present: Sequence[date], registered: set[date], today: date) -> tuple[str, Light]:
@@ -270,7 +263,7 @@ def _rollup(
         "rollup",
         Colour.RED,
         f"the rollup of {due} {what}",
-        "Look at the run of daily_rollup, mend what its log names, then run the session again (Trigger, Backfill).",
+        "Look at the run of daily_rollup, fix what its log names, then run the session again (Trigger, Backfill).",
     )
 
 
@@ -295,12 +288,13 @@ def _shown(name: str, value: str, light: Light) -> PipelineLight:
     troubled = light.colour in (Colour.YELLOW, Colour.RED)
     judged = light.colour is not Colour.UNJUDGED
     detail = light.reading[:1].upper() + light.reading[1:]
+    label, dag = _LABELS[name]
     return PipelineLight(
         name=name,
-        label=_LABELS[name],
+        label=label,
         state=_STATES[light.colour],
         value=value if judged or name == "quotes" else "–",  # the rate is known whoever should be heard
         detail=printable(f"{detail.rstrip('.')}."),  # Airflow's strip shows it as it is
         todo=light.next_step or None if troubled or not judged else None,
-        dag_id=_DAG_THAT_HELPS.get(name) if troubled else None,
+        dag_id=dag if troubled else None,
     )

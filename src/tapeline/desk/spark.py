@@ -37,7 +37,7 @@ class Spark:
         self._step = FIRST_STEP_SECONDS
 
     def add(self, at: int, price: float) -> bool:
-        """Take a price into account; tell whether a point was gained."""
+        """Take a price into account; return whether a point was gained."""
         if self._points and at - self._points[-1][0] < self._step:
             return False
         self._points.append((at, price))
@@ -68,15 +68,15 @@ def read_course(deployment: Deployment, day: date) -> dict[str, list[Point]]:
     """
     s3 = deployment.client("s3")
     bucket = deployment.outputs.bucket_name
-    found: list[tuple[ObjectKey, int]] = []
+    objects: list[tuple[ObjectKey, int]] = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/"):
-        found += [(parse_key(entry["Key"]), entry["Size"]) for entry in page.get("Contents", [])]
+        objects += [(parse_key(entry["Key"]), entry["Size"]) for entry in page.get("Contents", [])]
     with ThreadPoolExecutor(_READERS) as pool:
-        batches = pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen(found))
+        batches = pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen(objects))
         return course_of(line for lines in batches for line in lines)
 
 
-def chosen(found: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
+def chosen(objects: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
     """Return which objects to read, in the order of their times.
 
     Of each part of the day and shard first one object, the largest, then another of each, until there are enough: so
@@ -84,21 +84,21 @@ def chosen(found: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
 
     Parameters
     ----------
-    found : sequence of (ObjectKey, int)
+    objects : sequence of (ObjectKey, int)
         Keys and compressed bytes of a session's objects.
     """
-    if not found:
+    if not objects:
         return []
-    times = [key.first_time.timestamp() for key, _ in found]
+    times = [key.first_time.timestamp() for key, _ in objects]
     start, part = min(times), (max(times) - min(times)) / MOST_POINTS + 1
     by_part: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
-    for (key, size), at in zip(found, times, strict=True):
+    for (key, size), at in zip(objects, times, strict=True):
         by_part[key.shard_id, int((at - start) / part)].append((size, key))
     ranked = []
     for group in by_part.values():
-        group.sort(key=lambda one: (-one[0], _time(one[1])))
+        group.sort(key=lambda sized: (-sized[0], _time(sized[1])))
         ranked += [(rank, _time(key), size, key) for rank, (size, key) in enumerate(group)]
-    ranked.sort(key=lambda one: one[:2])
+    ranked.sort(key=lambda entry: entry[:2])
     taken: list[ObjectKey] = []
     room = MOST_COMPRESSED_BYTES
     for _, _, size, key in ranked[:MOST_OBJECTS]:

@@ -170,16 +170,16 @@ class Readings:
         return judge_feed(self.at, self.hours, self.followed, self.newest, frozenset(self.thin))
 
 
-UNREAD: Mapping[str, tuple[str, ...]] = {
-    "parts": ("stream and functions",),
-    "metrics": ("latency", "iterator age"),
-    "states": ("quotes",),
-    "rejects": ("rejects",),
-    "dead letters": ("dead letters",),
-    "alarms": ("alarm",),
-    "subscribers": ("alerts",),
+UNREAD: Mapping[str, Mapping[str, str]] = {
+    "parts": {"parts": "stream and functions"},
+    "metrics": {"latency": "latency", "iterator_age": "iterator age"},
+    "states": {"quotes": "quotes"},
+    "rejects": {"rejects": "rejects"},
+    "dead letters": {"dead_letters": "dead letters"},
+    "alarms": {"alarms": "alarm"},
+    "subscribers": {"alerts": "alerts"},
 }
-"""What is read, and the lights that cannot be judged without it."""
+"""What is read, and the lights that cannot be judged without it: their groups and names."""
 
 
 def is_green(lights: Iterable[Light]) -> bool:
@@ -198,26 +198,33 @@ def exit_code(lights: Iterable[Light]) -> int:
 
 def judge(readings: Readings) -> list[Light]:
     """Return every light of the page, the parts first."""
+    return [light for group in judge_by_group(readings).values() for light in group]
+
+
+def judge_by_group(readings: Readings) -> dict[str, list[Light]]:
+    """Return every light of the page by group; parts, iterator ages and alarms are many or none, the others one."""
     parts = [_part(part) for part in readings.parts]
     if not readings.measured:
-        return parts or [unjudged("stack", readings.unread.get("stack", "nothing answers"))]
-    judged = [
-        _quotes(readings),
-        _slowness("latency", readings.latency_seconds, "from the producer to the store"),
-        *(
+        return {"parts": parts or [unjudged("stack", readings.unread.get("stack", "nothing answers"))]}
+    groups = {
+        "parts": parts,
+        "quotes": [_quotes(readings)],
+        "latency": [_slowness("latency", readings.latency_seconds, "from the producer to the store")],
+        "iterator_age": [
             _slowness(f"{ITERATOR_AGE}{name}", age, "behind its stream")
             for name, age in readings.iterator_age_seconds.items()
-        ),
-        _rejects(readings),
-        _dead_letters(readings.dead_letters),
-        *_alarms(readings.alarms),
-        _alerts(readings),
-        *_calendar(readings.at),
-    ]
-    why = {name: reason for read, reason in readings.unread.items() for name in UNREAD[read]}
-    known = [unjudged(light.name, why[light.name]) if light.name in why else light for light in judged]
-    missing = [name for name in why if name not in {light.name for light in judged}]
-    return [*parts, *(unjudged(name, why[name]) for name in missing), *known]
+        ],
+        "rejects": [_rejects(readings)],
+        "dead_letters": [_dead_letters(readings.dead_letters)],
+        "alarms": _alarms(readings.alarms),
+        "alerts": [_alerts(readings)],
+        "calendar": _calendar(readings.at),
+    }
+    for subject, reason in readings.unread.items():
+        for group, name in UNREAD[subject].items():
+            judged = [light for light in groups[group] if light.name != name]
+            groups[group] = [unjudged(name, reason), *judged]
+    return groups
 
 
 def unjudged(name: str, reason: str) -> Light:
