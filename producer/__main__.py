@@ -133,29 +133,13 @@ def replay(
 ) -> None:
     """Replay the bars of a file, in time order; pauses of over an hour are skipped."""
     from producer.bar_file import BarFileError
-    from producer.replay import ReplaySource
+    from producer.replay import ReplaySource, read_speed
 
     try:
         source = ReplaySource(file, read_speed(speed))
     except (BarFileError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     _produce(source, stream, target, None, "")
-
-
-def read_speed(text: str) -> float | None:
-    """Read ``max`` (None) or a factor such as ``60``.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if text == "max":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"speed must be a number such as 60, or max, found {text!r}") from None
 
 
 def _symbols(text: str) -> tuple[str, ...]:

@@ -43,6 +43,22 @@ class _Day:
     """Of the last bar before the exchange closed, for the next date; the evening's prices are not in it."""
 
 
+def read_speed(text: str) -> float | None:
+    """Read ``max`` (None) or a factor such as ``60``.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if text == "max":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"speed must be a number such as 60, or max, found {text!r}") from None
+
+
 class ReplaySource:
     """Bars as quotes, in time order over all symbols.
 

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tapeline.cli import correct as correct_command
-from tapeline.cli.main import cli
+from tapeline.cli.main import app
 from tapeline.market.quotes import FIGURES, QuoteRejectedError
 from tapeline.operations import correct
 from tapeline.operations.correct import CorrectionError
@@ -24,8 +24,7 @@ TIME = "2026-03-12T13:30:00Z"
 def command(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
     """The command line over two stored quotes; what it sends is delivered while it waits."""
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: deployment.deliver())
-    monkeypatch.setattr(correct_command, "connect", lambda target: deployment.clients)
-    monkeypatch.setattr(correct_command, "find_deployment", lambda clients, name: deployment)
+    monkeypatch.setattr(correct_command, "deployment_of", lambda target, stack_name: deployment)
     deployment.put(make_quote(minute=0, price="106"), make_quote(minute=1))
     deployment.deliver()
     return CliRunner()
@@ -34,7 +33,7 @@ def command(deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch) -> Cli
 def test_a_corrected_price_stands_in_the_table_when_the_command_ends(
     deployment: LocalDeployment, command: CliRunner
 ) -> None:
-    done = command.invoke(cli, ["correct", "aapl", TIME, "--price", "101.25"])
+    done = command.invoke(app, ["correct", "aapl", TIME, "--price", "101.25"])
     assert done.exit_code == 0, done.output
     assert f"Stored AAPL at {TIME}, version 1:" in done.output
     assert "price          106 becomes 101.25" in done.output
@@ -48,7 +47,7 @@ def test_a_corrected_price_stands_in_the_table_when_the_command_ends(
 
 def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: LocalDeployment, command: CliRunner) -> None:
     deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
-    done = command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw", "--json"])
+    done = command.invoke(app, ["correct", "AAPL", TIME, "--withdraw", "--json"])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert (said["sent"], said["stored"], said["session"]) == (True, True, "2026-03-12")
@@ -61,11 +60,11 @@ def test_what_is_not_stored_in_time_is_said_to_be_on_the_stream(
     command: CliRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(correct_command, "sleep", lambda seconds: None)
-    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25"])
+    done = command.invoke(app, ["correct", "AAPL", TIME, "--price", "101.25"])
     assert done.exit_code == 0, done.output
     assert f"Sent AAPL at {TIME}, version 1:" in done.output
     assert "It is on the stream and not stored yet" in done.output
-    again = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
+    again = command.invoke(app, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
     assert (json.loads(again.stdout)["sent"], json.loads(again.stdout)["stored"]) == (True, False)
 
 
@@ -74,10 +73,10 @@ def test_the_second_of_two_quick_corrections_is_told_to_run_again(
 ) -> None:
     first = correct.plan(deployment, "AAPL", TIME, {"price": Decimal("101.25")}, withdraw=False)
     correct.send(deployment, first)
-    late = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "102"])
+    late = command.invoke(app, ["correct", "AAPL", TIME, "--price", "102"])
     assert late.exit_code == 1
     assert "Error: another correction came first; run it again" in late.output
-    again = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "102"])
+    again = command.invoke(app, ["correct", "AAPL", TIME, "--price", "102"])
     assert f"Stored AAPL at {TIME}, version 2:" in again.output
 
 
@@ -105,11 +104,11 @@ def test_it_waits_as_long_as_it_is_told_and_says_so(deployment: LocalDeployment,
 def test_a_withdrawn_print_comes_back_with_its_figures_of_before(
     deployment: LocalDeployment, command: CliRunner, expired: bool
 ) -> None:
-    command.invoke(cli, ["correct", "AAPL", TIME, "--volume", "900"])
-    command.invoke(cli, ["correct", "AAPL", TIME, "--withdraw"])
+    command.invoke(app, ["correct", "AAPL", TIME, "--volume", "900"])
+    command.invoke(app, ["correct", "AAPL", TIME, "--withdraw"])
     if expired:
         deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
-    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
+    done = command.invoke(app, ["correct", "AAPL", TIME, "--price", "101.25", "--json"])
     assert done.exit_code == 0, done.output
     after = json.loads(done.stdout)["after"]
     assert [after[name] for name in FIGURES] == [106, 106, 106, 101.25, 100, 900]
@@ -125,12 +124,12 @@ def test_a_withdrawn_print_comes_back_with_its_figures_of_before(
     ],
 )
 def test_a_dry_run_says_what_may_not_have_been_meant(command: CliRunner, figures: list[str], words: str) -> None:
-    done = command.invoke(cli, ["correct", "AAPL", TIME, *figures, "--dry-run"])
+    done = command.invoke(app, ["correct", "AAPL", TIME, *figures, "--dry-run"])
     assert f"Look again: {words}." in done.output
 
 
 def test_a_dry_run_sends_nothing(deployment: LocalDeployment, command: CliRunner) -> None:
-    done = command.invoke(cli, ["correct", "AAPL", TIME, "--price", "101", "--dry-run"])
+    done = command.invoke(app, ["correct", "AAPL", TIME, "--price", "101", "--dry-run"])
     assert "Would send AAPL" in done.output
     deployment.deliver()
     assert len(deployment.objects("raw-data/")) == 1
@@ -150,7 +149,7 @@ def test_a_dry_run_sends_nothing(deployment: LocalDeployment, command: CliRunner
     ],
 )
 def test_what_cannot_be_corrected_is_said(command: CliRunner, arguments: list[str], words: str) -> None:
-    done = command.invoke(cli, ["correct", *arguments])
+    done = command.invoke(app, ["correct", *arguments])
     assert done.exit_code in (1, 2)
     assert words in " ".join(done.output.replace("│", " ").split())
 

@@ -12,6 +12,7 @@ from email.parser import BytesParser
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,10 +20,10 @@ from localaws.mail import Mailbox
 from localaws.pages import _page, _text
 from tapeline.aws import printable
 from tapeline.aws.printable import LogFormatter, json_text, mail_subject, mail_text
-from tapeline.cli import main, query_output, show
+from tapeline.cli import errors, query_output, show
 from tapeline.cli.terminal import Terminal
 from tapeline.lake.athena import Column
-from tapeline.laptop import up
+from tapeline.laptop import logs
 from tapeline.operations.health import Colour, Light, Readings
 from tapeline.operations.ledger import DIFFERENCES, Counts
 from tapeline.operations.reconcile import Difference, Reconciliation
@@ -120,12 +121,25 @@ def test_an_error_and_a_log_s_last_lines_are_shown_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.log").write_bytes(b"\x1b[2Jcleared\n[/] \xff\x9b\n")
-    assert up.last_lines(tmp_path / "a.log", 5) == ["\\x1b[2Jcleared", "[/] \ufffd\ufffd"]
+    assert logs.last_lines(tmp_path / "a.log") == ["\\x1b[2Jcleared", "[/] \ufffd\ufffd"]
 
-    monkeypatch.setattr(main, "errors", Terminal(file=sys.stderr, soft_wrap=True))
-    with pytest.raises(SystemExit):
-        main._fail(HOSTILE)
-    assert "\x1b" not in capsys.readouterr().err
+    monkeypatch.setattr(errors, "errors", Terminal(file=sys.stderr, soft_wrap=True))
+    cli = typer.Typer(cls=errors.Commands)
+
+    @cli.command()
+    def command() -> None:
+        raise errors.CommandError(HOSTILE)
+
+    @cli.command()
+    def another() -> None:
+        """A second command, without which the first has no group."""
+
+    with pytest.raises(SystemExit) as exit_:
+        cli(["command"])
+    assert exit_.value.code == 1
+    shown = capsys.readouterr().err
+    assert shown.startswith("Error: ")
+    assert "\x1b" not in shown
 
 
 def test_csv_on_a_terminal_is_shown_and_in_a_pipe_is_as_it_is(

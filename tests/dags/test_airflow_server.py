@@ -25,7 +25,6 @@ from tapeline.laptop import airflow
 from tapeline.market.sessions import is_session
 from tests.airflow_home import HOME
 from tests.dags.conftest import scheduled, wait_until
-from tests.laptop.test_airflow import OUTPUTS
 
 THANKSGIVING = [
     ("2025-11-24", "2025-11-24T21:30:00Z"),
@@ -92,7 +91,7 @@ def server(stored_dags: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     home = tmp_path_factory.mktemp("laptop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_AIRFLOW_PORT", str(free_port()))
-        settings = airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
+        settings = airflow.settings(home, local.Credentials("AKIA", "secret"))
         address = airflow.address()
     settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{HOME}/airflow.db"
     airflow.note(home, settings)

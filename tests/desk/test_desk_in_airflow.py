@@ -20,7 +20,8 @@ from playwright.sync_api import Browser, Page, expect
 from localaws.testing import free_port
 from tapeline.aws.deployment import StackOutputs, find_deployment
 from tapeline.laptop import airflow
-from tapeline.laptop.up import AIRFLOW_USER, _environment, signer_of
+from tapeline.laptop.programs import environment as shell
+from tapeline.laptop.users import AIRFLOW_USER, signer_of
 from tests.laptop.conftest import laptop  # noqa: F401 - a fixture
 from tests.laptop.laptop import Laptop, await_
 
@@ -71,7 +72,7 @@ def site(laptop: Laptop, browser: Browser) -> Iterator[Site]:  # noqa: F811
         aws = laptop.aws()
         outputs = find_deployment(aws).outputs
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, laptop.home / "airflow.json")
-        environment = {**_environment(), **airflow.settings(laptop.home, signer, outputs)}
+        environment = {**shell(), **airflow.settings(laptop.home, signer)}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         airflow.prepare_database(environment)
         address = airflow.address()

@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from tapeline.aws import local
-from tapeline.aws.deployment import StackOutputs
 from tapeline.laptop import airflow
 
 FILE = local.PROJECT / "docker-compose.yaml"
@@ -197,8 +196,7 @@ def test_the_data_network_reaches_nothing_outside_and_only_those_who_need_it_are
 def test_airflow_is_set_as_on_the_laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TAPELINE_AIRFLOW_PORT", "TAPELINE_PORT"):
         monkeypatch.delenv(name, raising=False)
-    outputs = StackOutputs(**dict.fromkeys(StackOutputs.__dataclass_fields__, "us-east-1"))
-    laptop = airflow.settings(tmp_path, local.Credentials("AKIA", "key"), outputs)
+    laptop = airflow.settings(tmp_path, local.Credentials("AKIA", "key"))
     server = {name: with_defaults(value) for name, value in SERVICES["scheduler"]["environment"].items()}
     assert set(laptop) <= set(server)
     for name in set(laptop) - OTHER_ON_A_SERVER:

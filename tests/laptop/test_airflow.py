@@ -9,19 +9,11 @@ from pathlib import Path
 import pytest
 
 from tapeline.aws import local
-from tapeline.aws.deployment import StackOutputs
 from tapeline.laptop import airflow
-
-OUTPUTS = StackOutputs(**dict.fromkeys(StackOutputs.__slots__, "x") | {"region": "us-east-1"})
-
-
-class Never:
-    def is_set(self) -> bool:
-        return False
 
 
 def settings(home: Path) -> dict[str, str]:
-    return airflow.settings(home, local.Credentials("AKIA", "secret"), OUTPUTS)
+    return airflow.settings(home, local.Credentials("AKIA", "secret"))
 
 
 def test_secrets_are_made_once_for_each_installation_and_read_by_nobody_else(tmp_path: Path) -> None:

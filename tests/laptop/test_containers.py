@@ -18,6 +18,7 @@ import pytest
 from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.laptop import containers
+from tapeline.laptop.set_up import aws_config
 from tapeline.stream import heartbeat
 
 HEALTH = {
@@ -97,7 +98,7 @@ def test_an_aws_configuration_signs_as_the_user_at_the_local_aws(
     monkeypatch.setenv("TAPELINE_HOST", "localaws")
     monkeypatch.setenv("TAPELINE_PORT", "4566")
     path = tmp_path / "config"
-    path.write_text(containers.aws_config(local.Credentials("AKIAEXAMPLE", "a%secret/key+")))
+    path.write_text(aws_config(local.Credentials("AKIAEXAMPLE", "a%secret/key+")))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
     client = boto3.Session().client("s3")
     keys = client._request_signer._credentials

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from tapeline.laptop import supervisor as module
-from tapeline.laptop.supervisor import NotRunningError, Program, Supervisor
+from tapeline.laptop.errors import NotRunningError
+from tapeline.laptop.supervisor import Program, Supervisor
 
 from .laptop import await_
 
@@ -92,11 +93,11 @@ def test_programs_are_stopped_in_reverse_order_and_their_children_too(supervisor
         supervisor.start_program(name)
     log = supervisor.log_folder / "second.log"
     await_(lambda: log.exists() and log.read_text().endswith("\n"), "the child")
-    told: list[str] = []
+    stopped: list[str] = []
 
-    supervisor.stop(told.append)
+    assert supervisor.stop(stopped.append)
 
-    assert told == ["second", "first"]
+    assert stopped == ["second", "first"]
     assert not supervisor.is_running()
     assert not psutil.pid_exists(int(log.read_text()))
     with pytest.raises(NotRunningError):

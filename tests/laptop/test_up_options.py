@@ -14,18 +14,23 @@ from typer.testing import CliRunner
 
 from tapeline.aws import local
 from tapeline.aws.deployment import StackOutputs
-from tapeline.cli.main import cli
-from tapeline.laptop import up
-from tapeline.laptop.supervisor import LOCK_NAME, NotRunningError, ProcessState
+from tapeline.cli.main import app
+from tapeline.laptop import watch
+from tapeline.laptop.errors import LaptopError, NotRunningError
+from tapeline.laptop.logs import log_of
+from tapeline.laptop.parts import part_of
+from tapeline.laptop.programs import Options, programs, signed
+from tapeline.laptop.supervisor import LOCK_NAME, ProcessState, Supervisor
+from tapeline.laptop.up import Laptop
 from tapeline.operations.health import Part
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[up.Options]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     """What the laptop was asked for; it does not start."""
-    found: list[up.Options] = []
-    monkeypatch.setattr(up.Laptop, "up", lambda self, options, *, detach: found.append(options))
-    return found
+    options_of_all: list[Options] = []
+    monkeypatch.setattr(Laptop, "up", lambda self, options, *, detach: options_of_all.append(options))
+    return options_of_all
 
 
 @pytest.mark.parametrize(
@@ -38,18 +43,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[up.Options]:
     ],
 )
 def test_a_pace_goes_to_the_sources_that_have_one(
-    asked: list[up.Options], options: list[str], every: float | None, words: str
+    asked: list[Options], options: list[str], every: float | None, words: str
 ) -> None:
-    done = CliRunner().invoke(cli, ["up", *options])
+    done = CliRunner().invoke(app, ["up", *options])
     assert done.exit_code == 0, done.output
     assert [one.every for one in asked] == [every]
     assert words in done.output
-    producer = next(program for program in up.programs(asked[0]) if program.name == "producer")
+    producer = next(program for program in programs(asked[0]) if program.name == "producer")
     assert ("--every" in producer.command) == (every is not None)
 
 
-def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(asked: list[up.Options]) -> None:
-    done = CliRunner().invoke(cli, ["up", "--source", "yahoo", "--every", "0.5"])
+def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(asked: list[Options]) -> None:
+    done = CliRunner().invoke(app, ["up", "--source", "yahoo", "--every", "0.5"])
     assert done.exit_code == 2
     assert "Yahoo is asked every second at most, found 0.5" in " ".join(re.sub(r"[│╭╰─╮╯]", "", done.output).split())
     assert asked == []
@@ -58,9 +63,12 @@ def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(ask
 def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_STACK", "of-my-account")
     outputs = StackOutputs(**dict.fromkeys(StackOutputs.__dataclass_fields__, "x"))
-    program = next(one for one in up.programs(up.Options()) if one.name == "producer")
-    signed = up._signed(program, local.Credentials("AKIA", "key"), outputs)
-    assert (signed.environment["TAPELINE_STACK"], signed.environment["TAPELINE_STREAM"]) == ("tapeline", "x")
+    program = next(one for one in programs(Options()) if one.name == "producer")
+    signed_producer = signed(program, local.Credentials("AKIA", "key"), outputs)
+    assert (signed_producer.environment["TAPELINE_STACK"], signed_producer.environment["TAPELINE_STREAM"]) == (
+        "tapeline",
+        "x",
+    )
 
 
 def test_a_functions_log_tells_its_warnings_and_errors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -74,17 +82,17 @@ def test_a_functions_log_tells_its_warnings_and_errors(monkeypatch: pytest.Monke
     text = "\n".join([*map(json.dumps, lines), "Task timed out after 60.00 seconds"])
     (tmp_path / "logs" / "stock-market-stream-processor.log").write_text(text)
     (tmp_path / "logs" / "producer.log").write_text("one\ntwo\n")
-    assert up.log_of("stock-market-stream-processor") == [
+    assert log_of("stock-market-stream-processor") == [
         "2026-11-26 02:00:01 ERROR again (Throttled)",
         "Task timed out after 60.00 seconds",
     ]
-    assert up.log_of("producer") == ["one", "two"]
-    assert up.log_of("no-such-program") == []
+    assert log_of("producer") == ["one", "two"]
+    assert log_of("no-such-program") == []
 
 
 def test_a_program_that_is_to_come_is_no_trouble_and_one_that_was_stopped_is(tmp_path: Path) -> None:
     def part(explanation: str) -> Part:
-        return up._part(ProcessState("airflow-scheduler", "STOPPED", 0, 0, explanation, tmp_path / "none.log"))
+        return part_of(ProcessState("airflow-scheduler", "STOPPED", 0, 0, explanation, tmp_path / "none.log"))
 
     assert (part("Not started").passing, part("Not started").detail) == (True, "not started yet")
     assert not part("Nov 26 02:00 AM").passing
@@ -94,9 +102,9 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
-    monkeypatch.setattr(up, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(watch, "WATCH_SECONDS", 0.0)
     said = StringIO()
-    laptop = up.Laptop(Console(file=said))
+    supervisor = Supervisor(tmp_path)
     states: Iterator[list[object]] = iter([[]])
 
     def gone() -> list[object]:
@@ -104,12 +112,12 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
             return answer
         raise NotRunningError
 
-    monkeypatch.setattr(laptop.supervisor, "states", gone)
-    laptop._watch()
+    monkeypatch.setattr(supervisor, "states", gone)
+    watch.watch(supervisor, Console(file=said))
     assert "Stopped by `tapeline down`" in said.getvalue()
 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / LOCK_NAME).touch()
     states = iter([[]])
-    with pytest.raises(up.UpError, match="was killed"):
-        laptop._watch()
+    with pytest.raises(LaptopError, match="was killed"):
+        watch.watch(supervisor, Console(file=said))

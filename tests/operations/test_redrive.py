@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from tapeline.cli.main import cli
+from tapeline.cli.main import app
 from tapeline.market.symbol_state import Rules
 from tapeline.operations import redrive as redriving
 from tapeline.operations.redrive import redrive
@@ -217,13 +218,11 @@ def test_a_letter_whose_records_are_partly_gone_stays_and_says_so(clean: LocalDe
 def test_the_command_dries_by_default_and_says_how_to_go_on(
     rejects: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from typer.testing import CliRunner
-
     monkeypatch.setenv("TAPELINE_HOME", str(rejects.local.folder))
     monkeypatch.setenv("TAPELINE_PORT", str(rejects.local.port))
-    told = CliRunner().invoke(cli, ["redrive", "--first", DAY, "--no-dead-letters"])
+    told = CliRunner().invoke(app, ["redrive", "--first", DAY, "--no-dead-letters"])
     assert told.exit_code == 0, told.output
     assert "Rejected records: 3, of which 2 are quotes now and would go on the stream again." in told.output
     assert "Add --go to do it." in told.output
-    done = CliRunner().invoke(cli, ["redrive", "--first", DAY, "--go", "--json"])
+    done = CliRunner().invoke(app, ["redrive", "--first", DAY, "--go", "--json"])
     assert json.loads(done.output)["redriven"] == {"unknown_field": 2}

@@ -21,7 +21,8 @@ from typer.testing import CliRunner, Result
 
 import tapeline.cli.query
 from tapeline.cli import query_output, query_reasons
-from tapeline.cli.query_output import Format, QueryError
+from tapeline.cli.errors import CommandError
+from tapeline.cli.query_output import Format
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Finished, StatementFailedError
 from tapeline.reports import plots
@@ -42,7 +43,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [cells, layout, plot, wording, tapeline.cli.query, query_output])
+@pytest.mark.parametrize("module", [cells, layout, plot, wording, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -63,8 +64,6 @@ def test_without_a_file_it_lists_them_with_their_parameters() -> None:
     ("arguments", "words"),
     [
         (["top_mover"], "did you mean top_movers"),
-        (["top_movers", "--set", "session"], "--set takes NAME=VALUE, such as session=2026-03-12; found 'session'"),
-        (["top_movers", "--set", "movers=1", "--set", "movers=2", "--dry-run"], "--set gives movers twice: 1 and 2"),
         (["top_movers", "--set", "movers=many", "--dry-run"], "movers takes a value such as 5"),
         (["top_movers", "--set", "day=2025-11-28", "--dry-run"], "it takes session, movers"),
         (
@@ -76,8 +75,21 @@ def test_without_a_file_it_lists_them_with_their_parameters() -> None:
 def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], words: str) -> None:
     answer = query(*arguments)
     assert answer.exit_code == 1
-    assert isinstance(answer.exception, ValueError)
+    assert isinstance(answer.exception, ValueError | CommandError)
     assert words in str(answer.exception)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (["--set", "session"], "expected NAME=VALUE, found 'session'"),
+        (["--set", "movers=1", "--set", "movers=2"], "movers is given twice: 1 and 2"),
+    ],
+)
+def test_a_value_that_is_given_wrong_is_wrong_usage(settings: list[str], words: str) -> None:
+    answer = query("top_movers", "--dry-run", *settings)
+    assert answer.exit_code == 2
+    assert words in answer.output
 
 
 @pytest.mark.parametrize(
@@ -96,7 +108,7 @@ def test_a_wrong_request_is_told_before_anything_runs(arguments: list[str], word
     ],
 )
 def test_a_failure_says_what_to_do_next(reason: str, next_step: str) -> None:
-    told = tapeline.cli.query.explain("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
+    told = query_reasons.why_failed("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
     assert reason in told
     assert next_step in told
 
@@ -422,20 +434,6 @@ def test_a_picture_is_put_into_the_state_folder(athena_lake: AthenaLake) -> None
     assert "AAPL · Wed 26 Nov 2025" in path.read_text(encoding="utf-8")
 
 
-def test_a_dry_run_of_a_ddl_names_the_stack_s_bucket(athena_lake: AthenaLake) -> None:
-    printed = query("daily_summary/ddl", "--dry-run").stdout
-    assert "LOCATION 's3://tapeline-000000000000-us-east-1/curated/daily_summary/'" in printed
-    assert sql_files.BUCKET not in printed
-
-
-def test_a_ddl_pasted_without_a_bucket_makes_no_table(athena_lake: AthenaLake) -> None:
-    pasted = sql_files.load("daily_summary/ddl").text.replace("EXISTS daily_summary", "EXISTS pasted")
-    with pytest.raises(StatementFailedError, match=sql_files.BUCKET):
-        athena_lake.run(pasted)
-    with pytest.raises(StatementFailedError, match="pasted"):
-        athena_lake.run("SELECT * FROM pasted")
-
-
 def test_a_statement_that_gives_no_rows_runs_too(athena_lake: AthenaLake) -> None:
     answer = query("trading_sessions/view")
     assert answer.exit_code == 0, answer.exception
@@ -446,5 +444,5 @@ def test_a_table_that_is_missing_is_named_with_the_way_to_make_it(athena_lake: A
     statement = tmp_path / "missing.sql"
     statement.write_text("-- What is not there.\nSELECT * FROM daily_summary_of_another_day\n")
     answer = query(str(statement))
-    assert isinstance(answer.exception, QueryError)
+    assert isinstance(answer.exception, CommandError)
     assert "daily_summary_of_another_day" in str(answer.exception)

@@ -100,9 +100,20 @@ def port() -> int:
     ValueError
         If TAPELINE_PORT is no port number.
     """
-    text = os.environ.get("TAPELINE_PORT") or str(DEFAULT_PORT)
+    return read_port("TAPELINE_PORT", DEFAULT_PORT)
+
+
+def read_port(variable: str, default: int) -> int:
+    """Return the port that a variable names, or the default if it names none.
+
+    Raises
+    ------
+    ValueError
+        If it is no port number.
+    """
+    text = os.environ.get(variable) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ValueError(f"TAPELINE_PORT must be a port from 1 to 65535, found {text!r}")
+        raise ValueError(f"{variable} must be a port from 1 to 65535, found {text!r}")
     return int(text)
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from decimal import Decimal, InvalidOperation
 from time import sleep
 from typing import Annotated
 
 import typer
 
-from tapeline.aws.clients import connect
-from tapeline.aws.deployment import DEFAULT_NAME, find_deployment
-from tapeline.aws.printable import json_text, printable
-from tapeline.cli.terminal import Terminal
-from tapeline.market.quotes import FIGURES, QuoteRejectedError
-from tapeline.operations import correct as correcting
-from tapeline.operations.correct import Correction, CorrectionError
+from tapeline.aws.deployment import DEFAULT_NAME
+from tapeline.aws.printable import printable
+from tapeline.cli.options import AsJson, StackName, Target, deployment_of
+from tapeline.cli.terminal import errors, print_json
+from tapeline.market.quotes import FIGURES
+from tapeline.operations.correct import Correction, plan, send, wait
 
 
 def _number(text: str) -> Decimal:
@@ -40,13 +38,9 @@ def correct(
     volume: Annotated[Decimal | None, typer.Option(parser=_number, metavar="SHARES")] = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take the print out: it counts in nothing.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
-    target: Annotated[
-        str, typer.Option(envvar="TAPELINE_TARGET", help="`local`: this machine. `aws`: your account.")
-    ] = "local",
-    stack_name: Annotated[
-        str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
-    ] = DEFAULT_NAME,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+    as_json: AsJson = False,
 ) -> None:
     """Put a stored quote right, or withdraw a print, by a version with a higher revision.
 
@@ -61,33 +55,28 @@ def correct(
     figures = {name: figure for name, figure in given if figure is not None}
     if withdraw == bool(figures):
         raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
-    deployment = find_deployment(connect(target), stack_name)
-    console = Terminal(stderr=True)
-    try:
-        with console.status("Looking for the quote") as line:
-            correction = correcting.plan(
+    deployment = deployment_of(target, stack_name)
+    with errors.status("Looking for the quote") as line:
+        correction = plan(
+            deployment,
+            symbol.upper(),
+            timestamp,
+            figures,
+            withdraw=withdraw,
+            on_progress=lambda number: line.update(f"Looking for the quote: {number:,} objects read"),
+        )
+    stored = False
+    if not dry_run:
+        send(deployment, correction)
+        with errors.status("Sent; waiting until it is stored") as line:
+            stored = wait(
                 deployment,
-                symbol.upper(),
-                timestamp,
-                figures,
-                withdraw=withdraw,
-                on_progress=lambda number: line.update(f"Looking for the quote: {number:,} objects read"),
+                correction,
+                sleep=sleep,
+                on_progress=lambda seconds: line.update(f"Sent; waiting until it is stored: {seconds:.0f} s"),
             )
-        stored = False
-        if not dry_run:
-            correcting.send(deployment, correction)
-            with console.status("Sent; waiting until it is stored") as line:
-                stored = correcting.wait(
-                    deployment,
-                    correction,
-                    sleep=sleep,
-                    on_progress=lambda seconds: line.update(f"Sent; waiting until it is stored: {seconds:.0f} s"),
-                )
-    except (CorrectionError, QuoteRejectedError) as error:
-        typer.echo(printable(f"Error: {error}"), err=True)
-        raise typer.Exit(1) from error
     if as_json:
-        sys.stdout.write(json_text(_as_document(correction, sent=not dry_run, stored=stored), indent=2) + "\n")
+        print_json(_as_document(correction, sent=not dry_run, stored=stored))
     else:
         typer.echo(printable(_in_words(correction, sent=not dry_run, stored=stored, target=target), keep="\n"))
 

@@ -18,8 +18,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from tapeline.aws.printable import json_text, printable
+from tapeline.cli.errors import CommandError
 from tapeline.lake import sql_files
-from tapeline.lake.athena import Column
+from tapeline.lake.athena import Column, Finished
 from tapeline.lake.sql_files import SqlFile
 from tapeline.market.dates import NEW_YORK
 from tapeline.reports import plots
@@ -27,10 +28,6 @@ from tapeline.reports import plots
 SHOWN_ROWS = 40
 
 Rows = Sequence[tuple[Any, ...]]
-
-
-class QueryError(ValueError):
-    """A query cannot be run; the message says why and what to do next."""
 
 
 class Format(StrEnum):
@@ -199,7 +196,7 @@ def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -
     import pyarrow.parquet
 
     if output is None and sys.stdout.isatty():
-        raise QueryError("Parquet is not for a terminal; name a file with --output, or pipe it on")
+        raise CommandError("Parquet is not for a terminal; name a file with --output, or pipe it on")
     types = {
         "boolean": pyarrow.bool_(),
         **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), pyarrow.int64()),
@@ -219,17 +216,38 @@ def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -
     pyarrow.parquet.write_table(table, output or sys.stdout.buffer)
 
 
-def check_picture(statement: SqlFile) -> None:
+def summary(finished: Sequence[Finished], rows: int, target: str) -> str:
+    """Return the line below a result: rows, bytes scanned, time and price of all that was run for it.
+
+    >>> summary([Finished("q", "DML", 1_234_567, 0.42)], 7, "local")
+    '7 rows, 1.2 MB scanned, 0.42 s, $0.000050 on AWS'
+    """
+    where = " on AWS" if target == "local" else ""
+    return (
+        f"{rows:,} row{'' if rows == 1 else 's'}, {_size(sum(run.scanned_bytes for run in finished))} scanned, "
+        f"{sum(run.seconds for run in finished):.2f} s, ${sum(run.price_usd for run in finished):.6f}{where}"
+    )
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def check_plot(statement: SqlFile) -> None:
     """Refuse a picture of a file that has none, before anything is run for it.
 
     Raises
     ------
-    QueryError
+    CommandError
         With the names of the queries that have one.
     """
     if "Plot" not in statement.header:
         others = [file.name.rpartition("/")[2] for file in sql_files.catalogue("queries/") if "Plot" in file.header]
-        raise QueryError(f"{statement.name} has no picture that makes sense; these have one: {', '.join(others)}")
+        raise CommandError(f"{statement.name} has no picture that makes sense; these have one: {', '.join(others)}")
 
 
 def draw(
@@ -244,18 +262,18 @@ def draw(
 
     Raises
     ------
-    QueryError
+    CommandError
         If the file says nothing of a picture.
     PlotError
         If there is nothing to draw.
     """
-    check_picture(statement)
+    check_plot(statement)
     if not rows:
         raise plots.PlotError("there are no rows to draw")
     plot = plots.Plot.read(statement.header["Plot"])
     by_name = {column.name: [row[position] for row in rows] for position, column in enumerate(columns)}
-    title, told = statement.purpose.removesuffix("."), plots.subtitle(parameters, plot)
-    page = plots.page(title, told, plot, by_name, statement.header["Source"].removesuffix("."))
+    title, subtitle = statement.purpose.removesuffix("."), plots.subtitle(parameters, plot)
+    page = plots.page(title, subtitle, plot, by_name, statement.header["Source"].removesuffix("."))
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{statement.name.rpartition('/')[2]}.html"
     path.write_text(page, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Why a query of an analyst gave no rows: told from what the tables have, and from what the file's header says."""
+"""Why a query of an analyst failed or gave no rows: from Athena's reason, the tables and the file's header."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from tapeline.lake import sql_files
-from tapeline.lake.athena import Column
+from tapeline.lake.athena import Column, StatementFailedError
 from tapeline.market import sessions
 
 Values = dict[str, object]
@@ -19,6 +19,38 @@ NOT_YET = "nothing is rolled up yet: the DAG daily_rollup does it 30 minutes aft
 _NOT_CRAWLED = "the catalog has no trading date yet: the DAG crawl_raw_data finds them each hour of a session"
 _TABLES = ("stock_data_table", "daily_bars", "daily_summary", "minute_bars")
 _LISTED = 5
+_CURATED = ("minute_bars", "daily_summary", "anomalies")
+
+
+def why_failed(name: str, error: StatementFailedError) -> str:
+    """Say in plain words why a statement failed and what to do next.
+
+    Parameters
+    ----------
+    name : str
+        The file's, for the hint.
+    error : StatementFailedError
+        With Athena's reason.
+    """
+    reason = error.reason
+    lowered = reason.lower()
+    missing = "does not exist" in lowered or "not found" in lowered or "not_found" in lowered
+    if missing and "stock_data_table" in lowered:
+        hint = "the crawler has not seen the raw zone yet: start the DAG crawl_raw_data, or the Glue crawler itself"
+    elif missing and "trading_sessions" in lowered:
+        hint = "make the view first: tapeline query trading_sessions/view"
+    elif missing and ("daily_bars" in lowered or "daily_history" in lowered):
+        hint = "make them first: tapeline query daily_history/ddl, then tapeline query daily_history/view"
+    elif missing and (table := next((name for name in _CURATED if name in lowered), "")):
+        staging = f"{table}_staging" in lowered
+        hint = f"{NOT_YET}; to have the table before that: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
+    elif "bytes scanned limit" in lowered:
+        hint = "the work group's scan limit stopped it: ask for fewer sessions, or ask a curated table instead"
+    elif error.state == "CANCELLED":
+        hint = "somebody or the work group stopped it; run it again"
+    else:
+        hint = f"look at the statement with tapeline query {name} --dry-run"
+    return f"{name} failed: {reason} What to do: {hint}."
 
 
 def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: Run) -> str:
@@ -34,11 +66,13 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
     run : callable
         Asks what there is.
     """
-    asked = {one.name: _day(values[one.name]) for one in statement.parameters if one.kind == "date"}
+    days = {
+        parameter.name: _day(values[parameter.name]) for parameter in statement.parameters if parameter.kind == "date"
+    }
     source = statement.header.get("Source", "")
     if "/checks/" in statement.name:
         return "the check finds nothing wrong."
-    if not asked or not any(table in source for table in _TABLES):
+    if not days or not any(table in source for table in _TABLES):
         return statement.header.get("Empty", "nothing is what was asked for") + "."
     is_raw = "stock_data_table" in source
     table = "stock_data_table" if is_raw else "daily_bars" if "daily_bars" in source else "daily_summary"
@@ -46,27 +80,27 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
     there = [day for (day,) in rows]
     if not there:
         return f"{_NOT_CRAWLED if is_raw else NOT_YET}."
-    first, last = _range(asked)
-    found = [day for day in there if (first is None or day >= first) and (last is None or day <= last)]
+    first, last = _range(days)
+    within = [day for day in there if (first is None or day >= first) and (last is None or day <= last)]
     if first and last and first > last:
         return f"first_session {first} is after last_session {last}."
-    if not found:
+    if not within:
         return f"{_named(first, last)} in {'the raw zone' if is_raw else table}, which has {_listed(there)}."
     symbol = values.get("symbol")
     if symbol is not None and not is_raw:
-        there_then = {"first_session": found[0], "last_session": found[-1]}
+        there_then = {"first_session": within[0], "last_session": within[-1]}
         _, rows = run(sql_files.load("there/symbols").render(there_then))
         symbols = [name for (name,) in rows]
         if symbol not in symbols:
-            return f"there is no {symbol} in {_days(found)}; there are {_some(symbols)}."
-    shown = {**values, "found": _count(found)}
+            return f"there is no {symbol} in {_days(within)}; there are {_some(symbols)}."
+    shown = {**values, "found": _count(within)}
     return statement.header.get("Empty", "nothing of {found} is what was asked for").format_map(shown) + "."
 
 
-def _range(asked: Mapping[str, date | None]) -> tuple[date | None, date | None]:
-    if "session" in asked:
-        return asked["session"], asked["session"]
-    return asked.get("first_session"), asked.get("last_session")
+def _range(days: Mapping[str, date | None]) -> tuple[date | None, date | None]:
+    if "session" in days:
+        return days["session"], days["session"]
+    return days.get("first_session"), days.get("last_session")
 
 
 def _day(value: object) -> date | None:

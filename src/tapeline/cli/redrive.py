@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from tapeline.aws.clients import connect
-from tapeline.aws.deployment import DEFAULT_NAME, find_deployment
-from tapeline.aws.printable import json_text, printable
+from tapeline.aws.deployment import DEFAULT_NAME
+from tapeline.cli.options import AsJson, StackName, Target, deployment_of
+from tapeline.cli.terminal import print_json
 from tapeline.market.dates import trading_date
-from tapeline.operations.redrive import RedriveError
 from tapeline.operations.redrive import redrive as run
 
 
@@ -24,28 +22,19 @@ def redrive(
         bool, typer.Option("--dead-letters/--no-dead-letters", help="Also the batches in the dead-letter queue.")
     ] = True,
     go: Annotated[bool, typer.Option("--go", help="Do it. Without this, only say what would be done.")] = False,
-    target: Annotated[
-        str, typer.Option(envvar="TAPELINE_TARGET", help="`local`: this machine. `aws`: your account.")
-    ] = "local",
-    stack_name: Annotated[
-        str, typer.Option("--stack", envvar="TAPELINE_STACK", help="Name of the CloudFormation stack.")
-    ] = DEFAULT_NAME,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+    as_json: AsJson = False,
 ) -> None:
     """Read rejected records and dead letters again and put what is a quote now on the stream. A dry run unless `--go`.
 
     Example: `tapeline redrive --first 2026-03-12 --last 2026-03-13 --go`
     """
     first = first or trading_date(datetime.now(UTC)).isoformat()
-    deployment = find_deployment(connect(target), stack_name)
-    try:
-        found = run(deployment, first, last or first, dead_letters=dead_letters, dry_run=not go)
-    except RedriveError as error:
-        typer.echo(printable(f"Error: {error}"), err=True)
-        raise typer.Exit(1) from error
+    result = run(deployment_of(target, stack_name), first, last or first, dead_letters=dead_letters, dry_run=not go)
     if as_json:
-        sys.stdout.write(json_text(asdict(found), indent=2) + "\n")
+        print_json(asdict(result))
         return
-    typer.echo(found.summary)
+    typer.echo(result.summary)
     if not go:
         typer.echo("Nothing was changed. Add --go to do it.")

@@ -1,30 +1,21 @@
-"""How the `tapeline` command shows things on a terminal."""
+"""How lights, quotes and a reconciliation look on a terminal, and a quote in JSON for scripts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import fields
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from tapeline.aws.deployment import StackOutputs
-from tapeline.deploy.stack import Progress as StackProgress
 from tapeline.market.quotes import read_timestamp
 from tapeline.operations.feed import words
 from tapeline.operations.health import Colour, Light, Readings, age, exit_code, is_green
 from tapeline.operations.ledger import DIFFERENCES
 from tapeline.operations.reconcile import Reconciliation
 from tapeline.stream.tables import Item
-
-if TYPE_CHECKING:
-    from tapeline.stream.source import Counts
 
 _MARKS = {
     Colour.GREEN: "[green]●[/]",
@@ -98,64 +89,6 @@ def _newest(readings: Readings) -> Table:
     if len(readings.newest) > _SHOWN_SYMBOLS:
         table.add_row(f"… and {len(readings.newest) - _SHOWN_SYMBOLS} more (--json has all)")
     return table
-
-
-def outputs(console: Console, stack_name: str, made: StackOutputs) -> None:
-    """Show a stack's outputs."""
-    console.print(f"\n[green]✓[/] Stack {stack_name} is up to date.")
-    for field in fields(made):
-        console.print(f"  {field.name.replace('_', ' '):<22} {getattr(made, field.name)}")
-
-
-@contextmanager
-def steps(console: Console, what: str, *, quiet: bool = False) -> Iterator[Callable[[StackProgress], None]]:
-    """Show each resource as CloudFormation gets to it."""
-    if quiet:
-        yield lambda _: None
-        return
-    with console.status(what) as line:
-
-        def tell(step: StackProgress) -> None:
-            reason = f": {escape(step.reason)}" if step.reason else ""
-            text = f"{step.kind} {step.resource} {step.status}"
-            if step.status in ("making", "changing", "removing", "waiting"):
-                line.update(f"{what}: {text}{reason}")
-            else:
-                mark = "[red]✗[/]" if step.status == "failed" else "[green]✓[/]"
-                console.print(f"{mark} {text}{reason}")
-
-        yield tell
-
-
-@contextmanager
-def replaying(console: Console, total: int | None, *, quiet: bool) -> Iterator[Callable[[Counts], None]]:
-    """Show how far a replay is, how fast, and how long it will take."""
-    columns = (
-        TextColumn("Replaying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=quiet) as progress:
-        task = progress.add_task("", total=total, rate="")
-
-        def tell(counts: Counts) -> None:
-            done = counts.read - counts.waiting
-            speed = progress.tasks[0].speed
-            progress.update(task, completed=done, rate=f"{speed:,.0f} quotes/s" if speed else "")
-
-        yield tell
-
-
-@contextmanager
-def counting(console: Console, *, quiet: bool) -> Iterator[Callable[[str, int], None]]:
-    """Show what `reconcile` is reading."""
-    if quiet:
-        yield lambda _step, _number: None
-        return
-    with console.status("Reconciling") as line:
-        yield lambda step, number: line.update(f"Reconciling: {step}, {number:,}")
 
 
 def reconciliation(console: Console, result: Reconciliation) -> None:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
 from tapeline.aws.deployment import Deployment
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.stream import tables
 from tapeline.stream.keys import RAW_PREFIX, parse_key
+from tapeline.stream.pump import run
+from tapeline.stream.source import Counters, Stop
+from tapeline.stream.writer import KinesisWriter
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-    from producer.simulated import SimulatedMarket
-    from tapeline.stream.source import Counters, Stop
 
 ROLLUP_DELAY = timedelta(minutes=30)
 """How long after its close `daily_rollup` rolls a session up."""
@@ -28,6 +29,10 @@ MARGIN = timedelta(minutes=30)
 """Trading before the open and after the close that is made up too."""
 
 EVERY_SECONDS = 60.0
+
+
+class NotStoredError(RuntimeError):
+    """What was put on the stream has not reached DynamoDB in time."""
 
 
 class PastTrading:
@@ -47,7 +52,9 @@ class PastTrading:
         self._market = market
         self._now = now
         self._moments = [
-            moment for one in wanted for moment in _minutes(one.opens_at - MARGIN, min(now, one.closes_at + MARGIN))
+            moment
+            for session in wanted
+            for moment in _minutes(session.opens_at - MARGIN, min(now, session.closes_at + MARGIN))
         ]
         self.total: int | None = len(self._moments) * len(market.symbols)
 
@@ -66,6 +73,57 @@ class PastTrading:
         return [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol in self._market.symbols]
 
 
+def put_missing(
+    deployment: Deployment,
+    symbols: Sequence[str],
+    now: datetime,
+    *,
+    wait_seconds: float,
+    on_start: Callable[[str], None] = lambda _: None,
+    on_wait: Callable[[], None] = lambda: None,
+) -> str:
+    """Put on the stream what `missing_sessions` names and wait until it is stored.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        Of the simulated market; all of its own if empty.
+    now : datetime
+        Aware.
+    wait_seconds : float
+        How long it may take to reach DynamoDB.
+    on_start : callable
+        Told the dates, if any are missing.
+    on_wait : callable
+        Called again and again while it waits; what it raises ends the wait.
+
+    Returns
+    -------
+    str
+        What was done, in a line; empty if nothing was missing.
+
+    Raises
+    ------
+    NotStoredError
+        If it takes longer.
+    """
+    missing = missing_sessions(deployment, now)
+    if not missing:
+        return ""
+    days = " and ".join(session.key for session in missing)
+    on_start(days)
+    past = PastTrading(SimulatedMarket(symbols or SIMULATED_SYMBOLS), missing, now)
+    writer = KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters())
+    run(past, writer, stop=threading.Event())
+    deadline = time.monotonic() + wait_seconds
+    while not _is_stored(deployment, past):
+        on_wait()
+        if time.monotonic() > deadline:
+            raise NotStoredError(f"The trading of {days} is not stored yet; its rollup may fail once.")
+        time.sleep(0.5)
+    return f"Simulated the trading of {days} for the DAGs: {past.total:,} quotes"
+
+
 def missing_sessions(deployment: Deployment, now: datetime) -> list[sessions.Session]:
     """Return the newest session due for its rollup, and those begun since, as far as the raw zone has nothing of them.
 
@@ -74,51 +132,25 @@ def missing_sessions(deployment: Deployment, now: datetime) -> list[sessions.Ses
     now : datetime
         Aware.
     """
-    newest = sessions.latest_session(now)
-    wanted = [newest]
-    while wanted[0].closes_at + ROLLUP_DELAY > now:
-        wanted.insert(0, sessions.previous_session(wanted[0].day))
-    return [one for one in wanted if not _has_trading(deployment.client("s3"), deployment.outputs.bucket_name, one)]
+    due = [sessions.latest_session(now)]
+    while due[0].closes_at + ROLLUP_DELAY > now:
+        due.insert(0, sessions.previous_session(due[0].day))
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
+    return [session for session in due if not _has_trading(s3, bucket, session)]
 
 
-def _has_trading(s3: S3Client, bucket: str, one: sessions.Session) -> bool:
-    """Tell whether the raw zone has a quote of before the session's close; of the evening alone nothing is made up."""
-    first = s3.list_objects_v2(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={one.key}/", MaxKeys=1).get("Contents", [])
-    return bool(first) and parse_key(first[0]["Key"]).first_time < one.closes_at
+def _has_trading(s3: S3Client, bucket: str, session: sessions.Session) -> bool:
+    """Return whether the raw zone has a quote of before the session's close; one of its evening does not count."""
+    prefix = f"{RAW_PREFIX}dt={session.key}/"
+    first = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents", [])
+    return bool(first) and parse_key(first[0]["Key"]).first_time < session.closes_at
 
 
-def is_stored(deployment: Deployment, trading: PastTrading) -> bool:
-    """Tell whether the last quote of each symbol has reached DynamoDB, and so, in order, all before it."""
+def _is_stored(deployment: Deployment, trading: PastTrading) -> bool:
+    """Return whether the last quote of each symbol has reached DynamoDB, and so, in order, all before it."""
     keys = trading.last_keys()
-    found = tables.read_items(
-        deployment.client("dynamodb"), deployment.outputs.table_name, keys, tables.Patience(lambda: 10.0)
-    )
-    return len(found) == len(keys)
-
-
-def put_missing(deployment: Deployment, now: datetime, patience_seconds: float) -> str:
-    """Put on the stream what `missing_sessions` names, wait until it is stored, and say in a line what was done."""
-    from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
-    from tapeline.stream.pump import run
-    from tapeline.stream.source import Counters
-    from tapeline.stream.writer import KinesisWriter
-
-    wanted = missing_sessions(deployment, now)
-    if not wanted:
-        return "The trading of the newest session is there"
-    days = " and ".join(one.key for one in wanted)
-    past = PastTrading(SimulatedMarket(SIMULATED_SYMBOLS), wanted, now)
-    run(
-        past,
-        KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters()),
-        stop=threading.Event(),
-    )
-    deadline = time.monotonic() + patience_seconds
-    while not is_stored(deployment, past):
-        if time.monotonic() > deadline:
-            return f"The trading of {days} is not stored yet; its rollup may fail once"
-        time.sleep(0.5)
-    return f"Simulated the trading of {days}: {past.total:,} quotes"
+    dynamodb, table = deployment.client("dynamodb"), deployment.outputs.table_name
+    return len(tables.read_items(dynamodb, table, keys, tables.Patience(lambda: 10.0))) == len(keys)
 
 
 def _minutes(start: datetime, end: datetime) -> list[float]:

@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from http.client import HTTPException
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
 
 from tapeline.aws.local import OTHERS
+from tapeline.laptop.errors import NotRunningError
 
 LONGEST_SOCKET_PATH = 100
 """Bytes; a Unix socket's path must stay below 104 on macOS and 108 on Linux."""
@@ -47,7 +48,7 @@ class Program:
     environment : mapping of str to str
         Variables of its own, beside those of `up`.
     priority : int
-        The lower, the earlier it is started and the later it is stopped.
+        The lower, the earlier it is started and the later it is stopped; those of one priority are stopped together.
     stop_seconds : int
         How long it may take to end after SIGTERM before it is killed.
     """
@@ -94,10 +95,6 @@ class ProcessState:
 
 LOCK_NAME = "supervisord.lock"
 """Supervisord's own file while it lives; it takes it away when it ends in order."""
-
-
-class NotRunningError(RuntimeError):
-    """No supervisord answers in this state folder."""
 
 
 class Supervisor:
@@ -160,11 +157,11 @@ class Supervisor:
         path.write_text(json.dumps(asdict(program)))
 
     def was_killed(self) -> bool:
-        """Tell whether a supervisord that does not answer any more left without cleaning up."""
+        """Return whether a supervisord that does not answer any more left without cleaning up."""
         return (self.run_folder / LOCK_NAME).exists()
 
     def is_running(self) -> bool:
-        """Tell whether supervisord answers."""
+        """Return whether supervisord answers."""
         try:
             self._call("getState")
         except NotRunningError:
@@ -199,7 +196,7 @@ class Supervisor:
         NotRunningError
             If supervisord does not answer.
         """
-        found = [
+        states = [
             ProcessState(
                 name=info["name"],
                 state=info["statename"],
@@ -210,34 +207,50 @@ class Supervisor:
             )
             for info in self._call("getAllProcessInfo")
         ]
-        order = {path.stem: json.loads(path.read_text())["priority"] for path in self.run_folder.glob("*.json")}
-        return sorted(found, key=lambda state: (order.get(state.name, 999), state.name))
+        return sorted(states, key=lambda state: (self._priority(state.name), state.name))
 
     def state(self, name: str) -> ProcessState:
         """Return one program's state."""
         return next(state for state in self.states() if state.name == name)
 
-    def stop(self, progress: Callable[[str], None]) -> None:
-        """Stop all programs in reverse order, then supervisord, and whatever they leave behind.
+    def stop(self, progress: Callable[[str], None]) -> bool:
+        """Stop all programs in reverse order, then supervisord, and whatever they or a killed one leave behind.
 
         Parameters
         ----------
         progress : callable
-            Told the name of what is being stopped.
+            Told the names of what is being stopped, with commas between.
+
+        Returns
+        -------
+        bool
+            Whether anything ran.
         """
+        if orphans := self.orphans():
+            self.end_orphans(orphans)
         try:
             daemon = psutil.Process(self.pid())
             family = daemon.children(recursive=True)
-            for state in reversed(self.states()):
-                progress(state.name)
-                with suppress(Fault):  # NOT_RUNNING
-                    self._call("stopProcess", state.name)
+            for _, stage in groupby(reversed(self.states()), key=lambda state: self._priority(state.name)):
+                names = [state.name for state in stage]
+                progress(", ".join(names))
+                self._stop_together(names)
             self._call("shutdown")
-        except (NotRunningError, Fault, psutil.NoSuchProcess):
-            return
+        except NotRunningError:
+            return bool(orphans)
+        except (Fault, psutil.NoSuchProcess):  # it is shutting down
+            return True
         while daemon.is_running() and daemon.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.05)
         _end(family, seconds=2)
+        return True
+
+    def _stop_together(self, names: Sequence[str]) -> None:
+        for name in names:
+            with suppress(Fault):  # NOT_RUNNING
+                self._call("stopProcess", name, False)
+        while any(state.pid for state in self.states() if state.name in names):
+            time.sleep(0.1)
 
     def kill(self) -> None:
         """Kill everything at once, without saving anything."""
@@ -253,25 +266,28 @@ class Supervisor:
         """
         if self.is_running():
             return {}
-        found = {}
+        orphans = {}
         for path in self.run_folder.glob("*.pid"):
             with suppress(psutil.Error, ValueError, KeyError, TypeError):
                 note = json.loads(path.read_text())
                 process = psutil.Process(note["pid"])
                 if abs(process.create_time() - note["started"]) < 2 and _is_same(process.cmdline(), note["command"]):
-                    found[path.stem] = process
-        return found
+                    orphans[path.stem] = process
+        return orphans
 
     def end_orphans(self, orphans: Mapping[str, psutil.Process]) -> None:
         """End what `orphans` found, the last started first, and their children; each may save what it holds."""
-        for name, process in sorted(orphans.items(), key=lambda pair: -self._described(pair[0]).get("priority", 0)):
+        for name, process in sorted(orphans.items(), key=lambda pair: -self._priority(pair[0])):
             with suppress(psutil.NoSuchProcess):
                 family = process.children(recursive=True)
                 process.terminate()
-                _, alive = psutil.wait_procs([process], timeout=self._described(name).get("stop_seconds", 10))
+                _, alive = psutil.wait_procs([process], timeout=self._description(name).get("stop_seconds", 10))
                 _end([*alive, *family], seconds=1)
 
-    def _described(self, name: str) -> dict[str, Any]:
+    def _priority(self, name: str) -> int:
+        return int(self._description(name).get("priority", 999))
+
+    def _description(self, name: str) -> dict[str, Any]:
         try:
             document: dict[str, Any] = json.loads((self.run_folder / f"{name}.json").read_text())
         except (FileNotFoundError, ValueError):
@@ -279,6 +295,8 @@ class Supervisor:
         return document
 
     def _call(self, method: str, *arguments: object) -> Any:
+        from supervisor.xmlrpc import SupervisorTransport  # optional: a machine that only reaches an account lacks it
+
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
         proxy: Any = ServerProxy("http://127.0.0.1", transport=transport)
         try:
@@ -329,9 +347,9 @@ def _escape(value: object) -> str:
     return str(value).replace("%", "%%").replace(" ;", " \\;")
 
 
-def _is_same(found: Sequence[str], noted: Sequence[str]) -> bool:
-    """Tell whether a process's command is the one noted; Airflow's programs call themselves `airflow …`."""
-    return list(found[1:]) == list(noted[1:]) or ("airflow" in noted and "airflow" in " ".join(found))
+def _is_same(command: Sequence[str], noted: Sequence[str]) -> bool:
+    """Return whether a process's command is the one noted; Airflow's programs call themselves `airflow …`."""
+    return list(command[1:]) == list(noted[1:]) or ("airflow" in noted and "airflow" in " ".join(command))
 
 
 def _end(processes: Sequence[psutil.Process], seconds: float) -> None:

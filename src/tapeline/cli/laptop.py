@@ -1,0 +1,88 @@
+"""The commands that run everything on this machine: `tapeline up`, `down`, `restart` and `airflow`.
+
+They import what they run when they are called: the wheel comes without the laptop's AWS and supervisord, and its other
+commands must work without them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from tapeline.cli.options import Settings, read_settings
+from tapeline.cli.terminal import console
+from tapeline.laptop.airflow import command
+from tapeline.laptop.parts import restart as restart_part
+from tapeline.laptop.ports import choose_ports
+from tapeline.laptop.programs import SOURCES, Options, environment
+
+
+def up(
+    producer_options: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[-- OPTIONS]", help="For the source: see `python -m producer yahoo --help`."),
+    ] = None,
+    source: Annotated[str, typer.Option(help="`simulated`, `yahoo` (polls) or `yahoo-stream`.")] = "simulated",
+    symbols: Annotated[str, typer.Option(help="Tickers with commas between, such as AAPL,MSFT.")] = "",
+    every: Annotated[
+        float | None, typer.Option(help="Seconds between quotes of a symbol, or between polls.", min=0.001)
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(envvar="TAPELINE_PORT", help="Port of the local AWS (4566).", min=1, max=65535)
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave it running and return.")] = False,
+    subscribe: Annotated[str, typer.Option(metavar="EMAIL", help="An address that gets alerts.")] = "",
+    airflow: Annotated[bool, typer.Option(envvar="TAPELINE_AIRFLOW", help="Run Airflow and its DAGs too.")] = True,
+    airflow_port: Annotated[
+        int | None, typer.Option(envvar="TAPELINE_AIRFLOW_PORT", help="Port of its UI (8080).", min=1, max=65535)
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    """Run everything on this machine: local AWS, stack, stream, producer, Airflow. Ctrl-C stops it and keeps the data.
+
+    Example: `tapeline up --source yahoo --symbols AAPL,MSFT`
+    """
+    from tapeline.laptop.up import Laptop  # optional, see above
+
+    if source not in SOURCES:
+        raise typer.BadParameter(f"expected one of {', '.join(SOURCES)}, found {source!r}", param_hint="--source")
+    if every is not None and source == "yahoo-stream":
+        console.print("[yellow]![/] --every is left out: yahoo-stream sends when Yahoo does.")
+        every = None
+    if every is not None and source == "yahoo" and every < 1:
+        raise typer.BadParameter(f"Yahoo is asked every second at most, found {every:g}", param_hint="--every")
+    choose_ports(port, airflow_port)
+    options = Options(source, symbols, every, subscribe, airflow, producer_options or (), read_settings(settings))
+    Laptop(console).up(options, detach=detach)
+
+
+def down() -> None:
+    """Stop what `tapeline up` runs, also what a killed one left behind. The data is kept.
+
+    Example: `tapeline down`
+    """
+    from tapeline.laptop.up import Laptop  # optional, see above
+
+    console.print("Stopped. The data is kept." if Laptop(console).down() else "Nothing was running.")
+
+
+def airflow(context: typer.Context) -> None:
+    """Run one of Airflow's own commands on the Airflow of this machine.
+
+    Example: `tapeline airflow backfill create --dag-id daily_rollup --from-date 2026-03-12 --to-date 2026-03-13`
+    """
+    command(environment(), context.args)
+
+
+def restart(
+    part: Annotated[str, typer.Argument(help="As `tapeline status` names it: `producer`, `delivery`, `localaws` …")],
+) -> None:
+    """Stop one part of what `tapeline up` runs on this machine and start it again, also one that hangs or was given up.
+
+    Example: `tapeline restart producer`
+    """
+    with console.status(f"Restarting {escape(part)}"):
+        state = restart_part(part)
+    console.print(f"{part} runs again, pid {state.pid}. Its log: {state.log}")

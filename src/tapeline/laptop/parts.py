@@ -1,0 +1,97 @@
+"""The programs of `tapeline up` as `tapeline status` shows them and `tapeline restart` starts them anew."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+from tapeline.aws import local
+from tapeline.laptop.errors import LaptopError, NotRunningError
+from tapeline.laptop.logs import last_lines, last_words
+from tapeline.laptop.supervisor import ProcessState, Supervisor
+from tapeline.operations.feed import words
+from tapeline.operations.health import Part
+
+NOT_STARTED = "Not started"
+"""What supervisord says of a program that nobody has started yet."""
+
+RESTART_SECONDS = 90.0
+
+
+def parts() -> list[Part]:
+    """Return each program of `up` as `status` shows it; all of them down if nothing runs, none in a container."""
+    if os.environ.get("TAPELINE_IN_CONTAINER"):
+        return []  # each is a service of its own there, which `docker compose ps` shows
+    supervisor = Supervisor(local.home())
+    try:
+        return [part_of(state) for state in supervisor.states()]
+    except NotRunningError:
+        orphans = supervisor.orphans()
+        detail = f"killed, and left {', '.join(orphans)} running unwatched" if orphans else "not running"
+        return [
+            Part("tapeline", up=False, detail=detail, next_step="Start everything with `make run` (`tapeline up`).")
+        ]
+
+
+def part_of(state: ProcessState) -> Part:
+    """Return a program of `up` as `status` shows it, with what to do if it is not up."""
+    if state.running and _is_paused(state.pid):
+        return Part(
+            state.name,
+            up=False,
+            detail=f"stopped by a signal, pid {state.pid}",
+            next_step=f"Let it go on, `kill -CONT {state.pid}`, or start it anew: `tapeline restart {state.name}`.",
+        )
+    if state.running:
+        return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
+    is_to_come = state.state == "STOPPED" and state.explanation == NOT_STARTED
+    is_given_up = state.state in ("FATAL", "EXITED", "STOPPED") and not is_to_come
+    why = f": {state.explanation}" if state.explanation else ""
+    return Part(
+        state.name,
+        up=False,
+        detail="not started yet" if is_to_come else f"{state.state.lower()}{why}",
+        next_step=f"Read {state.log}, fix the cause, then `tapeline restart {state.name}`."
+        if is_given_up
+        else "It is being started; look once more in half a minute.",
+        log=tuple(last_lines(state.log)),
+        passing=not is_given_up,
+    )
+
+
+def restart(name: str) -> ProcessState:
+    """Stop one program of `up` and start it again; return how it is then.
+
+    Raises
+    ------
+    LaptopError
+        If there is no such program, or it does not come up.
+    """
+    supervisor = Supervisor(local.home())
+    names = [state.name for state in supervisor.states()]
+    if name not in names:
+        raise LaptopError(f"expected one of {', '.join(names)}, found {name!r}")
+    supervisor.restart_program(name)
+    restart_note(name).touch(mode=0o600)
+    deadline = time.monotonic() + RESTART_SECONDS
+    while (state := supervisor.state(name)).state in ("STARTING", "BACKOFF") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    if not state.running:
+        raise LaptopError(f"{name} does not come up: {state.state.lower()} {state.explanation}{last_words(name)}")
+    return state
+
+
+def restart_note(name: str) -> Path:
+    """Return the file that tells the `up` in the foreground that a program did not die but was restarted."""
+    return local.home() / "run" / f"{name}.restarted"
+
+
+def _is_paused(pid: int) -> bool:
+    """Return whether a process was told to stop (SIGSTOP, a debugger): to its supervisor it runs."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return False

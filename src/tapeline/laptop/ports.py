@@ -1,0 +1,63 @@
+"""The ports of the local AWS and of Airflow's UI: which were chosen, and whether they are free."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from tapeline.aws import local
+from tapeline.laptop.errors import LaptopError
+from tapeline.laptop.supervisor import Supervisor
+
+
+def adopt_port() -> None:
+    """Let commands reach the `up` of this state folder on the port it took, unless TAPELINE_PORT says otherwise."""
+    supervisor = Supervisor(local.home())
+    noted = supervisor.run_folder / "port"
+    if not os.environ.get("TAPELINE_PORT") and noted.exists() and supervisor.is_running():
+        os.environ["TAPELINE_PORT"] = noted.read_text()
+
+
+def note_port() -> None:
+    """Write down the port of the local AWS for `adopt_port`."""
+    (Supervisor(local.home()).run_folder / "port").write_text(str(local.port()))
+
+
+def choose_ports(port: int | None, airflow_port: int | None) -> None:
+    """Let this process and all it starts use a port for the local AWS, and one for Airflow's UI."""
+    if port is not None:
+        os.environ["TAPELINE_PORT"] = str(port)
+    if airflow_port is not None:
+        os.environ["TAPELINE_AIRFLOW_PORT"] = str(airflow_port)
+
+
+def require_free(port: int, option: str) -> None:
+    """Refuse a port that another program has.
+
+    Parameters
+    ----------
+    port : int
+        To listen at, on the loopback interface.
+    option : str
+        Of `tapeline up`, which chooses another.
+
+    Raises
+    ------
+    LaptopError
+        With a port that is free.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((local.LOOPBACK, port))
+        except OSError as error:
+            raise LaptopError(
+                f"port {port} on {local.LOOPBACK} cannot be used ({error.strerror}). If another program has it, "
+                f"stop that, or choose another port: `tapeline up {option} {_free_port()}`"
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((local.LOOPBACK, 0))
+        return int(probe.getsockname()[1])
