@@ -159,8 +159,7 @@ def _list_files() -> None:
         if "/checks/" not in file.name:
             defaults = {parameter.name: parameter.default for parameter in file.parameters}
             parameters = " ".join(
-                f"{name}={'…' if isinstance(default, Lookup) else default}"
-                for name, default in defaults.items()
+                f"{name}={'…' if isinstance(default, Lookup) else default}" for name, default in defaults.items()
             )
             console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
             console.print(f"    {escape(file.purpose)}")
