@@ -38,10 +38,11 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] not in OPTIONAL:
+            package = (error.name or "").partition(".")[0]
+            if package not in OPTIONAL:
                 raise
             message = (
-                f"{error.name} is not installed here, and this command needs what runs on a laptop: use the "
+                f"{package} is not installed here, and this command needs what runs on a laptop: use the "
                 "environment that `make setup` makes in a checkout of Tapeline"
             )
         except (

@@ -74,8 +74,8 @@ def require_installed() -> None:
     """
     if find_spec("airflow") is None:
         raise AirflowError(
-            "Airflow is not installed here: use the environment that `make setup` makes in a checkout, or leave "
-            "Airflow out with `tapeline up --no-airflow`"
+            "Airflow is not installed here: use the environment that `make setup` makes in a checkout of Tapeline "
+            "(`tapeline up --no-airflow` needs none)"
         )
 
 
