@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from localaws.mail import Mailbox
 from localaws.pages import _page, _text
 from tapeline.aws import printable
-from tapeline.aws.printable import LogFormatter, json_text, mail_subject, mail_text
+from tapeline.aws.notify import mail_subject, mail_text
+from tapeline.aws.printable import LogFormatter, json_text
 from tapeline.cli import errors, query_output, show
 from tapeline.cli.terminal import Terminal
 from tapeline.lake.athena import Column

@@ -33,10 +33,11 @@ class Told:
         self.messages: list[tuple[str, str]] = []
         self.fails = False
 
-    def publish(self, **message: Any) -> None:
+    def publish(self, **message: Any) -> dict[str, str]:
         if self.fails:
             raise ConnectionError("the topic is away")
         self.messages.append((message["Subject"], message["MessageAttributes"]["severity"]["StringValue"]))
+        return {"MessageId": str(len(self.messages))}
 
     def tell(self, decide: Decide, now: datetime = NOW) -> Message | None:
         return tell_once(self.dynamodb, self, table=TABLE, topic="t", about="feed", decide=decide, now=now)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tapeline.aws.printable import mail_subject
+from tapeline.aws.notify import mail_subject
 from tapeline.market.alerts import Alert
 from tapeline.market.rules import KINDS
 from tapeline.market.symbol_state import Observation

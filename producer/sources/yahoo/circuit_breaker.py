@@ -6,6 +6,8 @@ import logging
 import random
 from collections.abc import Callable
 
+from tapeline.aws.backoff import pause
+
 log = logging.getLogger("producer.sources.yahoo.poll")
 
 
@@ -72,10 +74,9 @@ class CircuitBreaker:
     def failed(self, reason: str, longest_pause_seconds: float = float("inf")) -> None:
         """Report trouble that more requests would make worse; a shorter limit is for trouble that they would not."""
         longest = min(self._longest_pause_seconds, longest_pause_seconds)
-        pause = min(self._first_pause_seconds * 2**self._openings, longest)
-        pause *= self._random.uniform(0.5, 1)
-        self._openings = min(self._openings + 1, 30)
+        wait = pause(self._openings, self._first_pause_seconds, longest, self._random)
+        self._openings += 1
         self.state = "open"
         self.reason = reason
-        self.open_until = self._clock() + pause
-        log.warning("%s: %s; asking nothing for %.0f s", self._name, reason, pause)
+        self.open_until = self._clock() + wait
+        log.warning("%s: %s; asking nothing for %.0f s", self._name, reason, wait)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from producer.sources.yahoo.answer import Market
 from producer.sources.yahoo.chart import Chart, RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from producer.sources.yahoo.circuit_breaker import CircuitBreaker
+from tapeline.aws.backoff import pause
 from tapeline.market import sessions
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Stop
@@ -132,11 +133,11 @@ class YahooSource:
             counters.add(read=1, rejected=1)
             return None
         self._answered()
-        pause = self._pause(chart.market)
+        wait = self._pause(chart.market)
         if self._problems.pop(symbol, None):
             log.info("%s: quotes come again", symbol)
         self._failures.pop(symbol, None)
-        self._due[symbol] = self._clock() + pause
+        self._due[symbol] = self._clock() + wait
         return chart
 
     def _answered(self) -> None:
@@ -154,8 +155,8 @@ class YahooSource:
 
     def _note_problem(self, symbol: str, problem: str) -> None:
         failures = self._failures[symbol] = self._failures.get(symbol, 0) + 1
-        pause = min(self._every_seconds * 2 ** min(failures, 30), LONGEST_SYMBOL_PAUSE_SECONDS)
-        self._due[symbol] = self._clock() + max(self._every_seconds, pause * self._random.uniform(0.5, 1))
+        wait = pause(failures, self._every_seconds, LONGEST_SYMBOL_PAUSE_SECONDS, self._random)
+        self._due[symbol] = self._clock() + max(self._every_seconds, wait)
         if self._problems.get(symbol) != problem:
             self._problems[symbol] = problem
             log.debug("%s", symbol, exc_info=True)

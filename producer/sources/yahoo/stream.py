@@ -33,6 +33,7 @@ from yfinance.pricing_pb2 import PricingData
 from producer.sources.yahoo.answer import LEAST_USD, agree, tick_of
 from producer.sources.yahoo.chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from producer.sources.yahoo.circuit_breaker import CircuitBreaker
+from tapeline.aws.backoff import pause
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
@@ -150,10 +151,10 @@ class YahooStreamSource:
                 self._say(f"The stream broke off ({_reason(error)}): connecting anew")
                 self._broken = f"Yahoo's stream cannot be reached ({_reason(error)})"
                 longest = LONGEST_PAUSE_SECONDS
-            pause = min(self._first_pause_seconds * 2 ** min(fruitless, 30), longest)
+            wait = pause(fruitless, self._first_pause_seconds, longest, self._random)
             fruitless += 1
             self._judge()
-            stop.wait(pause * self._random.uniform(0.5, 1))
+            stop.wait(wait)
 
     def trouble(self) -> str:
         """Return what keeps all quotes away, in words; empty if nothing does. Any thread may ask."""

@@ -20,7 +20,7 @@ import pendulum
 from airflow.sdk import Asset, DeadlineAlert, DeadlineReference, SyncCallback  # type: ignore[attr-defined]
 
 from tapeline.airflow.retries import RetryUnlessFinal, is_final
-from tapeline.aws.printable import mail_subject, mail_text
+from tapeline.aws import notify
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
 
@@ -419,15 +419,8 @@ def deadline(limit: timedelta) -> DeadlineAlert:
 
 
 def _publish_to_operations(subject: str, text: str, kind: str) -> None:
-    deployment().client("sns").publish(
-        TopicArn=names().operations_topic_arn,
-        Subject=mail_subject(subject),
-        Message=mail_text(text),
-        MessageAttributes={
-            "kind": {"DataType": "String", "StringValue": kind},
-            "severity": {"DataType": "String", "StringValue": "error"},
-        },
-    )
+    sns, topic = deployment().client("sns"), names().operations_topic_arn
+    notify.publish(sns, topic, subject, text, kind=kind, severity="error")
 
 
 DAG_DEFAULT_ARGS: dict[str, Any] = {

@@ -10,9 +10,6 @@ import json
 import logging
 from typing import Any
 
-MAX_SUBJECT_CHARACTERS = 99
-"""SNS takes subjects of less than 100, ASCII without control characters (API Reference, Publish)."""
-
 
 def printable(text: str, *, keep: str = "") -> str:
     r"""Return a text with every character that does not print written as Python would.
@@ -35,17 +32,6 @@ def printable(text: str, *, keep: str = "") -> str:
     return "".join(
         one if one.isprintable() or one in keep else one.encode("unicode_escape").decode("ascii") for one in text
     )
-
-
-def mail_subject(text: str) -> str:
-    """Return a text as the subject of a mail, which SNS takes whatever it holds."""
-    flat = printable(" ".join(text.split()))
-    return flat.encode("ascii", "replace").decode()[:MAX_SUBJECT_CHARACTERS].rstrip() or "Tapeline"
-
-
-def mail_text(text: str) -> str:
-    """Return a text as the body of a mail: lines, and nothing in them that does not print."""
-    return printable(text, keep="\n")
 
 
 class LogFormatter(logging.Formatter):

@@ -20,8 +20,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Any, TypeVar
 
+from tapeline.aws.backoff import pause
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
@@ -308,11 +310,11 @@ class _Count:
 
     def _pauses(self) -> Iterator[None]:
         """Yield at once, then after pauses that grow, and a last time when the time to wait is over."""
-        pause = FIRST_PAUSE_SECONDS
         yield
-        while (left := self._seconds_left()) > 0:
-            time.sleep(min(pause, left))
-            pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+        for looks in count():
+            if (left := self._seconds_left()) <= 0:
+                return
+            time.sleep(min(pause(looks, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS), left))
             yield
 
     def _seconds_left(self) -> float:

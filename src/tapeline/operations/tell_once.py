@@ -12,7 +12,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.printable import mail_subject, mail_text
+from tapeline.aws import notify
 from tapeline.market.quotes import read_timestamp, write_timestamp
 from tapeline.operations.watch_memory import Message
 
@@ -72,7 +72,7 @@ def tell_once(
             continue
         if message is None:
             return None
-        _publish(sns, topic, about, message)
+        notify.publish(sns, topic, message.subject, message.text, kind=about, severity=message.severity)
         _put(dynamodb, table, about, found, version + 1, None, now)
         return message
     return None
@@ -101,15 +101,3 @@ def _put(
     except dynamodb.exceptions.ConditionalCheckFailedException:
         return False
     return True
-
-
-def _publish(sns: SNSClient, topic: str, about: str, message: Message) -> None:
-    sns.publish(
-        TopicArn=topic,
-        Subject=mail_subject(message.subject),
-        Message=mail_text(message.text),
-        MessageAttributes={
-            "kind": {"DataType": "String", "StringValue": about},
-            "severity": {"DataType": "String", "StringValue": message.severity},
-        },
-    )

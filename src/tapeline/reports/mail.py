@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from tapeline.aws.printable import mail_subject
+from tapeline.aws.notify import mail_subject
 from tapeline.reports.phrases import NONE
 from tapeline.reports.report import UNREAL, Report
 from tapeline.reports.templating import templates

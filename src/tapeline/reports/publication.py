@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tapeline.aws import notify
 from tapeline.aws.deployment import Deployment
-from tapeline.aws.printable import mail_text
 from tapeline.lake import athena, audit, prices, sql_files
 from tapeline.lake.athena import Finished
 from tapeline.market import sessions
@@ -158,12 +158,14 @@ def publish(deployment: Deployment, report: Report, *, again: bool = False) -> P
         CacheControl="no-cache",
     )
     corrected = bool(last) and last != report.fingerprint
-    attributes = {"kind": report.kind, "severity": report.severity, "session": day}
-    answer = deployment.client("sns").publish(
-        TopicArn=outputs.alert_topic_arn,
-        Subject=subject(report, corrected=corrected),
-        Message=mail_text(text(report, _link(deployment, key), corrected=corrected)),
-        MessageAttributes={name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
+    message_id = notify.publish(
+        deployment.client("sns"),
+        outputs.alert_topic_arn,
+        subject(report, corrected=corrected),
+        text(report, _link(deployment, key), corrected=corrected),
+        kind=report.kind,
+        severity=report.severity,
+        session=day,
     )
     now = datetime.now(UTC)
     dynamodb.put_item(
@@ -175,9 +177,7 @@ def publish(deployment: Deployment, report: Report, *, again: bool = False) -> P
             "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
         },
     )
-    return Published(
-        key, True, answer["MessageId"], f"{key} is written and sent: {subject(report, corrected=corrected)}"
-    )
+    return Published(key, True, message_id, f"{key} is written and sent: {subject(report, corrected=corrected)}")
 
 
 def _report(deployment: Deployment, kind: str, asked: Sequence[sessions.Session]) -> Report:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tapeline.aws.printable import mail_subject, mail_text
+from tapeline.aws import notify
 from tapeline.market.alerts import Alert
 from tapeline.stream import items, tables
 from tapeline.stream.tables import Item, Patience
@@ -113,9 +113,4 @@ def _memory_key(identity: str) -> Item:
 
 def _message(number: int, alert: Alert) -> Any:
     attributes = {"symbol": alert.quote.symbol, "kind": alert.kind, "severity": alert.severity}
-    return {
-        "Id": str(number),
-        "Subject": mail_subject(alert.subject),
-        "Message": mail_text(alert.text),
-        "MessageAttributes": {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()},
-    }
+    return {"Id": str(number), **notify.message(alert.subject, alert.text, **attributes)}

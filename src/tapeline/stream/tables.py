@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tapeline.aws.backoff import pause
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -61,12 +62,13 @@ class Patience:
 
     def pauses(self) -> Iterator[None]:
         """Yield once for each attempt, pausing between them, and end when the next pause would pass the deadline."""
-        pause = FIRST_PAUSE_SECONDS
         yield
-        while (wait := pause * random.uniform(0.5, 1.0)) < self._seconds_left():  # noqa: S311 - jitter, no secret
+        for failures in count():
+            wait = pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+            if wait >= self._seconds_left():
+                return
             self._sleep(wait)
             yield
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
 def read_items(client: DynamoDBClient, table: str, keys: Sequence[Item], patience: Patience) -> list[Item]:

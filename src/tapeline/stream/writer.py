@@ -29,6 +29,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from tapeline.aws.backoff import pause
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Stop
 
@@ -163,9 +164,9 @@ class Outbox:
 
     def failed(self, entry: Entry, now: float) -> None:
         """Keep a record to be tried again, and let its symbol rest."""
-        pause = min(self._first_pause_seconds * 2**entry.attempts, self._longest_pause_seconds)
-        entry.attempts = min(entry.attempts + 1, 30)  # the pause stopped growing long before
-        self._not_before[entry.symbol] = now + pause * self._random.uniform(0.5, 1)
+        wait = pause(entry.attempts, self._first_pause_seconds, self._longest_pause_seconds, self._random)
+        entry.attempts += 1
+        self._not_before[entry.symbol] = now + wait
 
 
 class KinesisWriter:

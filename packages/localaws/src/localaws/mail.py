@@ -19,7 +19,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from tapeline.aws import local
-from tapeline.aws.printable import mail_text, printable
+from tapeline.aws.notify import mail_text
+from tapeline.aws.printable import printable
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 from localaws.extensions import Response
 from localaws.mail import PAGE, Mailbox, Message, page_token
 from localaws.sns_mail import LINK, SnsMail
-from tapeline.aws.printable import mail_text
+from tapeline.aws.notify import mail_text
 
 _COOKIE = "localaws_mail"
 _SHOWN = 200
