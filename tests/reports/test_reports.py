@@ -9,11 +9,10 @@ from types import ModuleType
 
 import pytest
 
-from tapeline.reports import drawing, phrases
+from tapeline.reports import drawing, words
 from tapeline.reports.mail import subject, text
 from tapeline.reports.page import page
 from tapeline.reports.report import Report
-from tapeline.reports.words import wording
 
 from .report_builders import FRIDAY, WEDNESDAY, anomaly, composed, course, gap, received, report, row, weekly
 
@@ -49,7 +48,7 @@ def read(html: str) -> Words:
     return parser
 
 
-@pytest.mark.parametrize("module", [drawing, phrases])
+@pytest.mark.parametrize("module", [drawing, words])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     assert doctest.testmod(module).failed == 0
 
@@ -167,17 +166,17 @@ def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(found: Report)
 @pytest.mark.parametrize("found", [report(), weekly(), report(gaps=[gap("*", 9), gap("KO", 44)])])
 def test_every_figure_of_the_mail_stands_in_the_page(found: Report) -> None:
     seen = " ".join(" ".join(read(page(found)).seen).split())
-    for label, value in wording(found).facts:
+    for label, value in words.facts(found):
         assert f"{label} {value}" in seen or value in seen
     figures = re.findall(r"[-+]?\$?[\d,]*\.?\d+%?", text(found, "").split("Charts and tables")[0])
     assert [figure for figure in figures if figure not in seen] == []
 
 
 def test_every_figure_of_the_tables_is_the_reports_own() -> None:
-    words = wording(report())
-    assert words.up.rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
-    assert words.anomalies.rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
-    assert words.cost.rows[-1] == ("In all", "", "$0.9600")
+    found = report()
+    assert words.mover_rows(found.market.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
+    assert words.anomaly_rows(found).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
+    assert words.cost_rows(found).rows[-1] == ("In all", "", "$0.9600")
 
 
 def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:
@@ -269,4 +268,4 @@ def test_figures_that_two_wrong_prices_make_break_no_report() -> None:
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:
-    assert ("SNS, mail", "1 message", "$0.0000") in wording(report()).cost.rows
+    assert ("SNS, mail", "1 message", "$0.0000") in words.cost_rows(report()).rows

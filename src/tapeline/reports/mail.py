@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 
 from tapeline.aws.notify import mail_subject
-from tapeline.reports.phrases import NONE
+from tapeline.reports import words
 from tapeline.reports.report import UNREAL, Report
 from tapeline.reports.templating import templates
-from tapeline.reports.words import TextTable, wording
+from tapeline.reports.words import NONE, TextTable
 
 WIDTH = 72
 FIRST_MOVERS = 3
@@ -17,9 +17,8 @@ FIRST_MOVERS = 3
 
 def subject(report: Report, *, corrected: bool = False) -> str:
     """Return the subject, under 100 ASCII characters; unreal data is said in front."""
-    words = wording(report)
     front = "".join(f"[{source}] " for source in UNREAL if source in report.sources)
-    full = f"{front}{'Corrected: ' if corrected else ''}{words.period}: {words.headline}"
+    full = f"{front}{'Corrected: ' if corrected else ''}{words.period(report)}: {words.headline(report)}"
     return mail_subject(full)
 
 
@@ -29,10 +28,21 @@ def text(report: Report, link: str, *, corrected: bool = False) -> str:
     Without an anomaly it is short: the facts, the first movers and the link. The link stands on a line of its own and
     is never broken, however long.
     """
-    words = wording(report)
-    movers = () if report.anomalies else (("Up", _in_one_line(words.up)), ("Down", _in_one_line(words.down)))
+    shown = words.farthest(report)
+    up, down = map(words.mover_rows, (report.market.top, report.market.bottom))
+    movers = () if report.anomalies else (("Up", _in_one_line(up)), ("Down", _in_one_line(down)))
     return templates.get_template("mail.txt.j2").render(
-        words=words, facts=words.facts + movers, link=link, corrected=corrected, fill=_fill, in_columns=_in_columns
+        words=words,
+        report=report,
+        shown=shown,
+        more_anomalies=len(report.anomalies) - sum(1 + others for _, others in shown),
+        up=up,
+        down=down,
+        facts=(*words.facts(report), *movers),
+        link=link,
+        corrected=corrected,
+        fill=_fill,
+        in_columns=_in_columns,
     )
 
 

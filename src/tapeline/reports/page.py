@@ -6,26 +6,25 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from tapeline.reports import charts
+from tapeline.reports import charts, words
 from tapeline.reports.charts import ChartBar
-from tapeline.reports.phrases import clock, count, percent
 from tapeline.reports.report import Mover, Point, Report
 from tapeline.reports.templating import render_page
-from tapeline.reports.words import Wording, farthest, wording
+from tapeline.reports.words import clock, count, percent
 
 
 def page(report: Report) -> str:
     """Return the whole page."""
-    words = wording(report)
     return render_page(
         "report",
         words=words,
+        report=report,
         course=_course(report),
-        anomalies=_anomalies(report, words),
-        sessions=_sessions(report) if words.sessions else "",
+        anomalies=_anomalies(report),
+        sessions=_sessions(report) if words.span(report) == "week" else "",
         up=_movers("Up most", report.market.top, "up"),
         down=_movers("Down most", report.market.bottom, "down"),
-        quotes=_quotes(report, words),
+        quotes=_quotes(report),
     )
 
 
@@ -38,20 +37,20 @@ def _course(report: Report) -> Markup:
     return charts.line(title, [float(change) for change in changes.values()], names, _axis(tuple(changes)))
 
 
-def _quotes(report: Report, words: Wording) -> Markup:
+def _quotes(report: Report) -> Markup:
     if not report.course:
         return Markup()
     names = [f"{_when(report, point)} {count(point.quotes, 'quote')}" for point in report.course]
     quotes = [float(point.quotes) for point in report.course]
-    return charts.columns(f"Quotes over the {words.span}", quotes, names, _axis(report.course))
+    return charts.columns(f"Quotes over the {words.span(report)}", quotes, names, _axis(report.course))
 
 
-def _anomalies(report: Report, words: Wording) -> Markup:
+def _anomalies(report: Report) -> Markup:
     if not report.anomalies:
         return Markup()
-    rows = dict(zip(report.anomalies, words.anomalies.rows, strict=True))
+    rows = dict(zip(report.anomalies, words.anomaly_rows(report).rows, strict=True))
     bars = []
-    for anomaly, _ in farthest(report):
+    for anomaly, _ in words.farthest(report):
         _, peak, usual, *_ = rows[anomaly]
         bars.append(ChartBar(anomaly.symbol, float(anomaly.peak_change_pct), peak, anomaly.direction))
         bars.append(ChartBar("usual", float(anomaly.usual_move_pct or 0), usual, "usual"))

@@ -8,11 +8,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tapeline.lake.audit import MOST_NAMES_SHOWN, named
-from tapeline.reports.phrases import NONE, clock, count, length, percent, usd, written_day
+from tapeline.market.dates import NEW_YORK
 from tapeline.reports.report import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
 SHOWN_GAPS = 8
 SHOWN_ANOMALIES = 12
+NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,94 +25,79 @@ class TextTable:
     rows: tuple[tuple[str, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What mail and page say; they only lay it out.
+def percent(number: Decimal | None) -> str:
+    """Return a change with its sign.
 
-    Attributes
-    ----------
-    period : str
-        The session or the week.
-    headline : str
-        The report in one line.
-    span : str
-        ``day`` or ``week``.
-    notes : tuple of str
-        Why the prices are not of a live market.
-    facts : tuple of (str, str)
-        What is said in one line each, by label.
-    sentences : tuple of str
-        An anomaly each, one for a symbol and session, the first few.
-    more_anomalies : int
-        How many they leave out.
-    nothing_usual : str
-        Of which of their symbols it is not known what is usual; empty if it is of all.
-    sessions : TextTable or None
-        Of a week.
+    >>> percent(Decimal("1.50")), percent(Decimal("-7.00")), percent(Decimal("0.00")), percent(None)
+    ('+1.50%', '-7.00%', '0.00%', '-')
     """
-
-    period: str
-    headline: str
-    span: str
-    notes: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    sentences: tuple[str, ...]
-    more_anomalies: int
-    nothing_usual: str
-    up: TextTable
-    down: TextTable
-    anomalies: TextTable
-    sessions: TextTable | None
-    gaps: TextTable
-    coverage: TextTable
-    cost: TextTable
-
-    @property
-    def title(self) -> str:
-        """The period as it begins a sentence."""
-        return self.period[0].upper() + self.period[1:]
+    if number is None:
+        return "-"
+    return f"{number:+.2f}%" if number else "0.00%"
 
 
-def wording(report: Report) -> Wording:
-    """Put a report into words."""
-    is_week = report.kind == "weekly_report"
-    span = "week" if is_week else "day"
-    shown = farthest(report)
-    return Wording(
-        period=_period(report),
-        headline=_headline(report),
-        span=span,
-        notes=report.unreal,
-        facts=tuple(_facts(report, span)),
-        sentences=tuple(_sentence(report, anomaly, others) for anomaly, others in shown),
-        more_anomalies=len(report.anomalies) - sum(1 + others for _, others in shown),
-        nothing_usual=_nothing_usual([anomaly for anomaly, _ in shown]),
-        up=_movers(report.market.top),
-        down=_movers(report.market.bottom),
-        anomalies=_anomalies(report),
-        sessions=_sessions(report) if is_week else None,
-        gaps=_silences(report),
-        coverage=_least_complete(report),
-        cost=_cost(report),
-    )
+def usd(number: Decimal) -> str:
+    """Return an amount, below a dollar with four decimals.
+
+    >>> usd(Decimal("1234.5")), usd(Decimal("0.0123"))
+    ('$1,234.50', '$0.0123')
+    """
+    return f"${number:,.2f}" if abs(number) >= 1 else f"${number:.4f}"
 
 
-def farthest(report: Report) -> list[tuple[Anomaly, int]]:
-    """Return each symbol's farthest anomaly of a session with the number of its others there, the first few."""
-    groups: dict[tuple[date, str], list[Anomaly]] = {}
-    for anomaly in report.anomalies:
-        groups.setdefault((anomaly.session, anomaly.symbol), []).append(anomaly)
-    return [(first, len(others)) for first, *others in groups.values()][:SHOWN_ANOMALIES]
+def written_day(session: date) -> str:
+    """Return a date as a person writes it, such as ``Fri 28 Nov 2025``."""
+    return f"{session:%a} {session.day} {session:%b %Y}"
 
 
-def _period(report: Report) -> str:
+def clock(moment: datetime) -> str:
+    """Return the time of day in New York."""
+    return f"{moment.astimezone(NEW_YORK):%H:%M}"
+
+
+def length(seconds: int) -> str:
+    """Return a length of time.
+
+    >>> length(0), length(59), length(3540), length(5400)
+    ('1 quote', '59 s', '59 min', '1 h 30 min')
+    """
+    if seconds == 0:
+        return "1 quote"
+    if seconds < 60:
+        return f"{seconds} s"
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number with its noun: ``1 anomaly``, ``3 anomalies``, ``no anomalies``.
+
+    >>> count(1, "anomaly"), count(0, "anomaly"), count(1200, "quote")
+    ('1 anomaly', 'no anomalies', '1,200 quotes')
+    """
+    plural = f"{thing[:-1]}ies" if thing.endswith("y") and thing[-2:] != "ay" else f"{thing}s"
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {plural}" if number else f"no {plural}"
+
+
+def period(report: Report) -> str:
+    """Return the session or the week that a report is about."""
     first, last = report.sessions[0], report.sessions[-1]
     if report.kind == "weekly_report":
         return f"week of {written_day(first)}" + (f" to {written_day(last)}" if first != last else "")
     return written_day(first) + (", half day" if report.half_days else "")
 
 
-def _headline(report: Report) -> str:
+def title(report: Report) -> str:
+    """Return the period as it begins a sentence."""
+    return period(report)[0].upper() + period(report)[1:]
+
+
+def span(report: Report) -> str:
+    """Return ``day`` or ``week``."""
+    return "week" if report.kind == "weekly_report" else "day"
+
+
+def headline(report: Report) -> str:
     """Return which symbols are missing, how many anomalies there are, and the market."""
     absent, change = report.quality.absent, report.market.mean_change_pct
     gone = f"{len(absent)} of {count(report.quality.expected, 'symbol')} missing, " if absent else ""
@@ -126,7 +112,8 @@ def _moment(report: Report, session: date, moment: datetime) -> str:
 # Facts
 
 
-def _facts(report: Report, span: str) -> Iterator[tuple[str, str]]:
+def facts(report: Report) -> Iterator[tuple[str, str]]:
+    """Yield what is said in one line each, by label."""
     yield "Market", _market(report)
     yield "Completeness", _completeness(report)
     yield "Freshness", _freshness(report)
@@ -142,7 +129,7 @@ def _facts(report: Report, span: str) -> Iterator[tuple[str, str]]:
     counted = f"{traffic.quotes:,} of {count(report.market.symbols, 'symbol')}"
     yield "Quotes", f"{counted}, {traffic.late_quotes:,} late, {traffic.repeated_quotes:,} repeated"
     yield "Source", ", ".join(report.sources) or NONE
-    yield "Cost", f"{usd(report.cost_usd)} at list prices for the {span}"
+    yield "Cost", f"{usd(report.cost_usd)} at list prices for the {span(report)}"
 
 
 def _market(report: Report) -> str:
@@ -215,10 +202,18 @@ def _corrected(report: Report) -> str:
 # Anomalies
 
 
-def _sentence(report: Report, anomaly: Anomaly, others: int) -> str:
+def farthest(report: Report) -> list[tuple[Anomaly, int]]:
+    """Return each symbol's farthest anomaly of a session with the number of its others there, the first few."""
+    groups: dict[tuple[date, str], list[Anomaly]] = {}
+    for anomaly in report.anomalies:
+        groups.setdefault((anomaly.session, anomaly.symbol), []).append(anomaly)
+    return [(first, len(others)) for first, *others in groups.values()][:SHOWN_ANOMALIES]
+
+
+def sentence(report: Report, anomaly: Anomaly, others: int) -> str:
     """Return an anomaly as a sentence; the symbol had some others in the session.
 
-    Of a symbol of which nothing is usual yet it says nothing of that; `_nothing_usual` says it once.
+    Of a symbol of which nothing is usual yet it says nothing of that; `nothing_usual` says it once.
     """
     symbol, peak, usual, times, volume, since, lasted, ended = _anomaly_row(report, anomaly)
     context = ""
@@ -230,8 +225,9 @@ def _sentence(report: Report, anomaly: Anomaly, others: int) -> str:
     return f"{symbol} {peak} from {since} for {lasted}{more}: {context}the session ended at {ended}."
 
 
-def _nothing_usual(anomalies: Iterable[Anomaly]) -> str:
-    is_known = {anomaly.symbol: anomaly.usual_move_pct is not None for anomaly in anomalies}
+def nothing_usual(report: Report) -> str:
+    """Return of which of the first anomalies' symbols it is not known what is usual; empty if it is of all."""
+    is_known = {anomaly.symbol: anomaly.usual_move_pct is not None for anomaly, _ in farthest(report)}
     unknown = [symbol for symbol, known in is_known.items() if not known]
     if not unknown:
         return ""
@@ -256,19 +252,22 @@ def _anomaly_row(report: Report, anomaly: Anomaly) -> tuple[str, ...]:
 # Tables
 
 
-def _anomalies(report: Report) -> TextTable:
+def anomaly_rows(report: Report) -> TextTable:
+    """Return the table of anomalies, each beside what is usual for its symbol."""
     columns = ("Symbol", "Peak", "Usual", "Times usual", "Volume, times usual", "From", "For", "Ended at")
     return TextTable(columns, (1, 2, 3, 4, 7), tuple(_anomaly_row(report, anomaly) for anomaly in report.anomalies))
 
 
-def _movers(movers: Iterable[Mover]) -> TextTable:
+def mover_rows(movers: Iterable[Mover]) -> TextTable:
+    """Return the table of the symbols that rose or fell most."""
     rows = (
         (mover.symbol, percent(mover.change_pct), usd(mover.close_usd), f"{mover.volume_shares:,}") for mover in movers
     )
     return TextTable(("Symbol", "Change", "Close", "Shares"), (1, 2, 3), tuple(rows))
 
 
-def _silences(report: Report) -> TextTable:
+def gap_rows(report: Report) -> TextTable:
+    """Return the table of silences, the whole feed's first."""
     shown = (*report.quality.feed_gaps, *report.quality.symbol_gaps)[:SHOWN_GAPS]
     return TextTable(("Who", "Gaps", "Silent min", "Longest"), (1, 2), tuple(_gap_row(report, gap) for gap in shown))
 
@@ -283,7 +282,8 @@ def _gap_row(report: Report, gap: Gap) -> tuple[str, ...]:
     )
 
 
-def _least_complete(report: Report) -> TextTable:
+def coverage_rows(report: Report) -> TextTable:
+    """Return the table of the least complete symbols."""
     rows = (
         (worst.symbol, f"{worst.completeness_pct}%", f"{worst.minutes:,}", f"{worst.expected_minutes:,}")
         for worst in report.quality.worst
@@ -291,7 +291,8 @@ def _least_complete(report: Report) -> TextTable:
     return TextTable(("Symbol", "Complete", "Minutes", "Of"), (1, 2, 3), tuple(rows))
 
 
-def _sessions(report: Report) -> TextTable:
+def day_rows(report: Report) -> TextTable:
+    """Return the table of a week's sessions."""
     rows = (
         (
             written_day(day.session),
@@ -305,7 +306,8 @@ def _sessions(report: Report) -> TextTable:
     return TextTable(("Session", "Market", "Anomalies", "Quotes", "Complete"), (1, 2, 3, 4), tuple(rows))
 
 
-def _cost(report: Report) -> TextTable:
+def cost_rows(report: Report) -> TextTable:
+    """Return the table of what it cost."""
     rows = [(line.name, _amount(line.quantity, line.unit), usd(line.usd)) for line in report.cost]
     return TextTable(("Position", "Quantity", "USD"), (1, 2), (*rows, ("In all", "", usd(report.cost_usd))))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from markupsafe import Markup
@@ -32,11 +33,11 @@ Colour = Callable[[float], tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """What stands where: names of rows and columns, values by the place of both, and how they are shown."""
+    """What stands where: rows and columns, the values by both, and how they are shown."""
 
-    rows: Sequence[str]
-    columns: Sequence[str]
-    values: Mapping[tuple[int, int], float]
+    rows: Sequence[Any]
+    columns: Sequence[Any]
+    values: Mapping[tuple[Any, Any], float]
     colour: Colour
     decimals: int
 
@@ -44,49 +45,37 @@ class _Cells:
 def draw_grid(plot: Plot, columns: Columns) -> Picture:
     """Draw one row for each name, by its mean, and one column for each session; bars if there is one session."""
     (column,), (across,), (down,) = plot.roles["of"], plot.roles["across"], plot.roles["down"]
-    values: dict[tuple[Any, Any], float] = {
-        (row, place): float(value)
-        for row, place, value in zip(columns[down], columns[across], columns[column], strict=True)
-        if is_number(value)
-    }
+    cells = zip(columns[down], columns[across], columns[column], strict=True)
+    values = {(name, session): float(value) for name, session, value in cells if is_number(value)}
     if not values:
         raise nothing_known(column, "in any row")
     lowest_first = "first" in plot.roles
-    by_row: dict[Any, list[float]] = {}
-    for (row, _), value in values.items():
-        by_row.setdefault(row, []).append(value)
-    sign = 1 if lowest_first else -1
-    rows = sorted(by_row, key=lambda row: (sign * sum(by_row[row]) / len(by_row[row]), str(row)))
-    places = sorted({place for _, place in values})
-    if len(places) == 1:
-        return bars.draw(
-            Plot("bars", {"of": (column,), "by": (down,)}), {column: [by_row[row][0] for row in rows], down: rows}
-        )
-    shown_places = places[-MAX_CELLS // 25 :]
-    shown = rows[: max(1, MAX_CELLS // len(shown_places))]
+    by_name: dict[Any, list[float]] = {}
+    for (name, _), value in values.items():
+        by_name.setdefault(name, []).append(value if lowest_first else -value)
+    names = sorted(by_name, key=lambda name: (sum(by_name[name]) / len(by_name[name]), str(name)))
+    sessions = sorted({session for _, session in values})
+    if len(sessions) == 1:
+        one_column = {column: [values[name, sessions[0]] for name in names], down: names}
+        return bars.draw(Plot("bars", {"of": (column,), "by": (down,)}), one_column)
+    shown_sessions = sessions[-MAX_CELLS // 25 :]
+    shown = names[: max(1, MAX_CELLS // len(shown_sessions))]
     low, high = min(values.values()), max(values.values())
     kind, faintest = ("down", high) if lowest_first else ("hot", low)
-    cells = _Cells(
-        [str(row) for row in shown],
-        [short(place) for place in shown_places],
-        {
-            (row, place): values[name, session]
-            for row, name in enumerate(shown)
-            for place, session in enumerate(shown_places)
-            if (name, session) in values
-        },
-        lambda value: (kind, abs(value - faintest) / (high - low) * 0.6 + 0.1 if high > low else 0.25),
-        digits(column, values.values()),
-    )
+
+    def colour(value: float) -> tuple[str, float]:
+        return kind, abs(value - faintest) / (high - low) * 0.6 + 0.1 if high > low else 0.25
+
     order = f"Rows by their mean of {words(column)}, the {'lowest' if lowest_first else 'highest'} first."
-    notes = [order] if len(rows) > 1 else []
-    if len(values) < len(rows) * len(places):
+    notes = [order] if len(names) > 1 else []
+    if len(values) < len(names) * len(sessions):
         notes.append("Where a cell is empty there is no row.")
-    if len(shown) < len(rows):
-        notes.append(f"The first {len(shown)} of {len(rows)}.")
-    if len(shown_places) < len(places):
-        notes.append(f"The last {len(shown_places)} of {len(places)} sessions.")
-    return _picture(with_unit(column), cells, [low, high] if high > low else [], notes)
+    if len(shown) < len(names):
+        notes.append(f"The first {len(shown)} of {len(names)}.")
+    if len(shown_sessions) < len(sessions):
+        notes.append(f"The last {len(shown_sessions)} of {len(sessions)} sessions.")
+    drawn = _Cells(shown, shown_sessions, values, colour, digits(column, values.values()))
+    return _picture(with_unit(column), drawn, [low, high] if high > low else [], notes)
 
 
 def draw_matrix(plot: Plot, columns: Columns) -> Picture:
@@ -100,12 +89,7 @@ def draw_matrix(plot: Plot, columns: Columns) -> Picture:
         raise nothing_known(column, "of any two")
     order = clustered(sorted({name for pair in pairs for name in pair}), pairs)
     shown = order[: int(MAX_CELLS**0.5)]
-    values = {
-        (row, place): 1.0 if row == place else pairs[one, other]
-        for row, one in enumerate(shown)
-        for place, other in enumerate(shown)
-        if row == place or (one, other) in pairs
-    }
+    values = pairs | {(name, name): 1.0 for name in shown}
     notes = ["Those that move alike stand beside each other. Empty: too few in common."]
     if len(shown) < len(order):
         notes.append(f"{len(shown)} of {len(order)}.")
@@ -144,29 +128,31 @@ def clustered(names: Sequence[str], pairs: Mapping[tuple[str, str], float]) -> l
 
 def _picture(title: str, cells: _Cells, samples: Sequence[float], notes: Sequence[str]) -> Picture:
     """Draw cells under a title, beside which samples of the colours stand."""
-    left = name_width(cells.rows)
-    width = min(64.0, (WIDTH - left - 8) / len(cells.columns))
-    longest = LETTER * max(map(len, cells.columns))
+    rows, columns = list(map(str, cells.rows)), list(map(short, cells.columns))
+    left, longest = name_width(rows), LETTER * max(map(len, columns))
+    width = min(64.0, (WIDTH - left - 8) / len(columns))
     slanted = longest > width - 4
     top = 44 + (longest * 0.85 if slanted else 12)
-    height = 18.0 if len(cells.rows) > 12 else 24.0
+    height = 18.0 if len(rows) > 12 else 24.0
+    labelled = len(rows) * len(columns) <= LABELLED_CELLS and width >= 40
     parts = [label(title, 0, 14, "tick"), *_legend(cells, samples)]
-    for place, name in enumerate(cells.columns):
+    for place, name in enumerate(columns):
         x, y = left + (place + 0.5) * width, top - 8
         if not slanted:
             parts.append(label(name, x, y, "tick", "middle"))
         elif width >= 9 or place % 2 == 0:
             parts.append(label(name, x, y, "tick", transform=f"rotate(-60 {x:.1f} {y:.1f})"))
-    parts += [label(name, left - 8, top + (row + 0.5) * height, anchor="end") for row, name in enumerate(cells.rows)]
-    labelled = len(cells.rows) * len(cells.columns) <= LABELLED_CELLS and width >= 40
-    for (row, place), value in cells.values.items():
+    parts += [label(name, left - 8, top + (row + 0.5) * height, anchor="end") for row, name in enumerate(rows)]
+    for (row, name), (place, column) in product(enumerate(cells.rows), enumerate(cells.columns)):
+        if (value := cells.values.get((name, column))) is None:
+            continue
         x, y, figure = left + place * width, top + row * height, number(value, cells.decimals)
         kind, strength = cells.colour(value)
-        tip = f"{cells.rows[row]} {cells.columns[place]} {figure}"
+        tip = f"{rows[row]} {columns[place]} {figure}"
         parts.append(box(tip, kind, round(x), round(y), width - 1, height - 1, opacity=strength))
         if labelled:
             parts.append(label(figure, x + width / 2, y + height / 2, "cell", "middle"))
-    return Picture(parts, top + len(cells.rows) * height + 8, notes)
+    return Picture(parts, top + len(rows) * height + 8, notes)
 
 
 def _legend(cells: _Cells, samples: Sequence[float]) -> list[Markup]:
