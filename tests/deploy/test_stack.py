@@ -12,7 +12,7 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackError, StackOutputs, find_deployment, find_stack
 from tapeline.aws.local import PROJECT
 from tapeline.deploy import lambda_zip, stack
-from tapeline.deploy.stack import Progress
+from tapeline.deploy.stack_events import Progress
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,6 +109,19 @@ def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Clients) 
     assert {one["Endpoint"] for one in subscriptions} == {"ann@example.org", "bob@example.org"}
     operations = aws.client("sns").list_subscriptions_by_topic(TopicArn=made.operations_topic_arn)["Subscriptions"]
     assert operations == []
+
+
+def test_the_template_goes_up_by_its_url_and_so_may_outgrow_a_request_and_keep_its_comments(aws: Clients) -> None:
+    deploy(aws, "large")
+    text = stack.TEMPLATE.read_text()
+    assert len(text.encode()) > 51_200  # the most that a request takes
+    s3, bucket = aws.client("s3"), "large-tapeline-artifacts-000000000000-us-east-1"
+    (key,) = (one["Key"] for one in s3.list_objects_v2(Bucket=bucket, Prefix="template-")["Contents"])
+    sent = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    assert len(sent.splitlines()) == len(text.splitlines())
+    assert "BucketName: large-tapeline-000000000000-us-east-1\n" in sent
+    deploy(aws, "large", PriceMovePercent="7")  # other parameters, the same template
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="template-")["KeyCount"] == 1
 
 
 def test_deploying_again_without_a_change_touches_nothing(aws: Clients) -> None:

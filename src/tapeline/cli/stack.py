@@ -17,6 +17,7 @@ from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.cli.options import AsJson, Settings, StackName, Target, deployment_of, reach, read_settings
 from tapeline.cli.terminal import console, print_json
 from tapeline.deploy import stack
+from tapeline.deploy.stack_events import Progress
 from tapeline.laptop.users import forget_users
 
 
@@ -108,14 +109,14 @@ def subscribe(
 
 
 @contextmanager
-def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[stack.Progress], None]]:
+def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """Show each resource as CloudFormation gets to it."""
     if quiet:
         yield lambda _: None
         return
     with console.status(what) as line:
 
-        def tell(step: stack.Progress) -> None:
+        def tell(step: Progress) -> None:
             reason = f": {escape(step.reason)}" if step.reason else ""
             text = f"{step.kind} {step.resource} {step.status}"
             if step.status in ("making", "changing", "removing", "waiting"):

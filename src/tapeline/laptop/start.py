@@ -17,6 +17,7 @@ from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackOutputs
 from tapeline.deploy import stack
+from tapeline.deploy.stack_events import Progress
 from tapeline.laptop import airflow
 from tapeline.laptop.errors import LaptopError
 from tapeline.laptop.logs import last_words
@@ -103,7 +104,7 @@ class Start:
     def _deploy(self) -> Deployment:
         resources = 0
 
-        def tell(step: stack.Progress) -> None:
+        def tell(step: Progress) -> None:
             nonlocal resources
             resources += step.status in ("made", "changed", "taken over")
             self._line.update(f"Deploying the stack: {resources} resources, {step.resource} {step.status}")
