@@ -18,7 +18,8 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks import market
-from benchmarks.lakes import CURATED, Lake, lake
+from benchmarks.lakes import Lake, lake
+from tapeline.lake.rollup import CURATED
 from tapeline.market import sessions
 
 FIRST, LAST = date(2026, 3, 2), date(2026, 3, 27)

@@ -17,7 +17,7 @@ from localaws.testing import LocalAws, running
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
-from tapeline.lake import athena, sql_files
+from tapeline.lake import athena, rollup, sql_files
 from tapeline.lake.athena import Finished
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
@@ -25,9 +25,6 @@ from tapeline.stream.keys import raw_key
 
 BATCH = 500
 """Quotes of an object: a batch of the stream processor."""
-
-CURATED = ("minute_bars", "anomalies", "daily_summary")
-"""In the order in which a session of them is staged."""
 
 Row = tuple[Any, ...]
 
@@ -74,10 +71,7 @@ class Lake:
 
     def make_curated_tables(self) -> None:
         """Create the curated tables, empty."""
-        self.run("trading_sessions/view")
-        for table in CURATED:
-            self.run(f"{table}/ddl")
-            self.run(f"{table}/staging_ddl")
+        rollup.create_tables(self.deployment)
 
 
 @contextmanager

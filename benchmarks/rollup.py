@@ -33,8 +33,9 @@ from rich.table import Table
 from sqlglot import exp
 
 from benchmarks import market
-from benchmarks.lakes import CURATED, Lake, lake
+from benchmarks.lakes import Lake, lake
 from tapeline.lake import sql_files
+from tapeline.lake.rollup import CURATED
 
 QUOTES = int(os.environ.get("BENCH_ROLLUP_QUOTES") or 10_000_000)
 DAY = date(2026, 3, 12)

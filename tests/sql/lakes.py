@@ -17,12 +17,10 @@ import duckdb
 import sqlglot
 
 from tapeline.aws.deployment import Deployment
-from tapeline.lake import athena, sql_files
+from tapeline.lake import athena, rollup, sql_files
+from tapeline.lake.rollup import CURATED
 from tapeline.market.quotes import FIELD_NAMES, OPTIONAL_FIELDS, Quote
 from tapeline.stream.keys import RAW_PREFIX
-
-CURATED = ("minute_bars", "anomalies", "daily_summary")
-"""In the order in which a session of them is staged: the last reads the other two."""
 
 KEYS = {"minute_bars": "minute_utc", "daily_summary": "symbol", "anomalies": "started_at_utc"}
 
@@ -154,12 +152,7 @@ class AthenaLake:
         self._numbers = count()
         self.object_sizes: dict[str, list[int]] = defaultdict(list)
         self.scanned_bytes = 0
-        for table in CURATED:
-            for ddl in ("ddl", "staging_ddl"):
-                self.run(sql_files.load(f"{table}/{ddl}").render(bucket=self._outputs.bucket_name))
-        self.run(sql_files.load("daily_history/ddl").render(bucket=self._outputs.bucket_name))
-        self.run(render("daily_history/view"))
-        self.run(render("trading_sessions/view"))
+        rollup.create_tables(deployment)
 
     def add(self, quotes: Iterable[Dated]) -> None:
         by_day: dict[str, list[Quote]] = defaultdict(list)

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from tapeline.lake.rollup import CURATED
 from tests.sql.conftest import SESSIONS, hand_made_quotes
-from tests.sql.lakes import CURATED, Dated, DuckLake, Row, curated, roll_up
+from tests.sql.lakes import Dated, DuckLake, Row, curated, roll_up
 
 ABOUT_ARRIVAL = {"late_quotes", "repeated_quotes"}
 """How a feed delivered is the one thing that a later reading cannot know."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tapeline.lake import athena, audit, sql_files
-from tests.sql.lakes import CURATED, DuckLake, curated, publish, render, stage
+from tapeline.lake.audit_result import AuditResult
+from tests.sql.lakes import DuckLake, curated, publish, render, stage
 
 KNOWN, DAY = ("2025-11-19", "2025-11-20", "2025-11-21", "2025-11-24", "2025-11-25"), "2025-11-26"
 USUAL = {"AAA": 100.0, "BBB": 98.0, "CCC": 100.0, "DDD": 100.0, "THIN": 20.0}
@@ -152,15 +153,15 @@ class State:
 
 def audited(
     monkeypatch: pytest.MonkeyPatch, state: Any, day: str, minutes: dict[str, range], usual: dict[str, float]
-) -> audit.Verdict:
+) -> AuditResult:
     """What becomes of a session whose coverage, and that of those before, is as told; it is remembered."""
     lake = lake_with({}, usual)
     add(lake, minutes, day)
     stage(lake, day)
     monkeypatch.setattr(athena, "query", lambda deployment, statement: iter(lake.run(statement)))
-    verdict = audit.audit(state, CURATED, {"session": day})
-    audit.remember(state, verdict, datetime(2025, 12, 5, tzinfo=UTC))
-    return verdict
+    result = audit.audit(state, {"session": day})
+    audit.remember(state, result, datetime(2025, 12, 5, tzinfo=UTC))
+    return result
 
 
 THREE_DAYS = ("2025-11-26", "2025-11-28", "2025-12-01")

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from tapeline.lake.rollup import CURATED
 from tests.sql.answers.compute import JUDGED
 from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
-from tests.sql.lakes import CURATED, DuckLake, Lake, Row, curated, failed_checks, render, roll_up, stage
+from tests.sql.lakes import DuckLake, Lake, Row, curated, failed_checks, render, roll_up, stage
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from localaws.testing import LocalAws, running
 from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.deploy import stack
+from tapeline.lake.rollup import CURATED
 from tests.sql.conftest import hand_made_quotes
-from tests.sql.lakes import CURATED, AthenaLake, Dated, DuckLake, Lake, Row, curated, publish, render, roll_up, stage
+from tests.sql.lakes import AthenaLake, Dated, DuckLake, Lake, Row, curated, publish, render, roll_up, stage
 
 DAY = "2025-11-26"
 ATTEMPTS = 20

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tapeline.lake import sql_files
+from tapeline.lake.rollup import CURATED
 from tapeline.market.quotes import parse_quote
 from tests.sql.answers.compute import JUDGED
 from tests.sql.conftest import SESSIONS, answer, differences, hand_made_quotes
 from tests.sql.lakes import (
-    CURATED,
     AthenaLake,
     Dated,
     DuckLake,

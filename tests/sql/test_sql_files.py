@@ -12,10 +12,10 @@ import yaml
 
 from tapeline.lake import sql_files
 from tapeline.lake.parameters import Lookup, SqlFileError
+from tapeline.lake.rollup import CURATED
 from tapeline.lake.sql_files import SqlFile
 from tests.sql import data_model
 from tests.sql.answers.compute import CASES
-from tests.sql.lakes import CURATED
 
 FILES = {file.name: file for file in sql_files.catalogue()}
 TESTED_BY_THEMSELVES = {"first_ten_rows", "partition_files"}

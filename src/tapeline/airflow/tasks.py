@@ -39,8 +39,8 @@ DAILY_SUMMARY = Asset("daily_summary", group="lake")
 DAILY_HISTORY = Asset("daily_history", group="lake")
 TRADING_WEEKS = Asset("trading_weeks", group="calendar")
 """A week, by its Monday, of which every session has been rolled up and reported, or one of them anew."""
-CURATED = {"minute_bars": MINUTE_BARS, "anomalies": ANOMALIES, "daily_summary": DAILY_SUMMARY}
-"""The curated tables, in the order in which a session of them is staged and published: the last reads the other two."""
+CURATED = {asset.name: asset for asset in (MINUTE_BARS, ANOMALIES, DAILY_SUMMARY)}
+"""The assets of `tapeline.lake.rollup.CURATED`, in its order."""
 
 START_DATE = pendulum.datetime(2024, 1, 1, tz="America/New_York")
 """No session before it is scheduled or may be backfilled."""
@@ -79,9 +79,7 @@ def sql(name: str, values: Mapping[str, object] | None = None, **more: object) -
     from tapeline.lake import sql_files as files
 
     file = files.load(name)
-    given = {**(values or {}), **more}
-    taken = {parameter.name for parameter in file.parameters}
-    return file.render({key: value for key, value in given.items() if key in taken}, bucket=names().bucket_name)
+    return file.render(file.taken({**(values or {}), **more}), bucket=names().bucket_name)
 
 
 MACROS = {"names": names, "sql": sql}
@@ -101,10 +99,7 @@ def headline(documentation: str) -> str:
 
 
 def pin(partition_key: str | None, asked: str | None = None) -> dict[str, str]:
-    """Return the session that a run rolls up, and the moment until which quotes belong to it.
-
-    Quotes go on arriving while a session is rolled up. With one moment for the whole run its statements and checks see
-    the same quotes; what comes later is left for the session's next run.
+    """Return the session that a run rolls up, and the moment until which quotes belong to it, as `rollup.pin_run` does.
 
     Parameters
     ----------
@@ -113,12 +108,12 @@ def pin(partition_key: str | None, asked: str | None = None) -> dict[str, str]:
     asked : str or None
         What the form says; without either it is the newest session that has ended.
     """
-    now = datetime.now(UTC)
+    from tapeline.lake import rollup
+
     with _permanent_errors():
-        key = partition_key or asked
-        session = sessions.read_key(key, now) if key else sessions.ended_session(now)
-    log.info("this run rolls up the session of %s", session.key)
-    return {"session": session.key, "ingested_until": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        pinned = rollup.pin_run(partition_key or asked, datetime.now(UTC))
+    log.info("this run rolls up the session of %s", pinned["session"])
+    return pinned
 
 
 @contextmanager
@@ -145,16 +140,10 @@ def register_quotes(session: str) -> None:
 
 
 def create_tables() -> None:
-    """Create the curated tables, their staging twins and the views over them where they are missing."""
-    from tapeline.lake import athena
+    """Create the curated tables, their staging twins and the views over them, and add columns that they lack."""
+    from tapeline.lake import rollup
 
-    files = ["trading_sessions/view", *(f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl"))]
-    files += [
-        "daily_history/ddl",
-        "daily_history/view",
-    ]  # the queries of analysts read daily_bars from the first day on
-    for file in files:
-        athena.run(deployment(), sql(file))
+    rollup.create_tables(deployment())
 
 
 def audit(values: Mapping[str, object]) -> dict[str, Any]:
@@ -176,20 +165,20 @@ def audit(values: Mapping[str, object]) -> dict[str, Any]:
     from tapeline.lake import audit as checks
 
     try:
-        verdict = checks.audit(deployment(), CURATED, values)
+        result = checks.audit(deployment(), values)
     except checks.FailedChecksError as error:
         raise AirflowFailException(str(error)) from None
-    for finding in verdict.findings:
+    for finding in result.findings:
         log.warning("%s", finding)
-    log.info("%s\n%s", verdict.summary, verdict.table)
-    checks.remember(deployment(), verdict, datetime.now(UTC))
+    log.info("%s\n%s", result.summary, result.table)
+    checks.remember(deployment(), result, datetime.now(UTC))
     return {
-        "withheld": " ".join(verdict.withheld),
-        "missing": " ".join(verdict.missing),
-        "symbols": len(verdict.published),
-        "rows": dict(verdict.rows),
-        "completeness_pct": verdict.completeness_pct,
-        "summary": verdict.summary,
+        "withheld": " ".join(result.withheld),
+        "missing": " ".join(result.missing),
+        "symbols": len(result.published),
+        "rows": dict(result.rows),
+        "completeness_pct": result.completeness_pct,
+        "summary": result.summary,
     }
 
 

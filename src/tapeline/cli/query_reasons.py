@@ -8,6 +8,7 @@ from typing import Any
 
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, StatementFailedError
+from tapeline.lake.rollup import CURATED
 from tapeline.market import sessions
 
 Values = dict[str, object]
@@ -19,7 +20,6 @@ NOT_YET = "nothing is rolled up yet: the DAG daily_rollup does it 30 minutes aft
 _NOT_CRAWLED = "the catalog has no trading date yet: the DAG crawl_raw_data finds them each hour of a session"
 _TABLES = ("stock_data_table", "daily_bars", "daily_summary", "minute_bars")
 _LISTED = 5
-_CURATED = ("minute_bars", "daily_summary", "anomalies")
 
 
 def why_failed(name: str, error: StatementFailedError) -> str:
@@ -41,7 +41,7 @@ def why_failed(name: str, error: StatementFailedError) -> str:
         hint = "make the view first: tapeline query trading_sessions/view"
     elif missing and ("daily_bars" in lowered or "daily_history" in lowered):
         hint = "make them first: tapeline query daily_history/ddl, then tapeline query daily_history/view"
-    elif missing and (table := next((name for name in _CURATED if name in lowered), "")):
+    elif missing and (table := next((name for name in CURATED if name in lowered), "")):
         staging = f"{table}_staging" in lowered
         hint = f"{NOT_YET}; to have the table before that: tapeline query {table}/{'staging_ddl' if staging else 'ddl'}"
     elif "bytes scanned limit" in lowered:

@@ -11,14 +11,15 @@ coverage alone names it in the session after as well, or names every symbol, it 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, sql_files
+from tapeline.lake.audit_result import AuditResult, Finding, named
+from tapeline.lake.rollup import CURATED
 from tapeline.market.sessions import previous_session
 from tapeline.stream.items import FOLLOWED_KEY
 
@@ -26,138 +27,29 @@ MEMORY = timedelta(days=400)
 """How long it is remembered which symbols were left out."""
 
 MOST_ROWS_SHOWN = 10
-MOST_NAMES_SHOWN = 8
 COVERAGE = "daily_summary/checks/coverage"
 MISSING = "daily_summary/checks/symbols_are_there"
 STAGED = "daily_summary/staged_symbols"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found wrong.
-
-    Attributes
-    ----------
-    check : str
-        Its path under include/sql.
-    purpose : str
-        What ought to be so, in words.
-    severity : str
-        ``fail`` or ``warn``.
-    scope : str
-        ``symbol`` or ``session``.
-    rows : tuple of mapping
-        The first rows that are wrong, by column.
-    symbols : mapping of str to int
-        How many rows are wrong of each symbol, all counted; empty for a check of the session.
-    has_more : bool
-        Whether there are more rows than `rows`.
-    """
-
-    check: str
-    purpose: str
-    severity: str
-    scope: str
-    rows: tuple[Mapping[str, Any], ...]
-    symbols: Mapping[str, int]
-    has_more: bool
-
-    @property
-    def name(self) -> str:
-        """The check as a person says it, such as ``values out of range (minute_bars)``."""
-        table, _, name = self.check.partition("/checks/")
-        return f"{name.replace('_', ' ')} ({table})"
-
-    def __str__(self) -> str:
-        told = [f"{self.check} ({self.severity}, {self.scope}): {self.purpose} Not so:", *_table(self.rows)]
-        if self.has_more:
-            others = sum(self.symbols.values()) - len(self.rows)
-            told.append(f"  … and {others:,} more, of {named(self.symbols)}" if self.symbols else "  … and more")
-        return "\n".join(told)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of a staged session whose feed was well.
-
-    Attributes
-    ----------
-    session : str
-        The session.
-    findings : tuple of Finding
-        What was found, also what only warns.
-    published : tuple of str
-        Symbols that pass.
-    withheld : mapping of str to str
-        Symbols that do not, each with the reason in words.
-    missing : tuple of str
-        Symbols that have no quote: those of the session before, and those missing then that are still followed.
-    slower : tuple of str
-        Symbols that are published although coverage names them.
-    rows : mapping of str to int
-        How many rows are published, by table.
-    completeness_pct : float
-        Mean over the symbols that pass, per cent of the minutes open.
-    """
-
-    session: str
-    findings: tuple[Finding, ...]
-    published: tuple[str, ...]
-    withheld: Mapping[str, str]
-    missing: tuple[str, ...]
-    slower: tuple[str, ...]
-    rows: Mapping[str, int]
-    completeness_pct: float
-
-    def __iter__(self) -> Any:
-        """Yield what was found."""
-        return iter(self.findings)
-
-    @property
-    def expected(self) -> int:
-        """How many symbols there should be."""
-        return len({*self.published, *self.withheld, *self.missing})
-
-    @property
-    def summary(self) -> str:
-        """One line for a log."""
-        told = [f"{len(self.published):,} of {self.expected:,} symbols of {self.session} pass"]
-        if self.withheld:
-            told.append(f"withheld: {named(self.withheld)}")
-        if self.slower:
-            told.append(f"published, though far below their usual coverage: {named(self.slower)}")
-        if self.missing:
-            told.append(f"without a quote: {named(self.missing)}")
-        return "; ".join(told)
-
-    @property
-    def table(self) -> str:
-        """The symbols that are not published and why, one to a line."""
-        rows = [{"symbol": symbol, "because": reason} for symbol, reason in sorted(self.withheld.items())]
-        rows += [{"symbol": symbol, "because": "no quote, and one in a session before"} for symbol in self.missing]
-        return "\n".join(_table(rows))
 
 
 class FailedChecksError(ValueError):
     """A staged session is not fit to be published; the message names the rows."""
 
 
-def audit(deployment: Deployment, tables: Iterable[str], values: Mapping[str, object]) -> Verdict:
-    """Run all checks of some tables over what is staged.
+def audit(deployment: Deployment, values: Mapping[str, object]) -> AuditResult:
+    """Run all checks of the curated tables over what is staged.
 
     Parameters
     ----------
     deployment : Deployment
         Where.
-    tables : iterable of str
-        Curated tables.
     values : mapping of str to object
         The session and thresholds, by parameter; a check takes those it knows.
 
     Returns
     -------
-    Verdict
-        Which symbols pass and which do not. Iterated over, it gives the findings.
+    AuditResult
+        Which symbols pass and which do not.
 
     Raises
     ------
@@ -165,43 +57,26 @@ def audit(deployment: Deployment, tables: Iterable[str], values: Mapping[str, ob
         If a check of the session as a whole does not hold, or no symbol passes; once all have run.
     """
     day = str(values["session"])
-    checks = [check for table in tables for check in sql_files.catalogue(f"{table}/checks")]
-    findings = tuple(found for check in checks if (found := _run(deployment, check, values)) is not None)
+    checks = [check for table in CURATED for check in sql_files.catalogue(f"{table}/checks")]
+    findings = tuple(finding for check in checks if (finding := _run(deployment, check, values)) is not None)
     staged = list(athena.query(deployment, sql_files.load(STAGED).render({"session": day})))
-    symbols = {row["symbol"] for row in staged}
     before = _item(deployment, f"rollup#{previous_session(date.fromisoformat(day)).key}")
-    missing = {symbol for found in findings if found.check == MISSING for symbol in found.symbols}
-    missing |= _strings(before, "missing") & _strings(_item(deployment, FOLLOWED_KEY), "symbols") - symbols
-    withheld = _reasons([found for found in findings if found.severity == "fail" and found.scope == "symbol"])
-    slower = _slower(findings, withheld, before, symbols)
-    withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}
-    staged = [row for row in staged if row["symbol"] not in withheld]
-    verdict = Verdict(
-        session=day,
-        findings=findings,
-        published=tuple(row["symbol"] for row in staged),
-        withheld=withheld,
-        missing=tuple(sorted(missing)),
-        slower=tuple(sorted(slower)),
-        rows={
-            "minute_bars": sum(row["bars"] for row in staged),
-            "anomalies": sum(row["anomalies"] for row in staged),
-            "daily_summary": len(staged),
-        },
-        completeness_pct=round(sum(row["completeness_pct"] for row in staged) / max(1, len(staged)), 2),
-    )
-    failed = [found for found in findings if found.severity == "fail" and found.scope == "session"]
-    if failed or not verdict.published:
-        told = "\n\n".join(map(str, failed)) or "Not one symbol passes:\n" + verdict.table
-        gone = f"{len(missing)} of {verdict.expected} symbols missing: {named(verdict.missing)}.\n" if missing else ""
+    followed = _strings(_item(deployment, FOLLOWED_KEY), "symbols")
+    result = _judge(day, findings, staged, before, followed)
+    failed = [finding for finding in findings if finding.severity == "fail" and finding.scope == "session"]
+    if failed or not result.published:
+        missing = ""
+        if result.missing:
+            missing = f"{len(result.missing)} of {result.expected} symbols missing: {named(result.missing)}.\n"
+        reasons = "\n\n".join(map(str, failed)) or "Not one symbol passes:\n" + result.table
         raise FailedChecksError(
             f"session {day} is not published, readers see what they saw before: "
-            f"{', '.join(found.name for found in failed) or 'no symbol passes'}.\n{gone}\n{told}"
+            f"{', '.join(finding.name for finding in failed) or 'no symbol passes'}.\n{missing}\n{reasons}"
         )
-    return verdict
+    return result
 
 
-def remember(deployment: Deployment, verdict: Verdict, now: datetime) -> None:
+def remember(deployment: Deployment, result: AuditResult, now: datetime) -> None:
     """Write down for the session's report and the market desk which symbols are published, and which are not and why.
 
     The item lies in the state table under ``rollup#YYYY-MM-DD``.
@@ -210,13 +85,13 @@ def remember(deployment: Deployment, verdict: Verdict, now: datetime) -> None:
     dynamodb.put_item(
         TableName=deployment.outputs.state_table_name,
         Item={
-            "key": {"S": f"rollup#{verdict.session}"},
+            "key": {"S": f"rollup#{result.session}"},
             "rolled_up_at": {"S": now.astimezone(UTC).isoformat(timespec="seconds")},
-            "published": {"N": str(len(verdict.published))},
-            "expected": {"N": str(verdict.expected)},
-            "withheld": {"M": {symbol: {"S": reason} for symbol, reason in verdict.withheld.items()}},
-            "missing": {"L": [{"S": symbol} for symbol in verdict.missing]},
-            "slower": {"L": [{"S": symbol} for symbol in verdict.slower]},
+            "published": {"N": str(len(result.published))},
+            "expected": {"N": str(result.expected)},
+            "withheld": {"M": {symbol: {"S": reason} for symbol, reason in result.withheld.items()}},
+            "missing": {"L": [{"S": symbol} for symbol in result.missing]},
+            "slower": {"L": [{"S": symbol} for symbol in result.slower]},
             "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
         },
     )
@@ -228,25 +103,45 @@ def recall(deployment: Deployment, day: str) -> tuple[dict[str, str], tuple[str,
     return _withheld(item), tuple(sorted(_strings(item, "missing")))
 
 
-def named(symbols: Iterable[str]) -> str:
-    """Return symbols as a person lists them.
-
-    >>> named(["AAPL", "MSFT"]), named(map(str, range(12)))
-    ('AAPL, MSFT', '0, 1, 2, 3, 4, 5, 6, 7 and 4 more')
-    """
-    found = list(symbols)
-    more = len(found) - MOST_NAMES_SHOWN
-    return ", ".join(found[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+def _judge(
+    day: str,
+    findings: tuple[Finding, ...],
+    staged: Sequence[Mapping[str, Any]],
+    before: Mapping[str, Any],
+    followed: set[str],
+) -> AuditResult:
+    symbols = {row["symbol"] for row in staged}
+    missing = {symbol for finding in findings if finding.check == MISSING for symbol in finding.symbols}
+    missing |= _strings(before, "missing") & followed - symbols
+    withheld = _reasons([finding for finding in findings if finding.severity == "fail" and finding.scope == "symbol"])
+    slower = _slower(findings, withheld, before, symbols)
+    withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}
+    passing = [row for row in staged if row["symbol"] not in withheld]
+    return AuditResult(
+        session=day,
+        findings=findings,
+        published=tuple(row["symbol"] for row in passing),
+        withheld=withheld,
+        missing=tuple(sorted(missing)),
+        slower=tuple(sorted(slower)),
+        rows={
+            "minute_bars": sum(row["bars"] for row in passing),
+            "anomalies": sum(row["anomalies"] for row in passing),
+            "daily_summary": len(passing),
+        },
+        completeness_pct=round(sum(row["completeness_pct"] for row in passing) / max(1, len(passing)), 2),
+    )
 
 
 def _item(deployment: Deployment, key: str) -> Mapping[str, Any]:
-    dynamodb = deployment.client("dynamodb")
-    found = dynamodb.get_item(TableName=deployment.outputs.state_table_name, Key={"key": {"S": key}})
-    return found.get("Item", {})
+    answer = deployment.client("dynamodb").get_item(
+        TableName=deployment.outputs.state_table_name, Key={"key": {"S": key}}
+    )
+    return answer.get("Item", {})
 
 
 def _strings(item: Mapping[str, Any], name: str) -> set[str]:
-    return {one["S"] for one in item.get(name, {"L": []})["L"]}
+    return {element["S"] for element in item.get(name, {"L": []})["L"]}
 
 
 def _withheld(item: Mapping[str, Any]) -> dict[str, str]:
@@ -257,7 +152,7 @@ def _slower(
     findings: Sequence[Finding], withheld: Mapping[str, str], before: Mapping[str, Any], staged: set[str]
 ) -> set[str]:
     """Return the symbols that only coverage would withhold, and whose slower quotes are to be taken as they are."""
-    alone = {found.name for found in findings if found.check == COVERAGE}
+    alone = {finding.name for finding in findings if finding.check == COVERAGE}
     named_now = {symbol for symbol, reason in withheld.items() if reason in alone}
     if named_now == staged:
         return named_now
@@ -266,11 +161,7 @@ def _slower(
 
 
 def _run(deployment: Deployment, check: sql_files.SqlFile, values: Mapping[str, object]) -> Finding | None:
-    taken = {parameter.name for parameter in check.parameters}
-    statement = check.render(
-        {name: value for name, value in values.items() if name in taken}, bucket=deployment.outputs.bucket_name
-    )
-    rows = athena.query(deployment, statement)
+    rows = athena.query(deployment, check.render(check.taken(values), bucket=deployment.outputs.bucket_name))
     shown = tuple(islice(rows, MOST_ROWS_SHOWN))
     if not shown:
         return None
@@ -290,30 +181,8 @@ def _run(deployment: Deployment, check: sql_files.SqlFile, values: Mapping[str, 
 
 def _reasons(findings: Sequence[Finding]) -> dict[str, str]:
     """Return what each symbol failed, in words."""
-    told: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for finding in findings:
         for symbol, rows in finding.symbols.items():
-            told.setdefault(symbol, []).append(finding.name + (f", {rows:,} rows" if rows > 1 else ""))
-    return {symbol: "; ".join(reasons) for symbol, reasons in sorted(told.items())}
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return rows as the lines of a table, under their columns' names."""
-    if not rows:
-        return []
-    names = list(rows[0])
-    cells = [[_show(row[name]) for name in names] for row in rows]
-    widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
-    return ["  " + "  ".join(map(str.ljust, line, widths)).rstrip() for line in (names, *cells)]
-
-
-def _show(value: object) -> str:
-    match value:
-        case None:
-            return "-"
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M:%S}"
-        case float():
-            return f"{value:.10g}"
-        case _:
-            return str(value)
+            reasons.setdefault(symbol, []).append(finding.name + (f", {rows:,} rows" if rows > 1 else ""))
+    return {symbol: "; ".join(names) for symbol, names in sorted(reasons.items())}

@@ -52,6 +52,11 @@ class SqlFile:
     parameters: tuple[Parameter, ...]
     text: str
 
+    def taken(self, values: Mapping[str, object]) -> dict[str, object]:
+        """Return those of the values that the file has a parameter for."""
+        names = {parameter.name for parameter in self.parameters}
+        return {name: value for name, value in values.items() if name in names}
+
     def render(self, values: Mapping[str, object] | None = None, *, bucket: str = BUCKET) -> str:
         """Return the statement with values in place of the defaults.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from tapeline.lake.audit import MOST_NAMES_SHOWN, named
+from tapeline.lake.audit_result import MOST_NAMES_SHOWN, named
 from tapeline.market.dates import NEW_YORK
 from tapeline.reports.report import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
