@@ -10,21 +10,23 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from inspect import Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, NoRegionError
 
-from producer.simulated import SIMULATED_SYMBOLS
+from producer.sources import SOURCES, OpenSource
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.aws.printable import log_to_terminal
-from tapeline.stream.followed import Followed, WatchedStop, announcing
+from tapeline.stream.announcement import Announcement, WatchedStop, announcing
 from tapeline.stream.pump import run, stop_on_signals
 from tapeline.stream.recipient import Recipient
-from tapeline.stream.source import DEFAULT_SYMBOLS, Counters, Source, read_symbols
+from tapeline.stream.source import Counters, Source
 from tapeline.stream.writer import KinesisWriter, StreamRefusedError
 
 log = logging.getLogger("producer")
@@ -63,63 +65,7 @@ StackOption = Annotated[
         help="Name of the CloudFormation stack: it says what the deployment takes, and is told what is followed.",
     ),
 ]
-SymbolsOption = Annotated[str, typer.Option("--symbols", help="Tickers as Yahoo spells them, with commas between.")]
 STREAM_NAME = "stock-market-stream"
-DEFAULT = ",".join(DEFAULT_SYMBOLS)
-SIMULATED = ",".join(SIMULATED_SYMBOLS)
-
-
-@app.command()
-def simulated(
-    symbols: SymbolsOption = SIMULATED,
-    every: Annotated[float, typer.Option(help="Seconds between two quotes of a symbol.", min=0.001)] = 5.0,
-    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
-    stream: StreamOption = STREAM_NAME,
-    target: TargetOption = "",
-    stack_name: StackOption = DEFAULT_NAME,
-) -> None:
-    """Invent trading, day and night, with a jump of over 5 % now and then."""
-    from producer.simulated import SimulatedMarket, SimulatedSource
-
-    wanted = _symbols(symbols)
-    source = SimulatedSource(SimulatedMarket(wanted, seed), every)
-    _produce(source, stream, target, Followed("simulated", wanted, every), stack_name)
-
-
-@app.command()
-def yahoo(
-    symbols: SymbolsOption = DEFAULT,
-    every: Annotated[float, typer.Option(help="Seconds between two requests for a symbol.", min=1.0)] = 30.0,
-    url: Annotated[str, typer.Option(help="Ask here instead of Yahoo: a mirror, or a test.")] = "",
-    stream: StreamOption = STREAM_NAME,
-    target: TargetOption = "",
-    stack_name: StackOption = DEFAULT_NAME,
-) -> None:
-    """Ask Yahoo for quotes again and again; waits while the market is closed. For personal use only, says Yahoo."""
-    from producer.sources.yahoo.chart import YahooCharts, yahoo_session
-    from producer.sources.yahoo.poll import YahooSource
-
-    wanted = _symbols(symbols)
-    source = YahooSource(wanted, YahooCharts(yahoo_session(url)), every)
-    _produce(source, stream, target, Followed("yahoo", wanted, every, source.trouble), stack_name)
-
-
-@app.command()
-def yahoo_stream(
-    symbols: SymbolsOption = DEFAULT,
-    url: Annotated[str, typer.Option(help="Ask here for charts instead of Yahoo: a mirror, or a test.")] = "",
-    stream_url: Annotated[str, typer.Option(help="Listen here instead, such as ws://127.0.0.1:8081.")] = "",
-    stream: StreamOption = STREAM_NAME,
-    target: TargetOption = "",
-    stack_name: StackOption = DEFAULT_NAME,
-) -> None:
-    """Listen to the quotes Yahoo pushes, in regular trading hours. For personal use only, says Yahoo."""
-    from producer.sources.yahoo.chart import YahooCharts, yahoo_session
-    from producer.sources.yahoo.stream import YahooStreamSource
-
-    wanted = _symbols(symbols)
-    source = YahooStreamSource(wanted, YahooCharts(yahoo_session(url)), stream_url)
-    _produce(source, stream, target, Followed("yahoo-stream", wanted, 0.0, source.trouble), stack_name)
 
 
 @app.command()
@@ -142,14 +88,30 @@ def replay(
     _produce(source, stream, target, None, "")
 
 
-def _symbols(text: str) -> tuple[str, ...]:
-    symbols = read_symbols(text)
-    if not symbols:
-        raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")
-    return symbols
+def _command(open_source: OpenSource) -> Callable[..., None]:
+    """Return a live source's command: its own options, then those that say where its quotes go."""
+
+    def produce(
+        stream: StreamOption = STREAM_NAME,
+        target: TargetOption = "",
+        stack_name: StackOption = DEFAULT_NAME,
+        **options: Any,
+    ) -> None:
+        source, announcement = open_source(**options)
+        _produce(source, stream, target, announcement, stack_name)
+
+    own = signature(open_source, eval_str=True).parameters.values()
+    destination = [p for p in signature(produce, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    produce.__signature__ = Signature([*own, *destination])  # type: ignore[attr-defined]
+    produce.__doc__ = open_source.__doc__
+    return produce
 
 
-def _produce(source: Source, stream_name: str, target: str, followed: Followed | None, stack_name: str) -> None:
+for _name, _source in SOURCES.items():
+    app.command(_name)(_command(_source.load()))
+
+
+def _produce(source: Source, stream_name: str, target: str, announcement: Announcement | None, stack_name: str) -> None:
     """Run a source; a live one says what it follows, and sends what its deployment takes."""
     target = target or ("aws" if os.environ.get("AWS_ACCESS_KEY_ID") else "local")
     stop = threading.Event()
@@ -166,7 +128,7 @@ def _produce(source: Source, stream_name: str, target: str, followed: Followed |
         raise typer.BadParameter(str(error)) from error
 
     def beside(watched: WatchedStop) -> AbstractContextManager[None]:
-        return announcing(followed, deployment, counters, watched, time.time) if followed else nullcontext()
+        return announcing(announcement, deployment, counters, watched, time.time) if announcement else nullcontext()
 
     with stop_on_signals(stop):
         try:

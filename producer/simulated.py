@@ -22,10 +22,15 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate
 from random import Random
+from typing import Annotated
 
+import typer
+
+from producer.options import SymbolsOption, symbols_of
 from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import Quote, write_timestamp
-from tapeline.stream.source import Counters, Stop
+from tapeline.stream.announcement import Announcement
+from tapeline.stream.source import Counters, Source, Stop
 
 STEP_SECONDS = 5
 CLOSING_SECONDS = 60
@@ -53,6 +58,7 @@ _USUAL = {
     "LUNA.SIM": (670.0, 75e6),
 }
 SIMULATED_SYMBOLS = tuple(_USUAL)
+_SYMBOLS = ",".join(SIMULATED_SYMBOLS)
 
 log = logging.getLogger("producer.simulated")
 
@@ -81,13 +87,6 @@ class SimulatedMarket:
         if day is None or not day.covers(moment):
             day = self._days[symbol] = _Day(symbol, self.seed, trading_date(datetime.fromtimestamp(moment, UTC)))
         return day.quote(moment, ingested_at)
-
-    def session(self, session: date, every_seconds: float, now: Callable[[], datetime]) -> Iterator[Quote]:
-        """Yield all quotes of one date in New York, in time order: of each symbol one every so many seconds."""
-        start, end = _bounds(session)
-        for index in range(math.ceil((end - start) / every_seconds)):
-            for symbol in self.symbols:
-                yield self.quote(symbol, start + index * every_seconds, now())
 
 
 class SimulatedSource:
@@ -134,45 +133,14 @@ class SimulatedSource:
         return math.floor(now / self._turn_seconds) + 1
 
 
-class SimulatedSession:
-    """All quotes of one past session of the simulated market at once, to fill a new installation.
-
-    Parameters
-    ----------
-    market : SimulatedMarket
-        What to quote.
-    session : date
-        Trading date in New York, before today's.
-    every_seconds : float
-        Time between two quotes of a symbol.
-    now : callable
-        The present, aware, for `ingested_at`.
-    """
-
-    def __init__(
-        self,
-        market: SimulatedMarket,
-        session: date,
-        every_seconds: float = 60.0,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        if session >= trading_date(now()):
-            raise ValueError(f"a past session lies before today, found {session}")
-        start, end = _bounds(session)
-        self.total: int | None = math.ceil((end - start) / every_seconds) * len(market.symbols)
-        self._market = market
-        self._session = session
-        self._every_seconds = every_seconds
-        self._now = now
-
-    def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
-        """Yield the session's quotes in time order."""
-        for quote in self._market.session(self._session, self._every_seconds, self._now):
-            if stop.is_set():
-                return
-            counters.add(read=1)
-            yield quote
+def open_simulated(
+    symbols: SymbolsOption = _SYMBOLS,
+    every: Annotated[float, typer.Option(help="Seconds between two quotes of a symbol.", min=0.001)] = 5.0,
+    seed: Annotated[int, typer.Option(help="Another seed is another market.")] = 1,
+) -> tuple[Source, Announcement]:
+    """Invent trading, day and night, with a jump of over 5 % now and then."""
+    market = SimulatedMarket(symbols_of(symbols), seed)
+    return SimulatedSource(market, every), Announcement("simulated", market.symbols, every)
 
 
 class _Day:

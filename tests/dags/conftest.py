@@ -16,7 +16,6 @@ import pytest
 from localaws.delivery import Delivery
 from localaws.mail import Mailbox
 from localaws.testing import LocalAws, running
-from producer.simulated import SimulatedMarket, SimulatedSession
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
@@ -25,6 +24,7 @@ from tapeline.market.quotes import Quote
 from tapeline.stream.pump import run as produce
 from tapeline.stream.source import Counters
 from tapeline.stream.writer import KinesisWriter
+from tests.producer.builders import FixedSource, simulated_day
 
 SYMBOLS = ("ACME.SIM", "BOLT.SIM")
 AROUND_THANKSGIVING = ("2025-11-26", "2025-11-28")
@@ -83,7 +83,8 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeploy
         delivery = threading.Thread(target=Delivery(found.clients, local.folder).run, args=(stop,), daemon=True)
         delivery.start()
         for day in AROUND_THANKSGIVING:
-            found.put(SimulatedSession(SimulatedMarket(SYMBOLS), date.fromisoformat(day)))
+            now = datetime.now(UTC)
+            found.put(FixedSource(simulated_day(date.fromisoformat(day), SYMBOLS, ingested_at=now)))
         wait_until(lambda: raw_records(found) >= 2 * 1440 * len(AROUND_THANKSGIVING), "all quotes in the raw zone")
         stop.set()
         delivery.join(timeout=30)
@@ -118,8 +119,7 @@ def airflow_connection(deployment: LocalDeployment) -> str:
 
 def quotes_of(day: str, symbol: str) -> list[Quote]:
     """What the simulated market quoted of a symbol that day, a minute apart."""
-    now = datetime(2025, 12, 1, tzinfo=UTC)
-    return list(SimulatedMarket([symbol]).session(date.fromisoformat(day), 60.0, lambda: now))
+    return simulated_day(date.fromisoformat(day), [symbol], ingested_at=datetime(2025, 12, 1, tzinfo=UTC))
 
 
 @pytest.fixture(scope="session")

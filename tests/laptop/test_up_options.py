@@ -36,7 +36,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
 @pytest.mark.parametrize(
     ("options", "every", "words"),
     [
-        (["--source", "yahoo-stream", "--every", "5"], None, "--every is left out: yahoo-stream sends when Yahoo does"),
+        (
+            ["--source", "yahoo-stream", "--every", "5"],
+            None,
+            "left out: yahoo-stream sends when it gets a quote",
+        ),
         (["--source", "yahoo-stream"], None, ""),
         (["--source", "yahoo", "--every", "5"], 5.0, ""),
         (["--source", "simulated", "--every", "0.2"], 0.2, ""),
@@ -56,7 +60,7 @@ def test_a_pace_goes_to_the_sources_that_have_one(
 def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(asked: list[Options]) -> None:
     done = CliRunner().invoke(app, ["up", "--source", "yahoo", "--every", "0.5"])
     assert done.exit_code == 2
-    assert "Yahoo is asked every second at most, found 0.5" in " ".join(re.sub(r"[│╭╰─╮╯]", "", done.output).split())
+    assert "expected 1 s or more for yahoo, found 0.5" in " ".join(re.sub(r"[│╭╰─╮╯]", "", done.output).split())
     assert asked == []
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
+from producer.simulated import SimulatedMarket
+from tapeline.market.dates import NEW_YORK
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Stop
 
@@ -30,6 +34,16 @@ def quote(symbol: str, number: int) -> Quote:
     """Return the n-th quote of a symbol; its volume is the number."""
     time = f"2026-03-12T{13 + number // 3600:02d}:{number // 60 % 60:02d}:{number % 60:02d}Z"
     return dataclasses.replace(QUOTE, symbol=symbol, timestamp=time, volume=number)
+
+
+def simulated_day(
+    day: date, symbols: Sequence[str], *, seed: int = 1, every_seconds: float = 60.0, ingested_at: datetime
+) -> list[Quote]:
+    """Return what the simulated market quotes from midnight to midnight in New York, in time order."""
+    market = SimulatedMarket(symbols, seed)
+    start, end = (datetime.combine(at, time(), NEW_YORK).timestamp() for at in (day, day + timedelta(days=1)))
+    moments = [start + number * every_seconds for number in range(math.ceil((end - start) / every_seconds))]
+    return [market.quote(symbol, moment, ingested_at) for moment in moments for symbol in symbols]
 
 
 class FixedSource:

@@ -6,18 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from producer.simulated import SimulatedMarket, SimulatedSession, SimulatedSource
+from producer.simulated import SimulatedMarket, SimulatedSource
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote, parse_quote
 from tapeline.stream.source import Counters
-from tests.producer.builders import FakeTime
+from tests.producer.builders import FakeTime, simulated_day
 
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 MARKET = ("AAPL", "KO", "SPY")
 
 
 def session(day: date, seed: int = 1, symbols: tuple[str, ...] = MARKET, every: float = 60.0) -> list[Quote]:
-    return list(SimulatedMarket(symbols, seed).session(day, every, lambda: NOW))
+    return simulated_day(day, symbols, seed=seed, every_seconds=every, ingested_at=NOW)
 
 
 def of(symbol: str, quotes: list[Quote]) -> list[Quote]:
@@ -146,16 +146,3 @@ def test_a_day_ends_at_midnight_in_new_york_while_it_runs() -> None:
     assert (evening.timestamp, midnight.timestamp) == ("2026-11-18T04:59:55Z", "2026-11-18T05:00:00Z")
     assert midnight.previous_close == evening.price
     assert (midnight.volume, midnight.open) == (0, midnight.price)
-
-
-def test_a_past_session_knows_how_many_quotes_it_has_and_gives_them_at_once() -> None:
-    time = FakeTime()
-    counters = Counters()
-    past = SimulatedSession(SimulatedMarket(MARKET), date(2026, 11, 19), 60.0, now=lambda: NOW)
-    assert len(list(past.quotes(counters, time))) == past.total == counters.now().read == 4320
-    assert time.waits == []
-
-
-def test_today_is_no_past_session() -> None:
-    with pytest.raises(ValueError, match="found 2026-11-20"):
-        SimulatedSession(SimulatedMarket(MARKET), date(2026, 11, 20), now=lambda: NOW)

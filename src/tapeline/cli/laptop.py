@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from producer.sources import SOURCES
 from tapeline.cli.options import Settings, read_settings
 from tapeline.cli.terminal import console
 from tapeline.laptop.airflow import command
 from tapeline.laptop.parts import restart as restart_part
 from tapeline.laptop.ports import choose_ports
-from tapeline.laptop.programs import SOURCES, Options, environment
+from tapeline.laptop.programs import Options, environment
 
 
 def up(
@@ -24,7 +25,7 @@ def up(
         list[str] | None,
         typer.Argument(metavar="[-- OPTIONS]", help="For the source: see `python -m producer yahoo --help`."),
     ] = None,
-    source: Annotated[str, typer.Option(help="`simulated`, `yahoo` (polls) or `yahoo-stream`.")] = "simulated",
+    source: Annotated[str, typer.Option(help=f"One of {', '.join(SOURCES)}.")] = "simulated",
     symbols: Annotated[str, typer.Option(help="Tickers with commas between, such as AAPL,MSFT.")] = "",
     every: Annotated[
         float | None, typer.Option(help="Seconds between quotes of a symbol, or between polls.", min=0.001)
@@ -48,11 +49,12 @@ def up(
 
     if source not in SOURCES:
         raise typer.BadParameter(f"expected one of {', '.join(SOURCES)}, found {source!r}", param_hint="--source")
-    if every is not None and source == "yahoo-stream":
-        console.print("[yellow]![/] --every is left out: yahoo-stream sends when Yahoo does.")
+    least = SOURCES[source].least_seconds()
+    if every is not None and least is None:
+        console.print(f"[yellow]![/] --every is left out: {source} sends when it gets a quote.")
         every = None
-    if every is not None and source == "yahoo" and every < 1:
-        raise typer.BadParameter(f"Yahoo is asked every second at most, found {every:g}", param_hint="--every")
+    if every is not None and least is not None and every < least:
+        raise typer.BadParameter(f"expected {least:g} s or more for {source}, found {every:g}", param_hint="--every")
     choose_ports(port, airflow_port)
     options = Options(source, symbols, every, subscribe, airflow, producer_options or (), read_settings(settings))
     Laptop(console).up(options, detach=detach)

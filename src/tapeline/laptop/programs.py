@@ -16,12 +16,6 @@ LOCAL_AWS = "localaws"
 DELIVERY = "delivery"
 PRODUCER = "producer"
 
-SOURCES = {
-    "simulated": "the simulated market",
-    "yahoo": "Yahoo quotes",
-    "yahoo-stream": "Yahoo's live stream",
-}
-
 _INHERITED_AWS = ("AWS_CA_BUNDLE",)
 """Every other AWS_ variable of the shell is about another AWS and must not reach what runs here."""
 
@@ -33,7 +27,7 @@ class Options:
     Attributes
     ----------
     source : str
-        `simulated`, `yahoo` or `yahoo-stream`.
+        One of `producer.sources.SOURCES`.
     symbols : str
         Tickers with commas between; empty for the producer's own choice.
     every : float or None

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
+from producer.sources import SOURCES
 from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackOutputs
@@ -25,7 +26,7 @@ from tapeline.laptop.loopback import local_aws_answers
 from tapeline.laptop.mailbox import mailbox_address, subscribe_reader
 from tapeline.laptop.past_trading import NotStoredError, put_missing
 from tapeline.laptop.ports import note_port
-from tapeline.laptop.programs import DELIVERY, LOCAL_AWS, PRODUCER, SOURCES, Options, environment, programs, signed
+from tapeline.laptop.programs import DELIVERY, LOCAL_AWS, PRODUCER, Options, environment, programs, signed
 from tapeline.laptop.steps import done, warn
 from tapeline.laptop.supervisor import Supervisor
 from tapeline.laptop.users import AIRFLOW_USER, PRODUCER_USER, signer_of
@@ -228,6 +229,6 @@ def tell_addresses(console: Console, options: Options, outputs: StackOutputs) ->
         ("Stop", "tapeline down"),
     )
     print_ = partial(console.print, highlight=False, soft_wrap=True)
-    print_(f"\n[bold]Tapeline runs[/]: {SOURCES[options.source]}, Kinesis, DynamoDB and S3, alerts by SNS")
+    print_(f"\n[bold]Tapeline runs[/]: {SOURCES[options.source].title}, Kinesis, DynamoDB and S3, alerts by SNS")
     for name, text in rows:
         print_(f"  {name:<10} {text}")

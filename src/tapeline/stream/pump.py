@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 
 from tapeline.market.quotes import Quote
-from tapeline.stream.followed import WatchedStop
+from tapeline.stream.announcement import WatchedStop
 from tapeline.stream.heartbeat import beat
 from tapeline.stream.source import Counts, Source, Stop
 from tapeline.stream.writer import KinesisWriter

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tapeline.aws.deployment import Deployment, StackError, StackOutputs
 from tapeline.market.quotes import Quote
 from tapeline.stream import heartbeat, recipient
-from tapeline.stream.followed import Announcer, Followed, WatchedStop
+from tapeline.stream.announcement import Announcement, Announcer, WatchedStop
 from tapeline.stream.pump import run
 from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Counts, Stop
@@ -85,8 +85,8 @@ class Source:
 
 
 def announcer(deployment: Recipient, counters: Counters | None = None) -> Announcer:
-    followed = Followed("yahoo", ("AAPL", "MSFT", "AAPL"), 30.0, lambda: Source.trouble)
-    return Announcer(followed, deployment, counters or Counters(), START)
+    announcement = Announcement("yahoo", ("AAPL", "MSFT", "AAPL"), 30.0, lambda: Source.trouble)
+    return Announcer(announcement, deployment, counters or Counters(), START)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Saying what is followed, so that somebody misses it when it falls silent.
+"""What the producer says that it follows, so that somebody misses it when it falls silent.
 
 One item of the state table, key `followed`, holds source, symbols and pace, when the producer started, when its loop
 was last seen at work, and trouble in words while there is any. It is written at the start, each minute, and when the
@@ -30,8 +30,8 @@ MAX_TROUBLE_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
-    """What a live source was told to follow.
+class Announcement:
+    """What a live source says of itself: whom it follows, how often it asks, and its trouble.
 
     Attributes
     ----------
@@ -109,7 +109,7 @@ class Announcer:
 
     Parameters
     ----------
-    followed : Followed
+    announcement : Announcement
         What to say.
     deployment : Recipient
         Where to.
@@ -119,8 +119,10 @@ class Announcer:
         Seconds since 1970.
     """
 
-    def __init__(self, followed: Followed, deployment: Recipient, counters: Counters, started_at: float) -> None:
-        self._followed = followed
+    def __init__(
+        self, announcement: Announcement, deployment: Recipient, counters: Counters, started_at: float
+    ) -> None:
+        self._announcement = announcement
         self._deployment = deployment
         self._counters = counters
         self._started_at = _timestamp(started_at)
@@ -136,11 +138,11 @@ class Announcer:
         looked_at, now : float
             When the loop was last seen at work, and the present; seconds since 1970.
         """
-        trouble = self._followed.trouble() or self._stuck(now)
+        trouble = self._announcement.trouble() or self._stuck(now)
         said_at, said = self._said
         if looked_at <= said_at or now < self._not_before or (trouble == said and now - said_at < SAY_SECONDS):
             return
-        item = self._followed.item(self._started_at, _timestamp(looked_at), trouble)
+        item = self._announcement.item(self._started_at, _timestamp(looked_at), trouble)
         if self._deployment.put_followed(item):
             self._said = looked_at, trouble
         else:
@@ -157,7 +159,7 @@ class Announcer:
 
 @contextmanager
 def announcing(
-    followed: Followed, deployment: Recipient, counters: Counters, stop: WatchedStop, clock: Callable[[], float]
+    announcement: Announcement, deployment: Recipient, counters: Counters, stop: WatchedStop, clock: Callable[[], float]
 ) -> Iterator[None]:
     """Read the deployment's outputs now and then and say what is followed, from a thread of its own.
 
@@ -165,7 +167,7 @@ def announcing(
     for ten seconds at most.
     """
     done, looked = threading.Event(), threading.Event()
-    announcer = Announcer(followed, deployment, counters, clock())
+    announcer = Announcer(announcement, deployment, counters, clock())
 
     def work() -> None:
         next_look = 0.0
