@@ -135,22 +135,6 @@ class ReplaySource:
         return None
 
 
-def read_speed(text: str) -> float | None:
-    """Read ``max`` (None) or a factor such as ``60``.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
-    if text == "max":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"speed must be a number such as 60, or max, found {text!r}") from None
-
-
 class _Report:
     """Counts rows that give no quote, and names the first of them."""
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from producer.__main__ import app
+from producer.__main__ import app as producer
 from producer.sources import SOURCES, LiveSource
-from tapeline.cli.main import cli
-from tapeline.laptop import up
+from tapeline.cli.main import app as tapeline
+from tapeline.laptop.programs import PRODUCER, Options, programs
+from tapeline.laptop.up import Laptop
 
 VENDOR = '''
 """A vendor's quotes."""
@@ -38,7 +39,7 @@ def open_vendor(
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_has_a_command_with_its_own_options_and_those_of_the_stream(name: str) -> None:
-    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}, color=False)
+    shown = CliRunner().invoke(producer, [name, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}, color=False)
     assert shown.exit_code == 0
     assert all(option in shown.output for option in ("--symbols", "--stream", "--target", "--stack"))
     assert ("--every" in shown.output) == (SOURCES[name].least_seconds() is not None)
@@ -51,12 +52,12 @@ def test_a_new_source_is_a_folder_and_a_line(tmp_path: Path, monkeypatch: pytest
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setitem(SOURCES, "vendor", LiveSource("the vendor's quotes", "vendor_of_quotes:open_vendor"))
 
-    asked: list[up.Options] = []
-    monkeypatch.setattr(up.Laptop, "up", lambda self, options, *, detach: asked.append(options))
-    too_fast = CliRunner().invoke(cli, ["up", "--source", "vendor", "--every", "1"])
+    asked: list[Options] = []
+    monkeypatch.setattr(Laptop, "up", lambda self, options, *, detach: asked.append(options))
+    too_fast = CliRunner().invoke(tapeline, ["up", "--source", "vendor", "--every", "1"])
     assert (too_fast.exit_code, asked) == (2, [])
-    assert CliRunner().invoke(cli, ["up", "--source", "vendor", "--every", "3"]).exit_code == 0
-    command = next(program.command for program in up.programs(asked[0]) if program.name == "producer")
+    assert CliRunner().invoke(tapeline, ["up", "--source", "vendor", "--every", "3"]).exit_code == 0
+    command = next(program.command for program in programs(asked[0]) if program.name == PRODUCER)
     assert command[1:] == ["-m", "producer", "vendor", "--every", "3"]
 
     line = 'SOURCES["vendor"] = LiveSource("a vendor", "vendor_of_quotes:open_vendor")'

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.sources.yahoo.answer import Figures, UnusableAnswerError, read_answer
+from producer.sources.yahoo.answer import UnusableAnswerError, read_answer
+from tapeline.market.quotes import Quote
 from tests.producer.market_data_server import new_york
 
 Answer = dict[str, Any]
@@ -56,6 +56,11 @@ def answer(
     }
     quote = {"meta": {**meta, **about}, "timestamp": times, "indicators": {"quote": [columns]}}
     return {"chart": {"result": [quote], "error": None}}
+
+
+def read(found: Any) -> Quote:
+    """Return the quote of an answer."""
+    return read_answer(found, "^GSPC", "2026-08-31T15:00:00.000Z")[0]
 
 
 def split(found: Answer, day: str, numerator: float, denominator: float) -> Answer:
@@ -153,8 +158,8 @@ PREVIOUS_CLOSES: dict[str, tuple[Answer, str, str]] = {
 @pytest.mark.parametrize("case", PREVIOUS_CLOSES)
 def test_previous_close_is_the_previous_sessions_or_doubted(case: str) -> None:
     found, previous_close, doubt = PREVIOUS_CLOSES[case]
-    figures, _ = read_answer(found)
-    assert (f"{figures.previous_close:f}", figures.doubt) == (previous_close, doubt)
+    quote = read(found)
+    assert (f"{quote.previous_close:f}", quote.doubt) == (previous_close, doubt)
 
 
 def without_bars(found: Answer) -> Answer:
@@ -193,15 +198,15 @@ GAPS: dict[str, tuple[Answer, tuple[str, str, str, int]]] = {
 @pytest.mark.parametrize("missing", GAPS)
 def test_a_figure_that_is_missing_is_zero_and_silences_nothing(missing: str) -> None:
     found, expected = GAPS[missing]
-    figures, _ = read_answer(found)
-    assert (f"{figures.open:f}", f"{figures.high:f}", f"{figures.low:f}", figures.volume) == expected
-    assert figures.price == 7725
+    quote = read(found)
+    assert (f"{quote.open:f}", f"{quote.high:f}", f"{quote.low:f}", quote.volume) == expected
+    assert quote.price == 7725
 
 
 @pytest.mark.parametrize("price", [7731.25, 7699.0, 0.0])
 def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: float) -> None:
-    figures, _ = read_answer(answer(regularMarketPrice=price))
-    assert (figures.price, figures.high, figures.low) == (Decimal(str(price)), 7730, 7700)
+    quote = read(answer(regularMarketPrice=price))
+    assert (quote.price, quote.high, quote.low) == (Decimal(str(price)), 7730, 7700)
 
 
 @pytest.mark.parametrize(
@@ -229,13 +234,13 @@ def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: fl
 )
 def test_an_answer_without_a_price_and_its_time_says_what_is_missing(found: Any, words: str) -> None:
     with pytest.raises(UnusableAnswerError, match=words):
-        read_answer(found)
+        read(found)
 
 
 def test_a_bar_on_the_last_day_there_is_counts_as_missing() -> None:
     found = answer(exchangeTimezoneName="UTC")
     found["chart"]["result"][0]["timestamp"][0] = 253402293600  # 9999-12-31 22:00
-    assert read_answer(found)[0].price == 7725
+    assert read(found).price == 7725
 
 
 # As public repositories keep them, captured in 2026; bars of days that do not matter are cut.
@@ -277,17 +282,17 @@ NOT_DATED = "previous_close: the daily bar of 2026-09-28 is missing, {} is of a 
     ids=["0700.HK", "AAPL", "FXAIX", "VTSAX"],
 )
 def test_captured_answers_are_read_as_a_person_reads_them(captured: str, expected: tuple[Any, ...]) -> None:
-    figures, _ = read_answer(json.loads(captured))
-    assert plain(figures) == expected
+    quote = read(json.loads(captured))
+    assert plain(quote) == expected
 
 
-def plain(figures: Figures) -> tuple[Any, ...]:
+def plain(quote: Quote) -> tuple[Any, ...]:
     names = ("open", "high", "low", "price", "previous_close")
     return (
-        figures.time.astimezone(UTC).replace(tzinfo=None).isoformat(),
-        *(f"{getattr(figures, name):f}" for name in names),
-        figures.volume,
-        figures.doubt,
+        quote.time.replace(tzinfo=None).isoformat(),
+        *(f"{getattr(quote, name):f}" for name in names),
+        quote.volume,
+        quote.doubt,
     )
 
 
@@ -314,10 +319,10 @@ def test_whatever_an_answer_holds_is_read_or_refused_in_words(
     odd["chart"]["result"][0] |= {"timestamp": times, "indicators": bars, "events": {"splits": {"1": events}}}
     for found in (whole, odd):
         try:
-            figures, _ = read_answer(found)
+            quote = read(found)
         except UnusableAnswerError as error:
             assert str(error).isprintable()
         else:
-            assert figures.price.is_finite()
-            assert figures.doubt.isprintable()
-            assert len(figures.doubt) <= 300
+            assert quote.price.is_finite()
+            assert quote.doubt.isprintable()
+            assert len(quote.doubt) <= 300

@@ -417,7 +417,7 @@ def test_a_message_our_own_code_fails_on_is_counted_and_said(caplog: pytest.LogC
     source._ask_chart = NoCharts().fetch  # type: ignore[method-assign,assignment]
     assert source._read(pricing("AAPL", 255.0, at(1)), counters) is None
     assert counters.now() == Counts(read=1, rejected=1)
-    assert "AAPL: rejected, our own code failed on what Yahoo sent (TypeError at yahoo_stream.py:" in caplog.text
+    assert "AAPL: rejected, our own code failed on what Yahoo sent (TypeError at stream.py:" in caplog.text
 
 
 def test_the_previous_close_of_a_currency_has_all_its_decimals(charts_server: ChartServer) -> None:

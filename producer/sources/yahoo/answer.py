@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tapeline.market import sessions
-from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES
+from tapeline.market.quotes import MAX_ABSOLUTE_USD, MAX_SHARES, Quote, write_timestamp
 
 US_INSTRUMENTS = {"EQUITY", "ETF", "INDEX", "MUTUALFUND"}
 
@@ -54,28 +54,6 @@ class Market:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The figures of a quote, USD and shares; 0 for what Yahoo left out.
-
-    Attributes
-    ----------
-    time : datetime
-        Of the price, aware.
-    doubt : str
-        What is odd, as `Quote.doubt`.
-    """
-
-    time: datetime
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    price: Decimal
-    previous_close: Decimal
-    volume: int
-    doubt: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Bar:
     open: Decimal | None
     high: Decimal | None
@@ -84,8 +62,15 @@ class _Bar:
     volume: int | None
 
 
-def read_answer(answer: Any) -> tuple[Figures, Market]:
+def read_answer(answer: Any, symbol: str, ingested_at: str) -> tuple[Quote, Market]:
     """Read the JSON of ``/v8/finance/chart/SYMBOL?range=5d&interval=1d``.
+
+    Parameters
+    ----------
+    answer : Any
+        What Yahoo sent.
+    symbol, ingested_at : str
+        What was asked for, and when the answer came; the quote's.
 
     Raises
     ------
@@ -102,6 +87,7 @@ def read_answer(answer: Any) -> tuple[Figures, Market]:
         raise UnusableAnswerError("Yahoo left out the time of the price")
     try:
         time = datetime.fromtimestamp(seconds, zone)
+        timestamp = write_timestamp(time)
     except (OverflowError, OSError, ValueError):
         raise UnusableAnswerError(f"Yahoo states a time that is none, {seconds:g}") from None
 
@@ -111,21 +97,24 @@ def read_answer(answer: Any) -> tuple[Figures, Market]:
     previous_close, doubt = _previous_close(
         usd(price), about, time.date(), bars, _split(result, time, zone), in_new_york=market.name == "XNYS"
     )
-    figures = Figures(
-        time=time,
+    quote = Quote(
+        symbol=symbol,
+        timestamp=timestamp,
         open=today.open or Decimal(0),
         high=_price(about.get("regularMarketDayHigh")) or today.high or Decimal(0),
         low=_price(about.get("regularMarketDayLow")) or today.low or Decimal(0),
         price=usd(price),
         previous_close=previous_close,
         volume=_shares(about.get("regularMarketVolume")) or today.volume or 0,
+        source="yahoo",
+        ingested_at=ingested_at,
         doubt=doubt,
     )
     for name in ("price", "open", "high", "low", "previous_close"):
-        if (value := getattr(figures, name)) < 0:
+        if (value := getattr(quote, name)) < 0:
             words = name.replace("_", " ")
             raise UnusableAnswerError(f"Yahoo's {words} is {value}: negative prices are not supported")
-    return figures, market
+    return quote, market
 
 
 def usd(value: float) -> Decimal:

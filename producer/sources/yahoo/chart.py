@@ -86,27 +86,13 @@ class YahooCharts:
         SymbolError
             The trouble is this symbol's own.
         """
-        answer = self._ask(symbol)
+        answer, now = self._ask(symbol), self._now()
         try:
-            figures, market = read_answer(answer)
+            quote, market = read_answer(answer, symbol, write_timestamp(now, milliseconds=True))
         except UnusableAnswerError as error:
             raise SymbolError(f"{error}{_hint(symbol)}") from error
         except Exception as error:
             raise SymbolError(own_fault(error)) from error
-        now = self._now()
-        quote = Quote(
-            symbol=symbol,
-            timestamp=write_timestamp(figures.time),
-            open=figures.open,
-            high=figures.high,
-            low=figures.low,
-            price=figures.price,
-            previous_close=figures.previous_close,
-            volume=figures.volume,
-            source="yahoo",
-            ingested_at=write_timestamp(now, milliseconds=True),
-            doubt=figures.doubt,
-        )
         try:
             return Chart(parse_quote(quote.to_json().encode(), now), market)
         except QuoteRejectedError as error:

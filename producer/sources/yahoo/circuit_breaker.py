@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tapeline.aws.backoff import pause
 
-log = logging.getLogger("producer.sources.yahoo.poll")
+log = logging.getLogger("producer.yahoo")
 
 
 class CircuitBreaker:

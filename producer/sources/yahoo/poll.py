@@ -30,7 +30,7 @@ UNREACHABLE_PAUSE_SECONDS = 120.0
 ROUND_THE_CLOCK_SECONDS = 23 * 3600.0
 """A regular session of at least so long has no night: Yahoo names the next one some time after it has begun."""
 
-log = logging.getLogger("producer.sources.yahoo.poll")
+log = logging.getLogger("producer.yahoo")
 
 
 class YahooSource:

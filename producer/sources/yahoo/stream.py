@@ -10,8 +10,6 @@ another close.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import logging
 import random
@@ -24,19 +22,17 @@ from decimal import Decimal
 from typing import Any
 
 import yfinance
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import DecodeError
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import ClientConnection, connect
-from yfinance.pricing_pb2 import PricingData
 
-from producer.sources.yahoo.answer import LEAST_USD, agree, tick_of
+from producer.sources.yahoo.answer import agree
 from producer.sources.yahoo.chart import RateLimitedError, SymbolError, UnreachableError, YahooCharts, own_fault
 from producer.sources.yahoo.circuit_breaker import CircuitBreaker
+from producer.sources.yahoo.message import ZERO, UnreadableMessageError, decimal, decode, figure, minus_change, step
 from tapeline.aws.backoff import pause
 from tapeline.market import sessions
 from tapeline.market.dates import trading_date
-from tapeline.market.quotes import MAX_ABSOLUTE_USD, Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
 from tapeline.stream.source import Counters, Stop
 
 REGULAR_HOURS = 1  # PricingData.market_hours: 0 before, 1 regular, 2 after, 3 extended
@@ -50,17 +46,12 @@ LONGEST_PAUSE_AFTER_SILENCE_SECONDS = 20.0
 MUTE_SECONDS = 180.0
 """Silence in New York's session, and inability to connect, that is told as trouble."""
 
-ZERO = Decimal(0)
 NO_CLOSE = "previous_close: neither message nor chart states one"
 
 _OF_NEW_YORK = re.compile(r"[A-Z]{1,5}(-[A-Z]{1,2})?")
 """Yahoo spells what trades elsewhere, coins, currencies and futures with a suffix, and indices with a ^."""
 
-log = logging.getLogger("producer.sources.yahoo.poll")
-
-
-class UnreadableMessageError(ValueError):
-    """A frame that is no pricing message, or one without a quote in it."""
+log = logging.getLogger("producer.yahoo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +185,7 @@ class YahooStreamSource:
     def _read(self, frame: str | bytes, counters: Counters) -> Quote | None:
         symbol = "A message"
         try:
-            message = _decode(frame)
+            message = decode(frame)
             symbol = str(message.get("id", ""))
             if symbol not in self._symbols:
                 return None
@@ -223,20 +214,20 @@ class YahooStreamSource:
             today = trading_date(moment)
         except (OverflowError, OSError, ValueError):
             raise UnreadableMessageError(f"a message of time {milliseconds}") from None
-        price = _decimal(message["price"])
+        price = decimal(message["price"])
         before = self._day(symbol, today)
-        own_high, own_low, own_close = (_figure(message, name) for name in ("day_high", "day_low", "previous_close"))
+        own_high, own_low, own_close = (figure(message, name) for name in ("day_high", "day_low", "previous_close"))
         high, low = own_high or before.high, own_low or before.low
-        by_change = _minus_change(price, message)
+        by_change = minus_change(price, message)
         day = replace(
             before,
-            open=_figure(message, "open_price") or before.open,
+            open=figure(message, "open_price") or before.open,
             high=high if own_high or high >= price else ZERO,
             low=low if own_low or low <= price else ZERO,
             volume=max(0, int(message.get("day_volume", 0))) or before.volume,
             previous_close=own_close or by_change or before.previous_close,
         )
-        previous_close, doubt = _previous_close(day, own_close, by_change, _tick(price, message))
+        previous_close, doubt = _previous_close(day, own_close, by_change, step(price, message))
         quote = Quote(
             symbol=symbol,
             timestamp=write_timestamp(moment, milliseconds=milliseconds % 1000 != 0),
@@ -310,33 +301,6 @@ def _seconds_open(now: datetime) -> float:
     return (now - session.opens_at).total_seconds() if now < session.closes_at else 0.0
 
 
-def _decode(frame: str | bytes) -> dict[str, Any]:
-    """Return the fields of a frame ``{"message": base64 of PricingData}``; floats in as few digits as mean them."""
-    try:
-        payload = base64.b64decode(json.loads(frame)["message"], validate=True)
-        message: dict[str, Any] = MessageToDict(PricingData.FromString(payload), preserving_proto_field_name=True)
-    except (ValueError, LookupError, TypeError, AttributeError, binascii.Error, DecodeError, RecursionError) as error:
-        raise UnreadableMessageError(f"a message that cannot be read ({type(error).__name__})") from error
-    return message
-
-
-def _minus_change(price: Decimal, message: Mapping[str, Any]) -> Decimal:
-    """Return price minus change, to the digits prices of this symbol have; 0 if the message states no change.
-
-    A change of exactly 0 looks like none stated, as the format leaves out what is 0.
-    """
-    change = _figure(message, "change")
-    if not change or abs(price) > MAX_ABSOLUTE_USD:
-        return ZERO
-    by_change = round(price - change, -_tick(price, message).adjusted())
-    return max(ZERO, by_change)
-
-
-def _tick(price: Decimal, message: Mapping[str, Any]) -> Decimal:
-    """Return the smallest step of a price; the message's `price_hint` is a whole number, which comes as text."""
-    return tick_of(price, int(message.get("price_hint", 0)))
-
-
 def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) -> tuple[Decimal, str]:
     """Return the best previous close there is, 0 if there is none, and what is doubtful about it.
 
@@ -359,20 +323,6 @@ def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) 
     if not agree(said, day.chart_close, tick):
         return said, f"previous_close: the messages mean {said:f}, the chart {day.chart_close:f}"
     return own or day.chart_close, ""
-
-
-def _figure(message: Mapping[str, Any], name: str) -> Decimal:
-    """Return one of a message's lesser figures; 0 for one that it leaves out, or that no price can be."""
-    value = Decimal(str(message.get(name) or 0))
-    return value if value.is_finite() and LEAST_USD <= abs(value) <= MAX_ABSOLUTE_USD else ZERO
-
-
-def _decimal(number: object) -> Decimal:
-    """Return a message's number; 0 stands for one left out, as in the format itself."""
-    value = Decimal(str(number or 0))
-    if not value.is_finite():
-        raise UnreadableMessageError(f"a number that is not finite, {number}")
-    return value
 
 
 def _reason(error: Exception) -> str:
