@@ -15,16 +15,20 @@ HEAD = "// What the server answers. Made of tapeline.desk.models by `python -m t
 def text() -> str:
     """Return what the file holds."""
     documents = [one for one in vars(models).values() if inspect.isclass(one) and issubclass(one, models.Answer)]
-    schemas = (model.model_json_schema(mode="serialization") for model in documents if model is not models.Answer)
-    return HEAD + "".join(map(_interface, schemas))
+    return HEAD + "".join(_interface(model) for model in documents if model is not models.Answer)
 
 
-def _interface(schema: dict[str, Any]) -> str:
-    required = schema.get("required", [])
+def _interface(model: type[models.Answer]) -> str:
+    schema = model.model_json_schema(mode="serialization")
+    required, base = schema.get("required", []), model.__bases__[0]
+    inherited = base.model_json_schema(mode="serialization").get("properties", {}) if base is not models.Answer else {}
+    extends = f" extends {base.__name__}" if inherited else ""
     fields = (
-        f"  {name}{'' if name in required else '?'}: {_type(value)};\n" for name, value in schema["properties"].items()
+        f"  {name}{'' if name in required else '?'}: {_type(value)};\n"
+        for name, value in schema["properties"].items()
+        if name not in inherited
     )
-    return f"\nexport interface {schema['title']} {{\n{''.join(fields)}}}\n"
+    return f"\nexport interface {model.__name__}{extends} {{\n{''.join(fields)}}}\n"
 
 
 def _type(schema: dict[str, Any]) -> str:

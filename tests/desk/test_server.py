@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi import HTTPException, Request
 
-from localaws.testing import LocalAws, running
+from localaws.testing import LocalAws
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment, StackError
 from tapeline.aws.local import Credentials
@@ -124,14 +124,6 @@ def quote(second: float, price: str, volume: int = 1000, symbol: str = "AAPL") -
     text = write_timestamp(at, milliseconds=bool(at.microsecond))
     return Quote(symbol, text, **figures, previous_close=Decimal(100), volume=volume, source="replay",
                  ingested_at=text).to_json().encode()  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("desk")) as local:
-        patch.setenv("TAPELINE_HOME", str(local.folder))
-        patch.setenv("TAPELINE_PORT", str(local.port))
-        yield local
 
 
 @pytest.fixture(scope="module")

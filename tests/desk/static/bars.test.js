@@ -1,4 +1,6 @@
 import {
+  barMarks,
+  broken,
   figuresOf,
   fitting,
   gaps,
@@ -59,6 +61,20 @@ Deno.test("quotes are missing where a step is longer than is usual", () => {
 Deno.test("a bar that is missing keeps its place on the axis", () => {
   equal(timesBetween([], 5), []);
   equal(timesBetween([[0], [900]], 5), [0, 300, 600, 900]);
+});
+
+Deno.test("a line is not drawn across missing quotes", () => {
+  const colours = broken([0, 60, 120, 6000].map((time) => [time, 1])).map((point) => point.color);
+  equal(colours, [null, null, "transparent", null]);
+});
+
+Deno.test("a bar has one mark of each tone, and none stands where no bar is", () => {
+  const marks = [30, 70, 70, 130, 400].map((time) => ({ time, tone: "up" }));
+  const found = barMarks([...marks, { time: 30, tone: "warning" }], [[0], [60]], 1);
+  equal(
+    found.map(({ time, tone }) => `${time} ${tone}`),
+    ["0 up", "60 up", "0 warning"],
+  );
 });
 
 Deno.test("a volume is cut off where it would leave nothing of the others", () => {

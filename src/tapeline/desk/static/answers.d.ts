@@ -109,16 +109,7 @@ export interface Minutes {
   marks: Mark[];
 }
 
-export interface SessionDetail {
-  from: "dynamodb" | "minute_bars";
-  complete: boolean;
-  averages_over: "quotes" | "minutes";
-  previous_close: number | null;
-  figures: Figures | null;
-  candles: [number, number, number, number, number, number, number][];
-  moving_average: [number, number][];
-  moving_average_5: [number, number][];
-  marks: Mark[];
+export interface SessionDetail extends Minutes {
   symbol: string;
   session: string;
   today: string | null;

@@ -76,6 +76,20 @@ export function volumeLimit(bars) {
   return Infinity;
 }
 
+/** A line that is not drawn across missing quotes: the library colours what leads away from a point as that point. */
+export function broken(line) {
+  const before = new Set(gaps(line.map(([time]) => time)).map(([start]) => start));
+  return line.map(([time, value]) => (before.has(time) ? { time, value, color: "transparent" } : { time, value }));
+}
+
+/** Marks at the bars in which they happened, one of each tone for a bar; none where no bar is. */
+export function barMarks(marks, bars, interval, opens = 0) {
+  const starts = new Set(bars.map((bar) => bar[0]));
+  const placed = marks.map(({ time, tone }) => ({ time: startOf(time, interval, opens), tone }));
+  const byPlace = new Map(placed.map((mark) => [`${mark.time} ${mark.tone}`, mark]));
+  return [...byPlace.values()].filter((mark) => starts.has(mark.time));
+}
+
 /** A session's highest, lowest and other figures as its minutes have them. */
 export function figuresOf(minutes, previousClose) {
   const close = minutes.at(-1)[4];

@@ -1,6 +1,6 @@
 // A session as candles of some minutes or as a line, by TradingView's Lightweight Charts (static/vendor).
 
-import { gaps, sampled, startOf, timesBetween, toBars, volumeLimit } from "./bars.js";
+import { barMarks, broken, sampled, startOf, timesBetween, toBars, volumeLimit } from "./bars.js";
 import { colour } from "./theme.js";
 import { minute, price, TIME_ZONE, ZONE } from "./words.js";
 
@@ -220,19 +220,14 @@ export class PriceChart {
     const times = timesBetween(this.bars, interval);
     const drawn = (bar, time) => (bar && !this.#isLine ? candle(bar) : { time });
     this.#series.candles.setData(times.map((time) => drawn(known.get(time), time)));
-    this.#series.line.setData(this.#isLine ? this.#broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
+    this.#series.line.setData(this.#isLine ? broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
     this.#series.volume.setData(this.bars.map((bar) => this.#volume(bar)));
     for (const [name, line] of Object.entries(AVERAGES)) {
-      this.#series[name].setData(this.#broken(sampled(this.#data[line], interval, opens)));
+      this.#series[name].setData(broken(sampled(this.#data[line], interval, opens)));
     }
-    const seen = new Set();
-    const shapes = marks.flatMap(({ time, tone }) => {
-      const { shape, position, colour: name } = SHAPES[tone];
-      const at = startOf(time, interval, opens);
-      const key = `${at} ${shape}`;
-      if (seen.has(key) || !known.has(at)) return [];
-      seen.add(key);
-      return [{ time: at, shape, position, color: colour(name), size: 1 }];
+    const shapes = barMarks(marks, this.bars, interval, opens).map(({ time, tone }) => {
+      const { colour: name, ...shape } = SHAPES[tone];
+      return { time, ...shape, color: colour(name), size: 1 };
     });
     const [main, other] = this.#isLine ? ["line", "candles"] : ["candles", "line"];
     this.#marks[main].setMarkers(shapes);
@@ -251,12 +246,6 @@ export class PriceChart {
             axisLabelColor: colour("--soft"),
             axisLabelTextColor: colour("--card"),
           });
-  }
-
-  /** A line that is not drawn across missing quotes: the library colours what leads away from a point as that point. */
-  #broken(line) {
-    const before = new Set(gaps(line.map(([time]) => time)).map(([start]) => start));
-    return line.map(([time, value]) => (before.has(time) ? { time, value, color: "transparent" } : { time, value }));
   }
 
   #key(event) {

@@ -2,18 +2,43 @@
 
 const NAME = "Market desk lights"; // as plugins/market_desk.py registers it
 const EVERY_MILLISECONDS = 15000;
-const STATES = {
-  ok: "well",
-  warn: "warning",
-  bad: "problem",
-  idle: "nothing to judge",
-  unknown: "could not be judged",
-};
-const COLOURS = { ok: "green", warn: "orange", bad: "red", idle: "gray", unknown: "purple" };
-const SHAPES = { ok: "50%", warn: "50% 50% 0 0", bad: "1px", idle: "50%", unknown: "50% 0" };
 
-const address = (path) => new URL(path, document.baseURI).href;
 const token = (name) => `var(--chakra-colors-${name})`;
+const sign = (colour, borderRadius) => ({
+  width: 9,
+  height: 9,
+  flex: "none",
+  borderRadius,
+  background: token(`${colour}-solid`),
+});
+
+/** What each state is called, and how its sign looks. */
+const STATES = {
+  ok: ["", sign("green", "50%")],
+  warn: ["warning", sign("orange", "50% 50% 0 0")],
+  bad: ["problem", sign("red", "1px")],
+  idle: ["nothing to judge", sign("gray", "50%")],
+  unknown: ["could not be judged", sign("purple", "50% 0")],
+};
+const STRIP = {
+  display: "flex",
+  alignItems: "baseline",
+  gap: 18,
+  padding: "8px 14px",
+  margin: "8px 0",
+  fontSize: 13,
+  border: `1px solid ${token("border")}`,
+  borderRadius: 6,
+  color: token("fg"),
+  fontVariantNumeric: "tabular-nums",
+};
+const LIST = { display: "flex", flexWrap: "wrap", gap: "4px 18px", listStyle: "none", margin: 0, padding: 0 };
+const LIGHT = { display: "flex", alignItems: "center", gap: 6, whiteSpace: "nowrap" };
+const SOFT = { color: token("fg-muted") };
+const LINK = { color: token("fg-info"), marginInlineStart: "auto", whiteSpace: "nowrap" };
+
+const { createElement: h, useEffect, useState } = globalThis.React;
+const address = (path) => new URL(path, document.baseURI).href;
 
 async function health() {
   const response = await fetch(address("market-desk/api/health"), { credentials: "same-origin", cache: "no-store" });
@@ -22,36 +47,19 @@ async function health() {
 }
 
 function Light({ label, state, value, detail, todo }) {
-  const { createElement: h } = globalThis.React;
-  const known = Object.hasOwn(STATES, state) ? state : "unknown";
+  const [name, style] = STATES[state] ?? STATES.unknown;
+  const text = [name, value].filter((part) => part && (part !== "–" || !name)).join(": ");
   return h(
     "li",
-    {
-      title: [detail, todo].filter(Boolean).join(" "),
-      style: { display: "flex", alignItems: "center", gap: 6, whiteSpace: "nowrap" },
-    },
-    h("span", {
-      "aria-hidden": true,
-      style: {
-        width: 9,
-        height: 9,
-        borderRadius: SHAPES[known],
-        background: token(`${COLOURS[known]}-solid`),
-        flex: "none",
-      },
-    }),
+    { title: [detail, todo].filter(Boolean).join(" "), style: LIGHT },
+    h("span", { "aria-hidden": true, style }),
     h("span", {}, label),
-    h(
-      "span",
-      { style: { color: token("fg-muted") } },
-      known === "ok" ? value : [STATES[known], value].filter((one) => one && one !== "–").join(": "),
-    ),
+    h("span", { style: SOFT }, text),
   );
 }
 
 /** The strip; Airflow gives the DAG's id on a DAG's page, and shows the strip on those of all DAGs, not only ours. */
 function Strip({ dagId }) {
-  const { createElement: h, useEffect, useState } = globalThis.React;
   const [shown, show] = useState({ lights: null, dags: [], problem: null });
   useEffect(() => {
     let gone = false;
@@ -68,60 +76,19 @@ function Strip({ dagId }) {
     };
   }, []);
   const { lights, dags, problem } = shown;
-  if (dagId && lights && !dags.includes(dagId))
-    return h(
-      "p",
-      { style: { color: token("fg-muted"), padding: 14 } },
-      "This DAG is no part of the market's pipeline.",
-    );
-  const style = {
-    display: "flex",
-    alignItems: "baseline",
-    gap: 18,
-    padding: "8px 14px",
-    margin: "8px 0",
-    fontSize: 13,
-    border: `1px solid ${token("border")}`,
-    borderRadius: 6,
-    color: token("fg"),
-    fontVariantNumeric: "tabular-nums",
-  };
+  if (dagId && lights && !dags.includes(dagId)) {
+    return h("p", { style: { ...SOFT, padding: 14 } }, "This DAG is no part of the market's pipeline.");
+  }
+  const items = lights?.map((light) => h(Light, { key: light.name, ...light }));
+  const old = lights ? "These lights are old: " : "";
+  const list = { ...LIST, opacity: problem ? 0.6 : 1 };
   return h(
     "section",
-    { "aria-label": "Pipeline lights", style },
-    problem
-      ? h(
-          "p",
-          { role: "status", style: { color: token("fg-error") } },
-          lights ? `These lights are old: ${problem}` : problem,
-        )
-      : null,
-    !lights && !problem ? h("p", { style: { color: token("fg-muted") } }, "Loading the lights …") : null,
-    lights
-      ? h(
-          "ul",
-          {
-            style: {
-              display: "flex",
-              flexWrap: "wrap",
-              gap: "4px 18px",
-              listStyle: "none",
-              margin: 0,
-              padding: 0,
-              opacity: problem ? 0.6 : 1,
-            },
-          },
-          lights.map((one) => h(Light, { key: one.name, ...one })),
-        )
-      : null,
-    h(
-      "a",
-      {
-        href: address("plugin/market-desk/market-desk/#/health"),
-        style: { color: token("fg-info"), marginInlineStart: "auto", whiteSpace: "nowrap" },
-      },
-      "Market desk",
-    ),
+    { "aria-label": "Pipeline lights", style: STRIP },
+    problem && h("p", { role: "status", style: { color: token("fg-error") } }, old + problem),
+    !lights && !problem && h("p", { style: SOFT }, "Loading the lights …"),
+    lights && h("ul", { style: list }, items),
+    h("a", { href: address("plugin/market-desk/market-desk/#/health"), style: LINK }, "Market desk"),
   );
 }
 
