@@ -35,28 +35,25 @@ from datetime import timedelta
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_SUMMARY, START_DATE, TRADING_WEEKS
+from tapeline.airflow.defaults import CURATED, DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS, date_param, headline
 from tapeline.airflow.timetables import TradingSessionMapper
+from tapeline.airflow.trouble import deadline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=PartitionedAssetTimetable(
-        assets=DAILY_SUMMARY,
+        assets=CURATED["daily_summary"],
         default_partition_mapper=TradingSessionMapper(),  # type: ignore[arg-type]
     ),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=2,  # a backfill of many sessions must not crowd out everything else
     default_args=DAG_DEFAULT_ARGS,
-    deadline=tasks.deadline(timedelta(minutes=20)),
+    deadline=deadline(timedelta(minutes=20)),
     params={
-        "session": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Session",
-            description="Empty for the newest session that is rolled up. A run with a key of its own keeps to it.",
+        "session": date_param(
+            "Session", "Empty for the newest session that is rolled up. A run with a key of its own keeps to it."
         ),
         "again": Param(
             False,
@@ -73,7 +70,7 @@ def anomaly_report():
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return tasks.send_report("anomaly_report", partition_key, params["session"], again=params["again"])
+        return tasks.send_report("anomaly_report", partition_key or params["session"], again=params["again"])
 
     @task(outlets=[TRADING_WEEKS])
     def hand_on_week(sent, outlet_events=None):

@@ -29,19 +29,21 @@ from airflow.providers.amazon.aws.operators.glue_crawler import GlueCrawlerRunOp
 from airflow.sdk import chain, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, MACROS, RAW_QUOTES, START_DATE
+from tapeline.airflow.connection import MACROS
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE, headline
 from tapeline.airflow.timetables import TradingHoursTimetable
+from tapeline.airflow.trouble import deadline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(hours=1), after_close=timedelta(minutes=15)),
     start_date=START_DATE,
     catchup=False,  # the newest crawl finds everything
     max_active_runs=1,  # Glue runs a crawler once at a time
     default_args=DAG_DEFAULT_ARGS,
     user_defined_macros=MACROS,
-    deadline=tasks.deadline(timedelta(minutes=30)),
+    deadline=deadline(timedelta(minutes=30)),
     tags=["catalog", "in session"],
     doc_md=__doc__,
 )

@@ -43,15 +43,17 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import Param, chain, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
+from tapeline.airflow.connection import MACROS
+from tapeline.airflow.defaults import CURATED, DAG_DEFAULT_ARGS, START_DATE, date_param, headline
 from tapeline.airflow.timetables import TradingSessionTimetable
+from tapeline.airflow.trouble import deadline
 
 VALUES = "values=params, **ti.xcom_pull('pin_session')"
 WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),  # type: ignore[abstract]
     start_date=START_DATE,
     catchup=False,
@@ -59,11 +61,10 @@ WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
     # A backfill has a limit of runs of its own. Two sessions that write a table at once would only conflict.
     default_args={**DAG_DEFAULT_ARGS, "max_active_tis_per_dag": 1},
     user_defined_macros=MACROS,
-    deadline=tasks.deadline(timedelta(minutes=45)),
+    deadline=deadline(timedelta(minutes=45)),
     params={
-        "session": Param(
-            None, type=["null", "string"], format="date", title="Session",
-            description="Empty for the newest session that has ended. Of no effect on a backfill or scheduled run."),
+        "session": date_param(
+            "Session", "Empty for the newest session that has ended. Of no effect on a backfill or scheduled run."),
         "min_completeness_pct": Param(
             80, type="number", minimum=0, maximum=100, title="Minutes alive asked for (%)",
             description="Minutes in which half of the usual symbols have a quote, in per cent of the minutes open."),
@@ -91,16 +92,16 @@ def daily_rollup():
 
     @task
     def pin_session(partition_key=None, params=None):
-        return tasks.pin(partition_key, params["session"])
+        return tasks.pin_session(partition_key or params["session"])
 
     @task
     def prepare(pinned):
-        tasks.register_quotes(pinned["session"])
+        tasks.register_session(pinned["session"])
         tasks.create_tables()
 
     @task
     def audit(pinned, params=None):
-        return tasks.audit({**params, **pinned})
+        return tasks.audit_session({**params, **pinned})
 
     stage = {
         table: AthenaOperator(task_id=f"stage_{table}", query=f"{{{{ sql('{table}/stage_session', {VALUES}) }}}}")

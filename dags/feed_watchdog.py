@@ -34,19 +34,20 @@ from datetime import timedelta
 from airflow.sdk import dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, headline
 from tapeline.airflow.timetables import TradingHoursTimetable
+from tapeline.airflow.trouble import deadline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=TradingHoursTimetable(every=timedelta(minutes=5)),
     start_date=START_DATE,
     catchup=False,  # how the feed was is of no use, how it is matters
     max_active_runs=1,  # one look at a time is enough
     # The next look comes in five minutes: one retry, and none that goes on into it.
     default_args={**DAG_DEFAULT_ARGS, "retries": 1, "execution_timeout": timedelta(minutes=4)},
-    deadline=tasks.deadline(timedelta(minutes=10)),
+    deadline=deadline(timedelta(minutes=10)),
     tags=["feed", "in session"],
     doc_md=__doc__,
 )

@@ -26,17 +26,18 @@ and a run that was stopped goes on where it was. To fetch rows anew, delete them
   A symbol that Yahoo does not know fails nothing: the log says so.
 """
 
+import os
 from datetime import timedelta
 
 from airflow.sdk import Param, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE, date_param, headline
 from tapeline.market.quotes import SYMBOL_PATTERN
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
@@ -52,19 +53,9 @@ from tapeline.market.quotes import SYMBOL_PATTERN
             title="Symbols",
             description="Tickers as Yahoo spells them, one to a line.",
         ),
-        "first": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="First date",
-            description="Included; in New York. Empty for a year before the last date.",
-        ),
-        "last": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Last date",
-            description="Included; sessions that are not over are left out. Empty for the newest that is.",
+        "first": date_param("First date", "Included; in New York. Empty for a year before the last date."),
+        "last": date_param(
+            "Last date", "Included; sessions that are not over are left out. Empty for the newest that is."
         ),
         "dry_run": Param(
             False,
@@ -85,12 +76,15 @@ def history_backfill():
 
     @task(max_active_tis_per_dag=1, map_index_template="{{ task.op_kwargs['chunk']['symbol'] }}")
     def fill(chunk):
-        return tasks.fill_history(chunk)
+        from producer.sources.yahoo.chart import yahoo_session
+        from producer.sources.yahoo.history import YahooHistory
+
+        source = YahooHistory(yahoo_session(os.environ.get("TAPELINE_YAHOO_URL", "")))
+        return tasks.fill_history(chunk, source.fetch)
 
     @task(outlets=[DAILY_HISTORY])
     def show(filled, outlet_events=None):
         tasks.create_tables()
-        tasks.show_history()
         outlet_events[DAILY_HISTORY].extra["filled"] = list(filled)
 
     show(fill.expand(chunk=plan()))

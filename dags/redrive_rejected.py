@@ -28,31 +28,22 @@ or the queue. Clear it when the stream has room. A message it cannot read stays 
 from airflow.sdk import Param, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, date_param, headline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=None,
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # two at once would send the same records
     default_args=DAG_DEFAULT_ARGS,
     params={
-        "first": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="First date of arrival",
-            description="In New York, as in the names of the folders under rejected/. Empty for the last date.",
+        "first": date_param(
+            "First date of arrival",
+            "In New York, as in the names of the folders under rejected/. Empty for the last date.",
         ),
-        "last": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Last date of arrival",
-            description="Included. Empty for today.",
-        ),
+        "last": date_param("Last date of arrival", "Included. Empty for today."),
         "dead_letters": Param(
             True,
             type="boolean",
@@ -74,7 +65,7 @@ def redrive_rejected():
 
     @task
     def redrive(params=None):
-        return tasks.redrive(
+        return tasks.redrive_rejected(
             params["first"], params["last"], dead_letters=params["dead_letters"], dry_run=params["dry_run"]
         )
 

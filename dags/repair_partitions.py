@@ -29,32 +29,21 @@ from datetime import timedelta
 from airflow.sdk import Param, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE, date_param, headline
+from tapeline.airflow.trouble import deadline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=[RAW_QUOTES],
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,  # two at once would register the same dates
     default_args=DAG_DEFAULT_ARGS,
-    deadline=tasks.deadline(timedelta(minutes=30)),
+    deadline=deadline(timedelta(minutes=30)),
     params={
-        "first": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="First date",
-            description="Only trading dates from this one on; empty for no bound.",
-        ),
-        "last": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Last date",
-            description="Only trading dates up to this one; empty for no bound.",
-        ),
+        "first": date_param("First date", "Only trading dates from this one on; empty for no bound."),
+        "last": date_param("Last date", "Only trading dates up to this one; empty for no bound."),
         "dry_run": Param(
             True,
             type="boolean",

@@ -28,11 +28,12 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.sdk import CronTriggerTimetable, chain, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import CURATED, DAG_DEFAULT_ARGS, MACROS, START_DATE
+from tapeline.airflow.connection import MACROS
+from tapeline.airflow.defaults import CURATED, DAG_DEFAULT_ARGS, START_DATE, headline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=CronTriggerTimetable("0 6 * * SAT", timezone="America/New_York"),
     start_date=START_DATE,
     catchup=False,

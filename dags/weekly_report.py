@@ -29,12 +29,13 @@ from datetime import timedelta
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.tasks import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS, date_param, headline
 from tapeline.airflow.timetables import TradingWeekMapper
+from tapeline.airflow.trouble import deadline
 
 
 @dag(
-    description=tasks.headline(__doc__),
+    description=headline(__doc__),
     schedule=PartitionedAssetTimetable(
         assets=TRADING_WEEKS,
         default_partition_mapper=TradingWeekMapper(),  # type: ignore[arg-type]
@@ -43,14 +44,10 @@ from tapeline.airflow.timetables import TradingWeekMapper
     catchup=False,
     max_active_runs=1,  # it reads a week of minute bars
     default_args=DAG_DEFAULT_ARGS,
-    deadline=tasks.deadline(timedelta(minutes=30)),
+    deadline=deadline(timedelta(minutes=30)),
     params={
-        "week": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Week",
-            description="Any day of it; empty for the newest that is whole. A run with a key of its own keeps to it.",
+        "week": date_param(
+            "Week", "Any day of it; empty for the newest that is whole. A run with a key of its own keeps to it."
         ),
         "again": Param(
             False,
@@ -67,7 +64,7 @@ def weekly_report():
 
     @task
     def write_and_send(partition_key=None, params=None):
-        return tasks.send_report("weekly_report", partition_key, params["week"], again=params["again"])
+        return tasks.send_report("weekly_report", partition_key or params["week"], again=params["again"])
 
     write_and_send()
 

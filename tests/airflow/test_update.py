@@ -16,7 +16,7 @@ import pytest
 
 from tapeline.aws import local
 from tapeline.desk.lights import DAGS
-from tests.stack import Deployment, mail_to, subscribe
+from tests.stack import LocalDeployment, mail_to, subscribe
 
 ROOT = Path(__file__).parents[2]
 STORED = Path(__file__).parent / "installation" / "database.sql.gz"
@@ -106,13 +106,13 @@ with create_session() as session:
 class Installation:
     """Airflow on the database that the commit before has left, each step in a process of its own."""
 
-    def __init__(self, home: Path, aws: Deployment) -> None:
+    def __init__(self, home: Path, aws: LocalDeployment) -> None:
         self.database = home / "airflow.db"
-        signer = local.credentials()
+        owner = json.loads((aws.local.folder / "credentials.json").read_text())
         aws_default = {
             "conn_type": "aws",
-            "login": signer.access_key_id,
-            "password": signer.secret_access_key,
+            "login": owner["access_key_id"],
+            "password": owner["secret_access_key"],
             "extra": {
                 "region_name": local.REGION,
                 "endpoint_url": aws.local.endpoint,
@@ -150,7 +150,7 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def installation(deployment: LocalDeployment, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     subscribe(deployment, deployment.outputs.operations_topic_arn, OPERATOR, {})
     return Installation(tmp_path_factory.mktemp("airflow"), deployment)
 
@@ -180,7 +180,7 @@ def test_the_scheduler_starts_what_waited_and_knows_what_is_due_next(installatio
 
 
 def test_a_deadline_that_was_set_before_is_told_if_it_is_missed(
-    installation: Installation, deployment: Deployment
+    installation: Installation, deployment: LocalDeployment
 ) -> None:
     calls = installation.ask(MISS_DEADLINES)
     assert {tuple(call[1:]) for call in calls} == {("tapeline.orchestration.tell_late", True, None)}
@@ -199,7 +199,7 @@ def test_the_dag_processor_stores_todays_names_and_the_runs_of_before_go_on(inst
         "tapeline.airflow.timetables.TradingSessionTimetable",
         "tapeline.airflow.timetables.TradingWeekMapper",
     ]
-    assert dags["callbacks"] == ["tapeline.airflow.tasks.tell_late"]
+    assert dags["callbacks"] == ["tapeline.airflow.trouble.tell_late"]
     round_ = installation.ask(TICK)
     assert ["daily_rollup", "backfill", "2025-11-25", "running"] in round_["runs"]
     assert ["weekly_report", "asset_triggered", "2025-11-24", "running"] in round_["runs"]

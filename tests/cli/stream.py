@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment, StackOutputs
@@ -35,7 +34,8 @@ class LocalDeployment(Deployment):
             "bucket_name": "bucket",
             "quote_fields": "revision,doubt",
         }
-        super().__init__(Clients("aws", boto3.Session(region_name="us-east-1"), Config()), StackOutputs(**names))
+        region = "us-east-1"
+        super().__init__(Clients("aws", region, boto3.Session(region_name=region).client), StackOutputs(**names))
         self.kinesis, self.dynamodb, self.s3 = self.client("kinesis"), self.client("dynamodb"), self.client("s3")
         queue = self.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
         self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)

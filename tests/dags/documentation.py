@@ -42,6 +42,7 @@ def when(dag: Any) -> str:
 
 
 if __name__ == "__main__":
+    from tests import airflow_home  # noqa: F401 - before anything imports Airflow
     from tests.dags import conftest
 
     conftest.airflow_database.__wrapped__()  # type: ignore[attr-defined]

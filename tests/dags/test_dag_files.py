@@ -11,9 +11,10 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from tapeline.airflow import tasks
+from tapeline.airflow.defaults import CURATED, headline
 from tapeline.airflow.retries import RetryUnlessFinal, is_final
 from tapeline.desk.lights import DAGS
+from tapeline.lake import rollup
 from tapeline.lake.athena import StatementFailedError
 from tapeline.market.sessions import NotASessionError
 from tests.airflow_home import ROOT
@@ -35,7 +36,7 @@ def test_a_dag_is_a_runbook_of_its_own(dag_bag: Any, dag_id: str) -> None:
     assert dag.doc_md.strip().startswith(f"# {dag_id}: ")
     assert [section for section in SECTIONS if section not in dag.doc_md] == []
     assert dag.tags
-    assert dag.description == tasks.headline(dag.doc_md)
+    assert dag.description == headline(dag.doc_md)
     assert len(dag.description) > 20
     assert dag.catchup is False
     assert dag.max_active_runs <= 2
@@ -67,6 +68,10 @@ def test_a_dag_comes_back_from_the_database(dag_bag: Any, dag_id: str) -> None:
     found = DagSerialization.from_dict(DagSerialization.to_dict(dag_bag.dags[dag_id]))
     assert found.timetable.summary
     assert [task.task_id for task in found.tasks] == [task.task_id for task in dag_bag.dags[dag_id].tasks]
+
+
+def test_each_curated_table_is_an_asset() -> None:
+    assert tuple(CURATED) == rollup.CURATED
 
 
 def test_the_assets_link_the_dags(dag_bag: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
-from tapeline.airflow import desk_access, tasks
+from tapeline.airflow import desk_access, tasks, trouble
 from tapeline.desk.lights import DAGS
 from tapeline.lake import audit
 from tapeline.market import sessions
@@ -190,10 +190,10 @@ def test_a_run_for_no_session_fails_at_once_and_names_those_around_it(
     assert "the sessions around it are 2025-11-26 and 2025-11-28" in text
     assert "is not tried again" in text
     assert "book icon" in text
-    assert tasks.pin(None, "2025-11-26")["session"] == "2025-11-26"
+    assert tasks.pin_session("2025-11-26")["session"] == "2025-11-26"
     for day, complaint in (("foo", "expected the date of a session"), ("2032-12-30", "still to come")):
         with pytest.raises(AirflowFailException, match=complaint):  # the one error that Airflow never tries again
-            tasks.pin(day)
+            tasks.pin_session(day)
     for kind in ("anomaly_report", "weekly_report"):
         with pytest.raises(AirflowFailException, match="expected the date of a session"):
             tasks.send_report(kind, "foo", again=False)
@@ -205,7 +205,7 @@ def test_a_run_that_is_late_is_told_but_a_backfill_that_waits_for_its_turn_is_no
     told = len(deployment.mail(OPERATOR))
     for run_type in ("backfill", "scheduled"):
         run = {"dag_id": "daily_rollup", "dag_run_id": f"{run_type}__2025-11-28__x", "run_type": run_type}
-        tasks.tell_late({"dag_run": run}, minutes=45.0)
+        trouble.tell_late({"dag_run": run}, minutes=45.0)
     ((subject, text),) = deployment.mail(OPERATOR)[told:]
     assert subject == "daily_rollup is late"
     assert "was to end within 45 minutes" in text

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment
 from tapeline.aws.local import Credentials
-from tapeline.lake import backfill, partitions
+from tapeline.lake import athena, backfill, partitions, sql_files
 from tapeline.lake.daily_bars import DailyBar
 from tapeline.operations.redrive import redrive
 from tapeline.reports import publication
@@ -67,7 +67,7 @@ def test_history_is_backfilled(airflow: Deployment, deployment: LocalDeployment,
 
     (chunk,) = backfill.plan_backfill(airflow, ["IBM"], "2025-11-28", "2025-11-28")
     assert backfill.fill(airflow, chunk, fetch).rows == 1
-    backfill.create_view(airflow)
+    athena.run(airflow, sql_files.load("daily_history/view").render())
 
 
 def test_the_raw_zone_is_not_writable(airflow: Deployment, deployment: LocalDeployment) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.lake import athena, backfill
+from tapeline.lake import athena, backfill, sql_files
 from tapeline.lake.daily_bars import DailyBar
 from tests.sql.lakes import AthenaLake
 from tests.stack import LocalDeployment, objects
@@ -95,7 +95,7 @@ def test_daily_bars_put_the_history_beside_what_the_quotes_made(
 ) -> None:
     for chunk in backfill.plan_backfill(deployment, ["AAPL"], FIRST, LAST):
         backfill.fill(deployment, chunk, vendor.fetch)
-    backfill.create_view(deployment)
+    athena.run(deployment, sql_files.load("daily_history/view").render())
     found = lake.run(
         "SELECT session, close_usd, previous_close_usd, change_pct, origin FROM daily_bars "
         "WHERE symbol = 'AAPL' AND session >= DATE '2025-11-24' ORDER BY session"

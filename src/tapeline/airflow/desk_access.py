@@ -19,7 +19,7 @@ from airflow.utils.types import DagRunTriggeredByType
 from fastapi import FastAPI, HTTPException, Request
 from sqlalchemy import func, select
 
-from tapeline.aws.deployment import Deployment
+from tapeline.airflow.connection import deployment
 from tapeline.desk.access import Access, Run, StartError
 from tapeline.desk.app import create_app
 from tapeline.desk.reader import DeskReader
@@ -44,15 +44,8 @@ def app() -> FastAPI:
             start=start,
             last_runs=last_runs,
         ),
-        DeskReader(connect, last_runs),
+        DeskReader(deployment, last_runs),
     )
-
-
-def connect() -> Deployment:
-    """Return the deployment behind the connection that the DAGs use."""
-    from tapeline.airflow import tasks
-
-    return tasks.deployment()
 
 
 def may_trigger(user: Any) -> bool:
@@ -106,16 +99,16 @@ def start(dag_id: str, conf: dict[str, Any], partition_key: str | None, user: st
 
 def last_runs(dag_id: str) -> list[Run]:
     """Return the last ends of a DAG's runs, the newest first."""
-    told = (  # the key of a run by a plain Trigger, which has none, is that of the events it has told
+    key_of_events = (  # a run by a plain Trigger has no key of its own
         select(func.max(AssetEvent.partition_key))
         .where(AssetEvent.source_dag_id == DagRun.dag_id, AssetEvent.source_run_id == DagRun.run_id)
         .scalar_subquery()
     )
-    asked = (
-        select(DagRun.state, func.coalesce(DagRun.partition_key, told), DagRun.end_date)
+    ended = (
+        select(DagRun.state, func.coalesce(DagRun.partition_key, key_of_events), DagRun.end_date)
         .where(DagRun.dag_id == dag_id, DagRun.state.in_(_ENDED), DagRun.end_date.is_not(None))
         .order_by(DagRun.end_date.desc())
         .limit(_LAST_RUNS)
     )
     with create_session() as session:
-        return [Run(str(state), key, ended_at) for state, key, ended_at in session.execute(asked)]
+        return [Run(str(state), key, ended_at) for state, key, ended_at in session.execute(ended)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from airflow.sdk import RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
+from airflow.sdk.exceptions import AirflowFailException
 
 REFUSALS = frozenset(
     {
@@ -58,8 +59,6 @@ def is_final(error: BaseException) -> bool:
     >>> is_final(RuntimeError("Athena says FAILED to query 1: ICEBERG_COMMIT_ERROR: try again"))
     False
     """
-    from airflow.sdk.exceptions import AirflowFailException
-
     # An answer that is cut off is no JSON and no text, and is whole the next time.
     if isinstance(error, AirflowFailException | ValueError):
         return not isinstance(error, json.JSONDecodeError | UnicodeError)

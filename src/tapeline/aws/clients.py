@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import boto3
@@ -48,22 +50,23 @@ LOCAL_CONFIG = CONFIG.merge(
 class Clients:
     """Clients of one target, made once each; safe to share between threads.
 
-    Attributes
+    Parameters
     ----------
     target : str
         ``local`` or ``aws``.
     region : str
         Region of every client; empty if nothing names one, and then making a client fails.
+    make : callable
+        Makes the client of a service; called once for each.
     endpoint_url : str or None
         The local AWS; None in the cloud, where each service has its own.
     """
 
-    def __init__(self, target: str, boto_session: Any, config: Config, endpoint_url: str | None = None) -> None:
+    def __init__(self, target: str, region: str, make: Callable[[str], Any], endpoint_url: str | None = None) -> None:
         self.target = target
-        self.region: str = boto_session.region_name or ""
+        self.region = region
         self.endpoint_url = endpoint_url
-        self._boto_session = boto_session
-        self._config = config
+        self._make = make
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -101,9 +104,7 @@ class Clients:
         """Return the boto3 client of a service, such as ``kinesis``."""
         with self._lock:
             if name not in self._clients:
-                self._clients[name] = self._boto_session.client(
-                    name, endpoint_url=self.endpoint_url, config=self._config
-                )
+                self._clients[name] = self._make(name)
             return self._clients[name]
 
 
@@ -127,11 +128,13 @@ def connect(target: str | None = None, signer: local.Credentials | None = None) 
     if target not in TARGETS:
         raise ValueError(f"target must be one of {', '.join(TARGETS)}, found {target!r}")
     if target == "aws":
-        return Clients(target, boto3.Session(), CONFIG)
+        chain = boto3.Session()
+        return Clients(target, chain.region_name or "", partial(chain.client, config=CONFIG))
     signer = signer or local.credentials()
     boto_session = boto3.Session(
         aws_access_key_id=signer.access_key_id,
         aws_secret_access_key=signer.secret_access_key,
         region_name=local.REGION,
     )
-    return Clients(target, boto_session, LOCAL_CONFIG, local.endpoint())
+    make = partial(boto_session.client, endpoint_url=local.endpoint(), config=LOCAL_CONFIG)
+    return Clients(target, local.REGION, make, local.endpoint())

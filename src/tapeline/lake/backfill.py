@@ -59,8 +59,3 @@ def fill(deployment: Deployment, chunk: Chunk, fetch: Fetch, vendor: str = "yaho
         athena.run(deployment, sql_files.load("daily_history/replace_chunk").render(values))
         s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
     return FilledChunk(chunk, len(bars), absent, tuple(refused))
-
-
-def create_view(deployment: Deployment) -> None:
-    """Create the view `daily_bars` over `daily_history` and `daily_summary`, which must be there."""
-    athena.run(deployment, sql_files.load("daily_history/view").render())

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -320,7 +321,9 @@ def under_role(role: str, crawler: str) -> Clients:
     owner = connect("local")
     keys = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
     boto_session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], local.REGION)
-    return Clients("local", boto_session, Config(retries={"mode": "standard"}, proxies={}), local.endpoint())
+    config = Config(retries={"mode": "standard"}, proxies={})
+    make = partial(boto_session.client, endpoint_url=local.endpoint(), config=config)
+    return Clients("local", local.REGION, make, local.endpoint())
 
 
 def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:

@@ -14,6 +14,7 @@ import resource
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import boto3
@@ -55,7 +56,8 @@ def _session() -> Clients:
     signer = local.credentials()
     boto_session = boto3.Session(signer.access_key_id, signer.secret_access_key, None, local.REGION, core)
     config = Config(retries={"mode": "standard", "total_max_attempts": 5}, proxies={}, max_pool_connections=16)
-    return Clients("local", boto_session, config, local.endpoint())
+    make = partial(boto_session.client, endpoint_url=local.endpoint(), config=config)
+    return Clients("local", local.REGION, make, local.endpoint())
 
 
 def _warm(session: Clients) -> Clients:
