@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from localaws import settings
 from localaws.environment import prepare
-from tapeline.aws import local
 
 
 def main() -> None:
     """Set the environment that the base reads as it is imported, then import and serve it."""
-    folder, port = local.own_home(), local.port()
-    credentials = local.credentials()
-    prepare(folder, port, credentials)
+    folder, port = settings.private_home(), settings.port()
+    root = settings.root()
+    prepare(folder, port, root)
     from localaws.server import run
 
-    run(folder, port, credentials.secret_access_key)
+    run(folder, port, root.secret_access_key)
 
 
 if __name__ == "__main__":

@@ -14,16 +14,12 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from localaws import settings
+from localaws.clients import Clients, connect
 from localaws.crawl_schema import Schema, merge, read_object, to_glue
-from tapeline.aws import local
-from tapeline.aws.clients import Clients, connect
 
 LOG_GROUP = "/aws-glue/crawlers"
 _JSON_FORMATS = {
@@ -317,13 +313,9 @@ def _shown(columns: list[dict[str, str]]) -> str:
 
 def under_role(role: str, crawler: str) -> Clients:
     """Return clients that have the crawler's role, as Glue's own have."""
-    arn = role if role.startswith("arn:") else f"arn:aws:iam::{local.ACCOUNT_ID}:role/{role}"
-    owner = connect("local")
-    keys = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
-    boto_session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], local.REGION)
-    config = Config(retries={"mode": "standard"}, proxies={})
-    make = partial(boto_session.client, endpoint_url=local.endpoint(), config=config)
-    return Clients("local", local.REGION, make, local.endpoint())
+    arn = role if role.startswith("arn:") else f"arn:aws:iam::{settings.ACCOUNT_ID}:role/{role}"
+    keys = connect().client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
+    return connect(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
 def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
@@ -340,9 +332,9 @@ def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
 
 def main(name: str, number: str) -> None:
     """Run a crawl and print its result."""
-    crawler: Any = connect("local").client("glue").get_crawler(Name=name)["Crawler"]
-    aws = under_role(crawler["Role"], name) if crawler.get("Role") else connect("local")
-    crawl = Crawl(crawler, aws, local.home() / "crawlers" / f"{name}-objects.json")
+    crawler = connect().client("glue").get_crawler(Name=name)["Crawler"]
+    aws = under_role(crawler["Role"], name) if crawler.get("Role") else connect()
+    crawl = Crawl(crawler, aws, settings.home() / "crawlers" / f"{name}-objects.json")
     started, error = time.monotonic(), ""
     try:
         crawl.run()

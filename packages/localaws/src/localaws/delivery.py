@@ -32,15 +32,14 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from localaws import settings
+from localaws.clients import Clients, connect
 from localaws.event_filter import EventFilter, FilterError
 from localaws.functions import Functions
 from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
+from localaws.printable import log_to_terminal
 from localaws.sources import TRIM_HORIZON, DynamoDBSource, ExpiredIteratorError, KinesisSource, Record, Shard, Source
-from tapeline.aws import local
-from tapeline.aws.clients import Clients, connect
-from tapeline.aws.printable import log_to_terminal
-from tapeline.stream.heartbeat import beat
 
 logger = logging.getLogger("localaws.delivery")
 
@@ -484,7 +483,8 @@ class Delivery:
                     flushed_at = time.monotonic()
                     self.metrics.flush()
                 is_reachable = True
-                beat()
+                if heartbeat := os.environ.get("TAPELINE_HEARTBEAT"):  # the file that a health check looks at
+                    Path(heartbeat).touch()
             except _TROUBLE as error:
                 if is_reachable:
                     logger.warning("cannot read what is deployed: %s; trying again until it works", error)
@@ -604,7 +604,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    Delivery(connect(), local.own_home()).run(stop)
+    Delivery(connect(), settings.private_home()).run(stop)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tapeline.aws.local import ACCOUNT_ID, REGION, Credentials, advertised_host
+from localaws.settings import ACCOUNT_ID, REGION, KeyPair, advertised_host
 
 
-def prepare(folder: Path, port: int, credentials: Credentials) -> None:
+def prepare(folder: Path, port: int, root: KeyPair) -> None:
     """Make MiniStack serve loopback only, enforce IAM and keep its state in `folder`.
 
     Whatever the caller's shell says to AWS clients or to MiniStack is removed first: it is about another AWS.
@@ -18,8 +18,8 @@ def prepare(folder: Path, port: int, credentials: Credentials) -> None:
             del os.environ[name]
     os.environ |= {
         "AUTH": "true",
-        "AWS_ACCESS_KEY_ID": credentials.access_key_id,  # the base takes its root key pair from these two
-        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_ACCESS_KEY_ID": root.access_key_id,  # the base takes its root key pair from these two
+        "AWS_SECRET_ACCESS_KEY": root.secret_access_key,
         "BIND_HOST": "127.0.0.1",
         "CLOUDTRAIL_RECORDING": "0",
         "DOCKER_HOST": "unix:///nonexistent",  # no Docker, even where there is one

@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from localaws.clients import Clients
 from localaws.lambda_process import Credentials, Function, LambdaProcess, fetch, link_sdk
 from localaws.metrics import Metrics
-from tapeline.aws.clients import Clients
 
 KNOWN_SECONDS = 2.0
 """How soon a new deployment of a function is noticed."""

@@ -19,11 +19,11 @@ from urllib.parse import unquote
 from botocore.exceptions import ClientError
 from ministack.services import eventbridge
 
+from localaws.clients import connect
 from localaws.extensions import Request, Response, ServiceError
 from localaws.functions import Functions
 from localaws.lambda_process import LambdaProcess, Outcome
 from localaws.metrics import Metrics
-from tapeline.aws.clients import connect
 
 _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 _IDLE = 2
@@ -54,7 +54,7 @@ class LambdaInvoke:
 
     async def start(self) -> None:
         """Prepare where code is unpacked; functions call this server back as any client does."""
-        aws = connect("local")
+        aws = connect()
         self._metrics = Metrics(aws.client("cloudwatch"))
         self._functions = Functions(aws, self._folder / "invoke", self._folder / "logs", self._metrics)
 

@@ -232,7 +232,7 @@ class Keeper:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeError(f"another local AWS runs over {self._folder}: stop it with `tapeline down`") from None
+            raise RuntimeError(f"another local AWS runs over {self._folder}; stop it first") from None
         counts = self._journal.restore()
         self._journal.follow()
         report = self._found(counts)
@@ -240,7 +240,7 @@ class Keeper:
         print(report, flush=True)
         self._running.write_text(str(time.time()))
         self._task = asyncio.create_task(self._save_regularly())
-        # `tapeline up` asks for a save once it has deployed, so that no kill can take the stack back.
+        # SIGUSR1 asks for a save, such as after a deployment, so that no kill can take that back.
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self.save)
 
     async def stop(self) -> None:
@@ -286,7 +286,7 @@ class Keeper:
             f"Local AWS: it was killed, not stopped. Complete up to the last request: {kept}. "
             f"As of {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(saved))}: everything else (deployment, users, "
             "queues, mail subscriptions, metrics); what changed after that, at most a minute's worth, is lost. "
-            "`tapeline up` puts the stack back."
+            "Deploying the stack again puts it back."
         )
 
 

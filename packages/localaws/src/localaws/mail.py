@@ -18,9 +18,8 @@ from email.utils import format_datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from tapeline.aws import local
-from tapeline.aws.notify import mail_text
-from tapeline.aws.printable import printable
+from localaws import settings
+from localaws.printable import lines, printable
 
 ADDRESS = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-][A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
@@ -120,7 +119,7 @@ def page_token(secret: str) -> str:
 
 def page_url() -> str:
     """Return the address of the mail page of this installation, with what opens it."""
-    return f"{local.endpoint()}{PAGE}?token={page_token(local.credentials().secret_access_key)}"
+    return f"{settings.endpoint()}{PAGE}?token={page_token(settings.root().secret_access_key)}"
 
 
 def _read(number: int, path: Path) -> Message:
@@ -145,18 +144,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m localaws.mail", description="Mail delivered on this machine.")
     parser.add_argument("number", type=int, nargs="?", help="show the message of this number")
     number = parser.parse_args().number
-    mailbox = Mailbox(local.home() / "mail")
+    mailbox = Mailbox(settings.home() / "mail")
     if number is not None:
         try:
             message = mailbox.read(number)
         except LookupError as error:
             sys.exit(str(error))
         head = f"To: {message.address}\nDate: {message.sent_at}\nSubject: {message.subject}"
-        print(mail_text(f"{head}\n\n{message.text}"))
+        print(lines(f"{head}\n\n{message.text}"))
         return
     for message in reversed(mailbox.newest(50)):
         print(printable(f"{message.number:5}  {message.sent_at}  {message.address:30}  {message.subject}"))
-    print(f"{len(mailbox.paths())} messages in {local.home() / 'mail'}; in the browser: {page_url()}")
+    print(f"{len(mailbox.paths())} messages in {settings.home() / 'mail'}; in the browser: {page_url()}")
 
 
 if __name__ == "__main__":

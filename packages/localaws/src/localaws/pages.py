@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 
 from localaws.extensions import Response
 from localaws.mail import PAGE, Mailbox, Message, page_token
+from localaws.printable import lines
 from localaws.sns_mail import LINK, SnsMail
-from tapeline.aws.notify import mail_text
 
 _COOKIE = "localaws_mail"
 _SHOWN = 200
@@ -106,7 +106,7 @@ class Pages:
 
 def _text(text: str) -> str:
     """Return text from elsewhere as HTML that shows it."""
-    return html.escape(mail_text(text))
+    return html.escape(lines(text))
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:

@@ -14,8 +14,9 @@ import ministack.app as base
 import uvicorn
 from ministack.services import lambda_svc
 
-from localaws import access, bounds, paging, resources
+from localaws import access, bounds, paging, resources, settings
 from localaws.athena.api import Athena
+from localaws.clients import connect
 from localaws.crawler import Crawler
 from localaws.extensions import Extension, Response, install
 from localaws.invoke import LambdaInvoke
@@ -23,8 +24,6 @@ from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
-from tapeline.aws import local
-from tapeline.aws.clients import connect
 
 logger = logging.getLogger("localaws")
 
@@ -37,7 +36,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     """Return the application: what this layer adds, in the order in which it starts, and its pages."""
     mailbox = Mailbox(folder / "mail")
     mail = SnsMail(mailbox, endpoint, secret)
-    athena = Athena(folder, connect("local"))
+    athena = Athena(folder, connect())
     resources.name_resources(athena.workgroup_of)
     return Layer(
         [Keeper(folder / "aws"), mail, athena, Crawler(folder), LambdaInvoke(folder)],
@@ -116,7 +115,7 @@ def run(folder: Path, port: int, secret: str) -> None:
         signal.signal(number, lambda *_: sys.exit())
     uvicorn.run(
         build(folder, f"http://127.0.0.1:{port}", secret),
-        host=local.bind_address(),
+        host=settings.bind_address(),
         port=port,
         http="httptools",  # with uvloop, a third of the time that the base's own server takes for a short request
         loop="uvloop",

@@ -19,7 +19,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tapeline.aws.local import REGION
+from localaws.settings import REGION
 
 
 @dataclass

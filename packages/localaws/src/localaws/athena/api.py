@@ -18,8 +18,8 @@ from localaws.athena.executions import Execution, Executions
 from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
 from localaws.athena.statements import Statement
+from localaws.clients import Clients
 from localaws.extensions import Request, Response, ServiceError, json_response
-from tapeline.aws.clients import Clients
 
 MAX_RESULTS = 1000
 
@@ -31,14 +31,14 @@ class Athena:
     ----------
     folder : Path
         State folder of the local AWS.
-    session : Clients
+    aws : Clients
         Whose clients read workgroups, results and the catalog.
     """
 
     service = "athena"
 
-    def __init__(self, folder: Path, session: Clients) -> None:
-        self._session = session
+    def __init__(self, folder: Path, aws: Clients) -> None:
+        self._aws = aws
         self._executions = Executions(folder / "athena" / "executions")
         self._pool = Pool(folder)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,7 +110,7 @@ class Athena:
 
     async def _workgroup(self, name: str) -> dict[str, Any]:
         try:
-            answer = await asyncio.to_thread(self._session.client("athena").get_work_group, WorkGroup=name)
+            answer = await asyncio.to_thread(self._aws.client("athena").get_work_group, WorkGroup=name)
         except ClientError as error:
             raise ServiceError("InvalidRequestException", f"WorkGroup {name} is not found.") from error
         if answer["WorkGroup"].get("State") == "DISABLED":
@@ -208,7 +208,7 @@ class Athena:
         rows: list[Row] = []
         end: int | None = None
         if outcome["columns"] and outcome["output"].endswith((".csv", ".txt")):
-            rows, end = await asyncio.to_thread(read_page, self._session.client("s3"), outcome["output"], start, size)
+            rows, end = await asyncio.to_thread(read_page, self._aws.client("s3"), outcome["output"], start, size)
         answer: dict[str, Any] = {
             "UpdateCount": outcome.get("update_count") or 0,
             "ResultSet": {
@@ -221,8 +221,8 @@ class Athena:
     # Beside statements
 
     async def _update_prepared(self, request: dict[str, Any]) -> dict[str, Any]:
-        client = self._session.client("athena")
-        name: Any = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
+        client = self._aws.client("athena")
+        name = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
 
         def replace() -> None:
             client.delete_prepared_statement(**name)
@@ -239,7 +239,7 @@ class Athena:
         """Refuse a table that is not there, which the base would make up; it describes the others well."""
         database, name = request.get("DatabaseName") or "", request.get("TableName") or ""
         try:
-            await asyncio.to_thread(self._session.client("glue").get_table, DatabaseName=database, Name=name)
+            await asyncio.to_thread(self._aws.client("glue").get_table, DatabaseName=database, Name=name)
         except ClientError as error:
             message = f"EntityNotFoundException: Table {database}.{name} was not found"
             raise ServiceError("MetadataException", message) from error

@@ -20,7 +20,7 @@ from localaws.athena.grammar import parse_statement
 from localaws.athena.query import Work, bind, run_explain, run_select
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
-from tapeline.aws.clients import Clients
+from localaws.clients import Clients
 
 logger = logging.getLogger(__name__)
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
@@ -31,7 +31,7 @@ class Engine:
 
     Parameters
     ----------
-    session : Clients
+    aws : Clients
         Whose catalog and lake they are about.
     files : Path
         Folder in which the local AWS keeps the buckets.
@@ -39,8 +39,8 @@ class Engine:
         Folder for what does not fit into memory; it is emptied after each statement.
     """
 
-    def __init__(self, session: Clients, files: Path, scratch: Path) -> None:
-        self._session = session
+    def __init__(self, aws: Clients, files: Path, scratch: Path) -> None:
+        self._aws = aws
         self._files = files
         self._scratch = scratch
 
@@ -55,10 +55,8 @@ class Engine:
             If it would read more than its workgroup allows.
         """
         self._scratch.mkdir(parents=True, exist_ok=True)
-        lake = Lake(self._session.client("s3"), self._files, self._scratch)
-        work = Work(
-            statement, Catalog(self._session.client("glue")), lake, self._session.client("athena"), self._scratch
-        )
+        lake = Lake(self._aws.client("s3"), self._files, self._scratch)
+        work = Work(statement, Catalog(self._aws.client("glue")), lake, self._aws.client("athena"), self._scratch)
         try:
             outcome = run(work, statement.sql)
             outcome.scanned = work.scanned

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from localaws import settings
 from localaws.athena.statements import Statement
-from tapeline.aws import local
 
 SIZE = 4
 """Statements at a time; further ones wait, as in Athena when the account's limit is reached."""
@@ -65,7 +65,7 @@ class Pool:
         self._environment = {
             **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "TAPELINE_HOME": str(folder),
-            "TAPELINE_PORT": str(local.port()),
+            "TAPELINE_PORT": str(settings.port()),
         }
         self._places = asyncio.Semaphore(SIZE)
         self._idle: list[Worker] = []

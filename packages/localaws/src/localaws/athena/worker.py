@@ -14,21 +14,18 @@ import resource
 import sys
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-import boto3
 import botocore.session
-from botocore.config import Config
 from botocore.utils import parse_timestamp
 
+from localaws import settings
 from localaws.athena.engine import Engine
 from localaws.athena.errors import QueryError, ScanLimitError
 from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Statement
-from tapeline.aws import local
-from tapeline.aws.clients import Clients
-from tapeline.aws.printable import log_to_terminal
+from localaws.clients import Clients, connect
+from localaws.printable import log_to_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -38,9 +35,9 @@ def main() -> None:
     log_to_terminal(logging.WARNING, "%(asctime)s %(levelname)s %(name)s: %(message)s")
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
-    home = local.home()
-    files = home / "aws" / "s3" / local.ACCOUNT_ID
-    engine = Engine(_warm(_session()), files, home / "athena" / "scratch" / str(os.getpid()))
+    home = settings.home()
+    files = home / "aws" / "s3" / settings.ACCOUNT_ID
+    engine = Engine(_warm(_clients()), files, home / "athena" / "scratch" / str(os.getpid()))
     for line in sys.stdin:
         document = json.loads(line)
         document["parameters"] = tuple(document["parameters"])
@@ -49,24 +46,20 @@ def main() -> None:
         print(json.dumps({**answer, "memory": memory}), file=answers, flush=True)
 
 
-def _session() -> Clients:
-    """Return a session whose clients read the times of a long listing quickly; botocore's way outlasts all the rest."""
+def _clients() -> Clients:
+    """Return clients that read the times of a long listing quickly; botocore's way outlasts all the rest."""
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
-    signer = local.credentials()
-    boto_session = boto3.Session(signer.access_key_id, signer.secret_access_key, None, local.REGION, core)
-    config = Config(retries={"mode": "standard", "total_max_attempts": 5}, proxies={}, max_pool_connections=16)
-    make = partial(boto_session.client, endpoint_url=local.endpoint(), config=config)
-    return Clients("local", local.REGION, make, local.endpoint())
+    return connect(core=core)
 
 
-def _warm(session: Clients) -> Clients:
+def _warm(aws: Clients) -> Clients:
     """Make and import now what the first statement would otherwise wait for a quarter of a second."""
     importlib.import_module("pyarrow.compute")  # which casting a batch imports
     for name in ("s3", "glue", "athena"):
-        session.client(name)
+        aws.client(name)
     parse_statement("WITH a AS (SELECT 1 AS b) SELECT b FROM a")
-    return session
+    return aws
 
 
 def _read_time(value: Any) -> datetime:

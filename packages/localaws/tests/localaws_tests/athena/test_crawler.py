@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.clients import Clients
 from localaws.crawl_schema import merge, read_object, to_glue
-from tapeline.aws.clients import Clients
 
 TRUST = {
     "Version": "2012-10-17",
@@ -50,7 +50,8 @@ def make_crawler(aws: Clients, place: str, targets: dict[str, Any], **settings: 
 
 def crawl(aws: Clients, name: str) -> tuple[dict[str, Any], list[str]]:
     """Run a crawler to its end; return it and the states it went through."""
-    glue, pause, states = aws.client("glue"), threading.Event(), []
+    states: list[str] = []
+    glue, pause = aws.client("glue"), threading.Event()
     glue.start_crawler(Name=name)
     for _ in range(4000):
         crawler = glue.get_crawler(Name=name)["Crawler"]

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from localaws.clients import Clients, connect
 from localaws.delivery import Delivery
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Clients, connect
 
 TRUST = {
     "Version": "2012-10-17",
@@ -25,7 +25,7 @@ TRUST = {
 
 @pytest.fixture(scope="module")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with running(tmp_path_factory.mktemp("tapeline")) as local:
+    with running(tmp_path_factory.mktemp("aws")) as local:
         yield local
 
 
@@ -33,7 +33,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 def aws(local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Clients:
     monkeypatch.setenv("TAPELINE_HOME", str(local_aws.folder))
     monkeypatch.setenv("TAPELINE_PORT", str(local_aws.port))
-    return connect("local")
+    return connect()
 
 
 def zip_of(source: str) -> bytes:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.clients import Clients
 from localaws.testing import LocalAws
-from tapeline.aws.clients import Clients
 
 
 def code_of(call: Any) -> str:

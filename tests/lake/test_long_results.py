@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from athena.conftest import Runner
-from tapeline.aws.clients import Clients
+from localaws.testing import running
+from tapeline.aws.clients import Clients, connect
 from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.lake import athena
 from tapeline.lake.athena import Finished
@@ -43,10 +44,19 @@ EXPECTED = [
 
 
 @pytest.fixture(scope="module")
-def deployment(aws: Clients, runner: Runner) -> Deployment:
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
+        patch.setenv("TAPELINE_HOME", str(local.folder))
+        patch.setenv("TAPELINE_PORT", str(local.port))
+        yield connect("local")
+
+
+@pytest.fixture(scope="module")
+def deployment(aws: Clients) -> Deployment:
+    aws.client("s3").create_bucket(Bucket="lake")
     output = {"ResultConfiguration": {"OutputLocation": "s3://lake/long/"}}
     aws.client("athena").create_work_group(Name="long-results", Configuration=output)
-    names = dict.fromkeys(StackOutputs.__slots__, "") | {"database_name": "lake", "work_group_name": "long-results"}
+    names = dict.fromkeys(StackOutputs.__slots__, "") | {"database_name": "default", "work_group_name": "long-results"}
     return Deployment(aws, StackOutputs(**names))
 
 

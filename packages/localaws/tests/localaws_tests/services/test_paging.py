@@ -22,7 +22,7 @@ Key = tuple[str, str]
 @pytest.fixture(scope="module")
 def dynamodb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Three partitions of 900 items of about 1 kB, put in no order: some 2.7 pages."""
-    with running(tmp_path_factory.mktemp("tapeline")) as local:
+    with running(tmp_path_factory.mktemp("aws")) as local:
         yield fill(local)
 
 
@@ -129,8 +129,8 @@ def test_the_base_reads_its_tables_where_we_stand(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from localaws.environment import prepare
-from tapeline.local import Credentials
-prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from localaws.settings import KeyPair
+prepare(Path(sys.argv[1]), 4599, KeyPair("AKIAAAAAAAAAAAAAAAAA", "secret"))
 import asyncio, json
 from ministack.services import dynamodb
 seen = []

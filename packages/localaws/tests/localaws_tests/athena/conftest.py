@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from localaws import settings
 from localaws.athena.engine import Engine
 from localaws.athena.pages import Row, read_page
 from localaws.athena.statements import Outcome, Statement
+from localaws.clients import Clients, connect
 from localaws.testing import LocalAws, running
-from tapeline.aws import local
-from tapeline.aws.clients import Clients, connect
 
 QUOTES = {
     "2026-03-12": [
@@ -50,7 +50,7 @@ TABLES = (
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as aws:
+    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("aws")) as aws:
         patch.setenv("TAPELINE_HOME", str(aws.folder))
         patch.setenv("TAPELINE_PORT", str(aws.port))
         yield aws
@@ -58,7 +58,7 @@ def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
 
 @pytest.fixture(scope="session")
 def aws(local_aws: LocalAws) -> Clients:
-    return connect("local")
+    return connect()
 
 
 @dataclass
@@ -94,7 +94,7 @@ def runner(aws: Clients, local_aws: LocalAws) -> Runner:
     s3.put_object(Bucket="lake", Key="fractions/lines.json", Body=b'{"n": 1.5}\n')
     s3.put_object(Bucket="lake", Key="moments/lines.json", Body=b'{"at": "2026-03-12T14:30:00Z"}\n')
     folder = local_aws.folder
-    found = Runner(aws, Engine(aws, folder / "aws" / "s3" / local.ACCOUNT_ID, folder / "scratch"))
+    found = Runner(aws, Engine(aws, folder / "aws" / "s3" / settings.ACCOUNT_ID, folder / "scratch"))
     for sql in TABLES:
         found.run(sql)
     return found

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.clients import Clients
 from localaws.invoke import SETTLE_SECONDS, LambdaInvoke, Settled
 from localaws.testing import LocalAws
-from services.conftest import deploy_function, wait_until
-from tapeline.aws.clients import Clients
+from localaws_tests.services.conftest import deploy_function, wait_until
 
 SOURCE = """
 import os

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from athena.conftest import JSON_SERDE, Runner
 from localaws.athena.errors import QueryError
+from localaws_tests.athena.conftest import JSON_SERDE, Runner
 
 
 def fill(runner: Runner, name: str, bodies: list[bytes], suffix: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localaws.athena import expressions, functions, special
 
-DOCUMENT = Path(__file__).parents[4] / "docs" / "athena-on-the-laptop.md"
+DOCUMENT = Path(__file__).parents[5] / "docs" / "athena-on-the-laptop.md"
 
 
 def test_document_lists_every_function() -> None:

@@ -8,16 +8,17 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.clients import Clients
 from localaws.mail import Mailbox, Message, page_token
 from localaws.testing import LocalAws
-from services.conftest import wait_until
-from tapeline.aws.clients import Clients
+from localaws_tests.services.conftest import wait_until
 
 HOSTILE = "<script>alert(1)</script> & 'quoted'"
 
@@ -59,7 +60,7 @@ def subscribe(sns: Any, local: LocalAws, topic: str, address: str, **attributes:
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address, Attributes=attributes)
     assert open_page(link_in(mail_to(local, address)[-1]))[0] == 200
     subscriptions = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
-    return next(entry["SubscriptionArn"] for entry in subscriptions if entry["Endpoint"] == address)
+    return str(next(entry["SubscriptionArn"] for entry in subscriptions if entry["Endpoint"] == address))
 
 
 def test_nothing_comes_before_the_link_was_opened_and_everything_after(sns: Any, local_aws: LocalAws) -> None:
@@ -146,7 +147,7 @@ def test_a_subscription_of_a_stack_is_asked_to_confirm(aws: Clients, local_aws: 
     template = json.dumps({"Resources": {"Topic": inline, "Apart": apart}})
     aws.client("cloudformation").create_stack(StackName="mail", TemplateBody=template)
     for address in ("in@x.org", "apart@x.org"):
-        (asked,) = wait_until(lambda address=address: mail_to(local_aws, address), f"mail to {address}")
+        (asked,) = wait_until(partial(mail_to, local_aws, address), f"mail to {address}")
         assert "Subscription Confirmation" in asked.subject
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pyiceberg.catalog.glue import GlueCatalog
 
-from athena.conftest import Runner
-from athena.test_api import rows_of, start, wait
 from localaws.athena import iceberg
+from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.test_api import rows_of, start, wait
 
 
 def make(runner: Runner, name: str) -> None:

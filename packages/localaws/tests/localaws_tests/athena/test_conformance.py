@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from athena.conftest import Runner
 from localaws.athena.errors import QueryError
+from localaws_tests.athena.conftest import Runner
 
 CASES = yaml.safe_load((Path(__file__).parent / "conformance.yaml").read_text())
 

@@ -18,9 +18,9 @@ from botocore.exceptions import ClientError
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
-from athena.conftest import JSON_SERDE, Runner
+from localaws.clients import Clients
 from localaws.testing import LocalAws, running
-from tapeline.aws.clients import Clients
+from localaws_tests.athena.conftest import JSON_SERDE, Runner
 
 OUTPUT = "s3://lake/results/"
 NUMBERS = "UNNEST(sequence(1, 10000))"
@@ -338,6 +338,7 @@ def test_airflows_operator_and_hooks_work_unmodified(
         number = operator.execute({})
         results = AthenaHook(aws_conn_id="aws_default").get_query_results(number)
 
+        assert results is not None
         assert rows_of(results) == [["n"], ["4"]]
         assert operator.hook.get_output_location(number) == f"{OUTPUT}{number}.csv"
         assert AthenaSQLHook().get_records("SELECT symbol, sum(volume) FROM quotes GROUP BY symbol ORDER BY 1") == [

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from localaws.clients import Clients
 from localaws.testing import LocalAws
-from services.conftest import RunningDelivery, deploy_function, wait_until, zip_of
-from tapeline.aws.clients import Clients
+from localaws_tests.services.conftest import RunningDelivery, deploy_function, wait_until, zip_of
 
 OBEDIENT = """
 import base64, json, os, sys, time

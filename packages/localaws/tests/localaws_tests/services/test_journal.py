@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from localaws.clients import connect
 from localaws.testing import LocalAws, free_port, running
-from services.conftest import deploy_function
-from tapeline.aws.clients import connect
+from localaws_tests.services.conftest import deploy_function
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_a_stream_of_the_same_name_does_not_get_its_predecessors_records(own_aws
 def test_the_deployment_survives_a_clean_stop(own_aws: LocalAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_HOME", str(own_aws.folder))
     monkeypatch.setenv("TAPELINE_PORT", str(own_aws.port))
-    aws = connect("local")
+    aws = connect()
     kinesis, _, _ = create_stream_and_table(own_aws)
     deploy_function(aws, "reader", "def handler(event, context):\n    return 'hello'\n", actions=["kinesis:*"])
     stream = kinesis.describe_stream_summary(StreamName="quotes")["StreamDescriptionSummary"]["StreamARN"]

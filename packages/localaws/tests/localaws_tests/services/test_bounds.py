@@ -11,8 +11,8 @@ SCRIPT = """
 import asyncio, json, sys
 from pathlib import Path
 from localaws.environment import prepare
-from tapeline.local import Credentials
-prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from localaws.settings import KeyPair
+prepare(Path(sys.argv[1]), 4599, KeyPair("AKIAAAAAAAAAAAAAAAAA", "secret"))
 from ministack.services import cloudwatch, kinesis
 if sys.argv[2] == "ours":
     from localaws.bounds import METRIC_SECONDS, keep_bounds
@@ -58,8 +58,8 @@ WRITES = """
 import asyncio, json, sys
 from pathlib import Path
 from localaws.environment import prepare
-from tapeline.local import Credentials
-prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from localaws.settings import KeyPair
+prepare(Path(sys.argv[1]), 4599, KeyPair("AKIAAAAAAAAAAAAAAAAA", "secret"))
 from ministack.services import dynamodb
 if sys.argv[2] == "ours":
     from localaws.bounds import keep_bounds
@@ -103,8 +103,8 @@ EXPIRIES = """
 import asyncio, inspect, json, sys, time
 from pathlib import Path
 from localaws.environment import prepare
-from tapeline.local import Credentials
-prepare(Path(sys.argv[1]), 4599, Credentials("AKIAAAAAAAAAAAAAAAAA", "secret"))
+from localaws.settings import KeyPair
+prepare(Path(sys.argv[1]), 4599, KeyPair("AKIAAAAAAAAAAAAAAAAA", "secret"))
 from ministack.services import dynamodb
 from localaws.bounds import expire_items, keep_bounds
 from localaws.journal import _packing
