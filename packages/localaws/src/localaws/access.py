@@ -11,8 +11,7 @@ import json
 import os
 from typing import Any
 
-from ministack.core import iam_actions, iam_evaluator
-from ministack.services import dynamodb, sts
+from localaws import ministack_names as base
 
 _AUTHORIZED_AS = {
     "sns:PublishBatch": "sns:Publish",
@@ -28,22 +27,22 @@ _OPEN_PATHS = ("/_ministack/health", "/_ministack/ready", "/_ministack/lambda-co
 def enforce_root_signature() -> None:
     """Let the base treat only the configured key as root, and verify its signature as it does a user's.
 
-    The base has no setting for it. `is_root_access_key` answers who is root; `_is_root_key` answers whose signature is
-    not checked, which is nobody's here.
+    The base has no setting for it.
     """
-    iam_evaluator.is_root_access_key = sts.is_root_access_key = _is_root
-    iam_evaluator._is_root_key = lambda _key: False
+    base.IS_ROOT.set(_is_root)
+    base.IS_ROOT_TO_STS.set(_is_root)
+    base.IS_UNCHECKED.set(lambda _key: False)
 
 
 def authorize_batches() -> None:
     """Let the base ask for the permission that AWS asks for; there is none of a batch operation's own name."""
-    name_of = iam_actions.extract_iam_action
+    name_of = base.ACTION_OF.value
 
     def extract(*request: Any) -> str | None:
         name = name_of(*request)
         return _AUTHORIZED_AS.get(name, name) if name else None
 
-    iam_actions.extract_iam_action = extract
+    base.ACTION_OF.set(extract)
 
 
 def know_leading_keys() -> None:
@@ -53,13 +52,13 @@ def know_leading_keys() -> None:
     Not seen are the keys of a Query and of PartiQL and transactions; a policy of ours with such a condition must not
     allow those.
     """
-    context_of = iam_actions.dynamodb_service_context
+    context_of = base.DYNAMODB_CONTEXT.value
 
     def context(body: bytes) -> dict[str, Any]:
         keys = _partition_keys(body)
         return {**context_of(body), **({"dynamodb:LeadingKeys": keys} if keys else {})}
 
-    iam_actions.dynamodb_service_context = context
+    base.DYNAMODB_CONTEXT.set(context)
 
 
 def _partition_keys(body: bytes) -> list[str]:
@@ -71,7 +70,7 @@ def _partition_keys(body: bytes) -> list[str]:
             for entry in entries["Keys"] if isinstance(entries, dict) else entries:
                 put, delete = entry.get("PutRequest"), entry.get("DeleteRequest")
                 named.append((table, put["Item"] if put else delete["Key"] if delete else entry))
-        tables = [(dynamodb._tables.get(str(table).rpartition("/")[2]), item) for table, item in named if item]
+        tables = [(base.TABLES.value.get(str(table).rpartition("/")[2]), item) for table, item in named if item]
         return [str(value) for table, item in tables if table for value in item[table["pk_name"]].values()]
     except (ValueError, LookupError, TypeError, AttributeError):
         return []

@@ -4,20 +4,19 @@ Left alone it walks over all records of a stream at every call, counts a reader'
 noticing when that one expires, looks through two weeks of metrics at every look at any, checks each number of an
 item that it stores five times, which is most of what storing takes, and once a minute unpacks every item to see which
 have expired, for seconds in which nobody is answered.
-`tests/services/test_bounds.py` fails if these seams move.
+`test_bounds.py` fails if the base works otherwise.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
-from ministack.core.responses import AccountRegionScopedDict
-from ministack.services import cloudwatch, dynamodb, kinesis
 
+from localaws import ministack_names as base
 from localaws.packed import PackedMap
 
 METRIC_SECONDS = 6 * 3600
@@ -35,14 +34,14 @@ _SLACK_SECONDS = 60
 
 def keep_bounds() -> None:
     """Let the base use the rules of this module in place of its own."""
-    kinesis._expire_records = expire_records
-    kinesis._expire_iterators = at_most_every(ITERATOR_SECONDS, kinesis._expire_iterators)
-    cloudwatch.TWO_WEEKS_SECONDS = METRIC_SECONDS
-    dynamodb._trim_stream_records = at_most_every(TRIM_SECONDS, dynamodb._trim_stream_records)
-    dynamodb._ttl_settings.__class__ = _HiddenFromTheReaper  # its thread runs already; `expire_items` does its work
-    dynamodb._batch_write_item = validating_once(dynamodb._batch_write_item)
-    for function in ("_number_error", "_ddb_canonicalize_number", "_number_size_bytes"):
-        setattr(dynamodb, function, remembered(getattr(dynamodb, function)))
+    base.EXPIRE_RECORDS.set(expire_records)
+    base.EXPIRE_ITERATORS.wrap(partial(at_most_every, ITERATOR_SECONDS))
+    base.METRIC_SECONDS.set(METRIC_SECONDS)
+    base.TRIM_CHANGES.wrap(partial(at_most_every, TRIM_SECONDS))
+    base.EXPIRIES.value.__class__ = _HiddenFromTheReaper  # its thread runs already; `expire_items` does its work
+    base.BATCH_WRITE.wrap(validating_once)
+    for function in (base.NUMBER_ERROR, base.CANONICAL_NUMBER, base.NUMBER_BYTES):
+        function.wrap(remembered)
 
 
 def expire_records(stream: dict[str, Any]) -> None:
@@ -54,12 +53,12 @@ def expire_records(stream: dict[str, Any]) -> None:
             continue
         expired = next((n for n, r in enumerate(records) if r["ApproximateArrivalTimestamp"] >= cutoff), len(records))
         del records[:expired]
-        for iterator in kinesis._shard_iterators.all_values():
+        for iterator in base.ITERATORS.value.all_values():
             if iterator["shard_id"] == shard_id and iterator["stream_arn"] == stream["StreamARN"]:
                 iterator["position"] = max(0, iterator["position"] - expired)
 
 
-class _HiddenFromTheReaper(AccountRegionScopedDict):  # type: ignore[misc]
+class _HiddenFromTheReaper(base.AccountRegionScopedDict):  # type: ignore[misc]
     __slots__ = ()
 
     def all_items(self) -> list[Any]:
@@ -69,17 +68,17 @@ class _HiddenFromTheReaper(AccountRegionScopedDict):  # type: ignore[misc]
 def expire_items() -> None:
     """Delete the items whose time to live is over, looking at nothing else of them."""
     now = time.time()
-    for (account, region, name), setting in list(dynamodb._ttl_settings._data.items()):
-        table = dynamodb._tables.get_scoped(account, region, name)
+    for (account, region, name), setting in base.AccountRegionScopedDict.all_items(base.EXPIRIES.value):
+        table = base.TABLES.value.get_scoped(account, region, name)
         if table is None or setting.get("TimeToLiveStatus") != "ENABLED":
             continue
         expiry = msgspec.defstruct("Expiry", [("at", Any, None)], rename={"at": setting["AttributeName"]})
         decoder = msgspec.json.Decoder(expiry)
-        with dynamodb._lock:
+        with base.ITEMS_LOCK.value:
             for hash_value, items in list(table["items"].items()):
                 for range_value in list(items):
                     if _is_over(_packed(items, range_value), decoder, now):
-                        dynamodb._remove_item(table, hash_value, range_value)
+                        base.REMOVE_ITEM(table, hash_value, range_value)
 
 
 def _packed(items: dict[str, Any], range_value: str) -> bytes:
@@ -112,7 +111,7 @@ def validating_once(write: Callable[[dict[str, Any]], Any]) -> Callable[[dict[st
     """Return BatchWriteItem as the base does it, but for a second look at items that it has just found valid."""
 
     def written(request: dict[str, Any]) -> Any:
-        validate, valid = dynamodb._validate_item, {}
+        validate, valid = base.VALIDATE_ITEM.value, {}
 
         def validate_once(item: Any, *names: Any) -> Any:
             if id(item) in valid:
@@ -120,11 +119,11 @@ def validating_once(write: Callable[[dict[str, Any]], Any]) -> Callable[[dict[st
             valid[id(item)] = item  # which keeps the id from being given to another
             return validate(item, *names)
 
-        dynamodb._validate_item = validate_once
+        base.VALIDATE_ITEM.set(validate_once)
         try:
             return write(request)
         finally:
-            dynamodb._validate_item = validate
+            base.VALIDATE_ITEM.set(validate)
 
     return written
 

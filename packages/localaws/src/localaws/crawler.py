@@ -16,9 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ministack.app as base
-
 from localaws.extensions import Request, Response, ServiceError, json_response
+from localaws.ministack_names import SERVICE_HANDLERS
 
 LOG_GROUP = "/aws-glue/crawlers"
 HISTORY = 100
@@ -63,7 +62,7 @@ class Crawler:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "crawlers"
-        self._base = base.SERVICE_HANDLERS["glue"]
+        self._base = SERVICE_HANDLERS["glue"]
         self._runs: dict[str, list[Run]] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()

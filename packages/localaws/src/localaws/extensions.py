@@ -26,9 +26,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-import ministack.app as base
-from ministack.core.responses import get_account_id, get_region
-from ministack.core.router import extract_access_key_id
+from localaws.ministack_names import SERVICE_HANDLERS, extract_access_key_id, get_account_id, get_region
 
 Answer = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Answer]]
@@ -123,7 +121,7 @@ def install(extensions: Iterable[Extension]) -> None:
     answer of ours needs no check of ours.
     """
     for extension in extensions:
-        base.SERVICE_HANDLERS[extension.service] = _in_front_of(base.SERVICE_HANDLERS[extension.service], extension)
+        SERVICE_HANDLERS[extension.service] = _in_front_of(SERVICE_HANDLERS[extension.service], extension)
 
 
 def _in_front_of(fallback: Handler, extension: Extension) -> Handler:

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
-from ministack.services import eventbridge
 
+from localaws import ministack_names as base
 from localaws.clients import connect
 from localaws.extensions import Request, Response, ServiceError
 from localaws.functions import Functions
@@ -50,7 +50,7 @@ class LambdaInvoke:
         self._idle: dict[str, list[LambdaProcess]] = defaultdict(list)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._settled = Settled(time.time)
-        eventbridge._dispatch_to_lambda = self._invoke_by_rule
+        base.CALL_FUNCTION.set(self._invoke_by_rule)
 
     async def start(self) -> None:
         """Prepare where code is unpacked; functions call this server back as any client does."""

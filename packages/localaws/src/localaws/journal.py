@@ -5,8 +5,8 @@ is, and nothing if it is killed. Here the three stores that grow with every quot
 records of DynamoDB streams) rest in SQLite, and what a request changed is committed before its answer leaves: a kill
 loses nothing that a client was told is stored. All else is small: the base's own files, which it writes every minute.
 
-The seams to the base are its record lists and item maps, and `_set_item` and `_remove_item`, through which every item
-passes. `tests/services/test_journal.py` fails if they move.
+It stands at the base's record lists and item maps, and at the two functions through which every item passes.
+`test_journal.py` fails if they move.
 """
 
 from __future__ import annotations
@@ -23,12 +23,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import ministack.app as base
-from ministack.core.persistence import save_all
-from ministack.core.responses import AccountRegionScopedDict
-from ministack.services import dynamodb, kinesis
 from msgspec.json import decode, encode
 
+from localaws import ministack_names as base
 from localaws.bounds import expire_items
 from localaws.extensions import Answer, Handler
 from localaws.packed import PackedList, PackedMap
@@ -73,12 +70,12 @@ class Journal:
 
     def follow(self) -> None:
         """Note each item that the base stores or removes, and commit before each answer of the two services."""
-        dynamodb._set_item = self._noting(_packing(dynamodb._set_item))
-        dynamodb._remove_item = self._noting(dynamodb._remove_item)
+        base.SET_ITEM.wrap(lambda set_item: self._noting(packing(set_item)))
+        base.REMOVE_ITEM.wrap(self._noting)
         for service in ("kinesis", "dynamodb"):
             base.SERVICE_HANDLERS[service] = self._committing(base.SERVICE_HANDLERS[service])
-        kinesis.get_state = _without_bulk(kinesis, "_streams", _without_records)
-        dynamodb.get_state = _without_bulk(dynamodb, "_tables", lambda table: {**table, "items": {}})
+        base.KINESIS_STATE.wrap(lambda state: _without_bulk(state, base.STREAMS, _without_records))
+        base.DYNAMODB_STATE.wrap(lambda state: _without_bulk(state, base.TABLES, lambda table: {**table, "items": {}}))
 
     def restore(self) -> dict[str, int]:
         """Fill the base's stores after it has read its own files; rows of what no longer exists are dropped.
@@ -89,7 +86,7 @@ class Journal:
             How many records, items and changes there are.
         """
         counts = {"records": 0, "items": 0, "changes": 0}
-        streams = {_identity(stream): stream for stream in kinesis._streams.all_values()}
+        streams = {_identity(stream): stream for stream in base.STREAMS.value.all_values()}
         for identity, stream in streams.items():
             stream["shards"] = {name: {**shard, "records": []} for name, shard in stream["shards"].items()}
             for name, shard in stream["shards"].items():
@@ -100,12 +97,12 @@ class Journal:
                 counts["records"] += len(shard["records"])
                 if shard["records"]:
                     self._written_records[identity, name] = shard["records"][-1]["SequenceNumber"]
-        tables = {table["TableId"]: table for table in dynamodb._tables.all_values()}
+        tables = {table["TableId"]: table for table in base.TABLES.value.all_values()}
         for table_id, table in tables.items():
             rows = self._database.execute("SELECT hash, range, document FROM item WHERE table_id = ?", (table_id,))
             for hash_value, range_value, document in rows:
                 table["items"].setdefault(hash_value, PackedMap()).put_packed(range_value, document)
-            dynamodb._items_replaced(table)
+            base.ITEMS_REPLACED(table)
             counts["items"] += table["ItemCount"]
         changes = {arn: scope for scope, arn in _change_streams()}
         for arn, scope in changes.items():
@@ -158,7 +155,7 @@ class Journal:
         return committed
 
     def _write_records(self) -> None:
-        for stream in kinesis._streams.all_values():
+        for stream in base.STREAMS.value.all_values():
             identity = _identity(stream)
             for name, shard in stream["shards"].items():
                 written = self._written_records.get((identity, name), "")
@@ -180,8 +177,8 @@ class Journal:
 
     def _write_changes(self) -> None:
         for scope, arn in _change_streams():
-            records = dynamodb._stream_records.get_scoped(*scope, PackedList())
-            first = dynamodb._stream_trimmed.get_scoped(*scope, 0)
+            records = base.CHANGES.value.get_scoped(*scope, PackedList())
+            first = base.CHANGES_TRIMMED.value.get_scoped(*scope, 0)
             begin = max(first, self._written_changes.get(arn, -1) + 1)
             end = first + len(records)
             if begin < end:
@@ -196,8 +193,8 @@ class Journal:
         records = PackedList()
         records.extend_packed(documents for _, documents in rows)
         first = rows[0][0] if rows else 0
-        dynamodb._stream_trimmed.set_scoped(*scope, first)
-        dynamodb._stream_records.set_scoped(*scope, records)
+        base.CHANGES_TRIMMED.value.set_scoped(*scope, first)
+        base.CHANGES.value.set_scoped(*scope, records)
         self._written_changes[arn] = first + len(records) - 1
         return len(records)
 
@@ -264,7 +261,7 @@ class Keeper:
         expire_items()
         self._journal.commit()
         self._journal.expire()
-        save_all(base._build_persistence_save_dict())
+        base.save_all(base.STATE())
         # What lives by now is data: spare the collector the walk over millions of items that are no garbage.
         gc.freeze()
         seconds = time.perf_counter() - started
@@ -290,14 +287,14 @@ class Keeper:
         )
 
 
-def _packing(set_item: Callable[..., Any]) -> Callable[..., Any]:
+def packing(set_item: Callable[..., Any]) -> Callable[..., Any]:
     """Let the base put an item into a packed map, and the record of the change that follows into a packed list."""
 
     def packed(table: dict[str, Any], hash_value: str, range_value: str, item: dict[str, Any]) -> Any:
         if hash_value not in table["items"]:
             table["items"][hash_value] = PackedMap()
-        if table["TableName"] not in dynamodb._stream_records:
-            dynamodb._stream_records[table["TableName"]] = PackedList()
+        if table["TableName"] not in base.CHANGES.value:
+            base.CHANGES.value[table["TableName"]] = PackedList()
         return set_item(table, hash_value, range_value, item)
 
     return packed
@@ -308,21 +305,20 @@ def _encoded(item: dict[str, Any] | None) -> bytes | None:
 
 
 def _without_bulk(
-    module: Any, store: str, strip: Callable[[dict[str, Any]], dict[str, Any]]
+    get_state: Callable[[], dict[str, Any]], store: base.Name, strip: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> Callable[[], dict[str, Any]]:
-    """Return the base's own `get_state` of a module, which sees one store without what the journal holds."""
-    get_state: Callable[[], dict[str, Any]] = module.get_state
+    """Return a function of the base that says what to save, and sees a store without what the journal holds."""
 
     def stripped() -> dict[str, Any]:
-        whole = getattr(module, store)
-        light = AccountRegionScopedDict()
+        whole = store.value
+        light = base.AccountRegionScopedDict()
         for scope, value in whole.all_items():
             light.set_scoped(*scope, strip(value))
-        setattr(module, store, light)
+        store.set(light)
         try:
             return get_state()
         finally:
-            setattr(module, store, whole)
+            store.set(whole)
 
     return stripped
 
@@ -340,7 +336,7 @@ def _change_streams() -> list[tuple[tuple[str, str, str], str]]:
     """List the tables (account, region, name) with a change stream, and its ARN."""
     return [
         (scope, table["LatestStreamArn"])
-        for scope, table in dynamodb._tables.all_items()
+        for scope, table in base.TABLES.value.all_items()
         if (table.get("StreamSpecification") or {}).get("StreamEnabled") and table.get("LatestStreamArn")
     ]
 

@@ -2,7 +2,7 @@
 
 The base sorts a whole table for each page of a Scan, and looks at a whole partition to answer which item is its newest.
 Here it is shown a table of those items only that the page can hold, one more than fits, and does with it what it does.
-`tests/services/test_paging.py` fails if it no longer reads its tables through `_scan` and `_query`.
+`test_paging.py` fails if it no longer reads its tables where this stands.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import heapq
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
-from ministack.services import dynamodb
 from msgspec.json import decode
 
+from localaws import ministack_names as base
 from localaws.packed import PackedMap
 
 Table = dict[str, Any]
@@ -27,16 +28,17 @@ _HASH_EQUALS = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
 
 def read_by_the_page() -> None:
     """Put the narrowing in front of the base's Scan and Query."""
-    dynamodb._scan = _narrowed(dynamodb._scan, _keys_of_scan)
-    dynamodb._query = _narrowed(dynamodb._query, _keys_of_query)
+    base.SCAN.wrap(partial(_narrowed, choose=_keys_of_scan))
+    base.QUERY.wrap(partial(_narrowed, choose=_keys_of_query))
 
 
 def _narrowed(
     read: Callable[[dict[str, Any]], Any], choose: Callable[[Table, dict[str, Any]], Keys | None]
 ) -> Callable[[dict[str, Any]], Any]:
     def narrowed(request: dict[str, Any]) -> Any:
-        name = dynamodb._normalize_table_name(request.get("TableName"))
-        table = dynamodb._tables.get(name)
+        name = base.TABLE_NAME(request.get("TableName"))
+        tables = base.TABLES.value
+        table = tables.get(name)
         try:
             keys = choose(table, request)
             page = None if keys is None else _page(table, keys, int(request.get("Limit") or 0))
@@ -44,11 +46,11 @@ def _narrowed(
             page = None  # the base says what is wrong with such a request
         if page is None:
             return read(request)
-        dynamodb._tables[name] = {**table, "items": page}
+        tables[name] = {**table, "items": page}
         try:
             return read(request)
         finally:
-            dynamodb._tables[name] = table
+            tables[name] = table
 
     return narrowed
 
@@ -60,8 +62,8 @@ def _page(table: Table, keys: Keys, limit: int) -> dict[str, PackedMap]:
     for count, (hash_value, range_value) in enumerate(keys, start=1):
         text = table["items"][hash_value].packed(range_value)
         page[hash_value].put_packed(range_value, text)
-        size += dynamodb._item_size_bytes(decode(text))
-        if count == limit or size > dynamodb._DDB_PAGE_SIZE_BYTES:
+        size += base.ITEM_BYTES(decode(text))
+        if count == limit or size > base.PAGE_BYTES.value:
             break
     return page
 
@@ -90,11 +92,11 @@ def _keys_of_scan(table: Table, request: dict[str, Any]) -> Keys | None:
 def _keys_of_query(table: Table, request: dict[str, Any]) -> Keys | None:
     """Return the keys of a Query that asks for one hash value, in its order; None for one that asks for more."""
     match = _HASH_EQUALS.fullmatch(request.get("KeyConditionExpression") or "")
-    if match is None or request.get("IndexName") or dynamodb._get_attr_type(table, table["sk_name"]) != "S":
+    if match is None or request.get("IndexName") or base.KEY_TYPE(table, table["sk_name"]) != "S":
         return None
     if request.get("ExpressionAttributeNames", {}).get(match[1], match[1]) != table["pk_name"]:
         return None
-    hash_value = dynamodb._extract_key_val(request["ExpressionAttributeValues"][match[2]])
+    hash_value = base.KEY_VALUE(request["ExpressionAttributeValues"][match[2]])
     is_forward = request.get("ScanIndexForward", True)
     ranges = list(table["items"].get(hash_value, ()))  # a copy: the base deletes expired items in a thread of its own
     if start := request.get("ExclusiveStartKey"):
@@ -108,5 +110,5 @@ def _keys_of_query(table: Table, request: dict[str, Any]) -> Keys | None:
 
 
 def _key(table: Table, key: dict[str, Any]) -> tuple[str, str]:
-    hash_value = dynamodb._extract_key_val(key[table["pk_name"]])
-    return hash_value, dynamodb._extract_key_val(key[table["sk_name"]]) if table["sk_name"] else ""
+    hash_value = base.KEY_VALUE(key[table["pk_name"]])
+    return hash_value, base.KEY_VALUE(key[table["sk_name"]]) if table["sk_name"] else ""

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ministack.core import iam_actions
-from ministack.services import dynamodb_streams, kinesis
+from localaws import ministack_names as base
 
 _Finder = Callable[[str, dict[str, Any]], str | None]
 
@@ -33,7 +32,7 @@ def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
         Tells the workgroup that a query of Athena ran in, by its id.
     """
     finders: dict[str, _Finder] = {**_FINDERS, "athena": partial(_athena, workgroup_of_query)}
-    base_answer = iam_actions.extract_resource_arn
+    base_answer = base.RESOURCE_OF.value
 
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
@@ -46,17 +45,17 @@ def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
         answer: str = base_answer(service, method, path, headers, body, query, region, account)
         return answer
 
-    iam_actions.extract_resource_arn = extract
+    base.RESOURCE_OF.set(extract)
 
 
 def _kinesis(_operation: str, asked: dict[str, Any]) -> str | None:
-    iterator = kinesis._shard_iterators.get(asked.get("ShardIterator"))
+    iterator = base.ITERATORS.value.get(asked.get("ShardIterator"))
     return str(iterator["stream_arn"]) if iterator else None
 
 
 def _dynamodb(_operation: str, asked: dict[str, Any]) -> str | None:
     if "ShardIterator" in asked:
-        return (dynamodb_streams._decode_iterator(asked["ShardIterator"]) or {}).get("arn")
+        return (base.CHANGES_ITERATOR(asked["ShardIterator"]) or {}).get("arn")
     return asked.get("StreamArn")
 
 

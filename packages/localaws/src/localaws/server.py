@@ -10,11 +10,10 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import ministack.app as base
 import uvicorn
-from ministack.services import lambda_svc
 
 from localaws import access, bounds, paging, resources, settings
+from localaws import ministack_names as base
 from localaws.athena.api import Athena
 from localaws.clients import connect
 from localaws.crawler import Crawler
@@ -56,7 +55,7 @@ class Layer:
         bounds.keep_bounds()
         paging.read_by_the_page()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
-        lambda_svc._poller_started = True
+        base.POLLER_STARTED.set(True)
         install(part for part in parts if isinstance(part, Extension))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,8 +1,8 @@
 """SNS by e-mail: an address confirms its subscription by a link, then gets the notifications, and can leave by a link.
 
-The base confirms e-mail subscriptions at once and only logs what it would send. Its seams: every path to a subscription
-(Subscribe, three places of its CloudFormation) ends in a topic's list, which is looked through here, and every message
-to subscribers passes `_fanout`. `tests/services/test_mail.py` fails if they move.
+The base confirms e-mail subscriptions at once and only logs what it would send. Every path to a subscription
+(Subscribe, three places of its CloudFormation) ends in a topic's list, which is looked through here: `test_mail.py`
+fails if one does not.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from ministack.services import sns
-
+from localaws import ministack_names as base
 from localaws.extensions import Request, Response
 from localaws.mail import ADDRESS, Mailbox
 
@@ -57,7 +56,7 @@ class SnsMail:
 
     async def start(self) -> None:
         """Take over the delivery, and look for new subscriptions of stacks."""
-        sns._fanout = self._after(sns._fanout)
+        base.FANOUT.wrap(self._after)
         self._task = asyncio.create_task(self._sweep_regularly())
 
     async def stop(self) -> None:
@@ -74,9 +73,9 @@ class SnsMail:
         parameters = {**parse_qs(request.body.decode()), **request.query}
         protocol, address = (parameters.get(name, [""])[0] for name in ("Protocol", "Endpoint"))
         if request.operation == "Subscribe" and protocol in PROTOCOLS and not ADDRESS.fullmatch(address):
-            status, headers, body = sns._error("InvalidParameter", "Invalid parameter: Email address", 400)
+            status, headers, body = base.SNS_ERROR("InvalidParameter", "Invalid parameter: Email address", 400)
             return Response(status, body, headers)
-        status, headers, body = await sns.handle_request(
+        status, headers, body = await base.SNS(
             request.method, request.path, dict(request.headers), request.body, dict(request.query)
         )
         word = "PendingConfirmation"
@@ -104,7 +103,7 @@ class SnsMail:
             if topic["arn"] == topic_arn and known and hmac.compare_digest(known, token):
                 subscription.update(confirmed=True, token=None)
                 subscription["attributes"].update(PendingConfirmation="false", ConfirmationWasAuthenticated="false")
-                sns._refresh_subscription_counts(topic)
+                base.COUNT_SUBSCRIPTIONS(topic)
                 return subscription
         return None
 
@@ -113,15 +112,15 @@ class SnsMail:
         for topic, subscription in _mail_subscriptions():
             if subscription["arn"] == subscription_arn and hmac.compare_digest(self._token(subscription_arn), token):
                 topic["subscriptions"].remove(subscription)
-                sns._sub_arn_to_topic.pop(subscription_arn, None)
-                sns._refresh_subscription_counts(topic)
+                base.TOPIC_OF_SUBSCRIPTION.value.pop(subscription_arn, None)
+                base.COUNT_SUBSCRIPTIONS(topic)
                 return subscription
         return None
 
     def _ask(self, topic: Topic, subscription: Subscription) -> None:
         subscription.update(confirmed=False, token=secrets.token_hex(32), asked_at=datetime.now(UTC).isoformat())
         subscription["attributes"].update(PendingConfirmation="true", ConfirmationWasAuthenticated="false")
-        sns._refresh_subscription_counts(topic)
+        base.COUNT_SUBSCRIPTIONS(topic)
         link = self._link(action="confirm", topic=topic["arn"], token=subscription["token"])
         text = (
             f"You have chosen to subscribe to the topic:\n{topic['arn']}\n\n"
@@ -154,8 +153,8 @@ class SnsMail:
             self.sweep()
             for topic, subscription in _mail_subscriptions():
                 if topic["arn"] == topic_arn and subscription["confirmed"]:
-                    text = sns._resolve_message_for_protocol(message, message_structure, subscription["protocol"])
-                    if sns._matches_filter_policy(subscription, message_attributes or {}, text):
+                    text = base.TEXT_FOR_PROTOCOL(message, message_structure, subscription["protocol"])
+                    if base.MATCHES_POLICY(subscription, message_attributes or {}, text):
                         self._notify(topic, subscription, msg_id, text, subject, message_attributes or {})
 
         return fan_out
@@ -213,7 +212,7 @@ class SnsMail:
 def _mail_subscriptions() -> list[tuple[Topic, Subscription]]:
     return [
         (topic, subscription)
-        for topic in sns._topics.all_values()
+        for topic in base.TOPICS.value.all_values()
         for subscription in topic["subscriptions"]
         if subscription["protocol"] in PROTOCOLS and ADDRESS.fullmatch(subscription["endpoint"])
     ]

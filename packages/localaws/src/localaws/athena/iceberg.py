@@ -31,6 +31,7 @@ from pyiceberg.transforms import parse_transform
 from pyiceberg.typedef import Record
 from sqlglot import exp
 
+from localaws import settings
 from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Table
@@ -63,7 +64,7 @@ class LakeFileIO(PyArrowFileIO):
 
 def catalog(work: Work) -> GlueCatalog:
     """Return pyiceberg's view of the Glue catalog."""
-    credentials = work.lake.s3._request_signer._credentials.get_frozen_credentials()
+    root = settings.root()
     return GlueCatalog(
         "awsdatacatalog",
         client=work.catalog.glue,
@@ -72,8 +73,8 @@ def catalog(work: Work) -> GlueCatalog:
             "lake.files": str(work.lake.files),
             "s3.endpoint": work.lake.s3.meta.endpoint_url,
             "s3.region": work.lake.s3.meta.region_name,
-            "s3.access-key-id": credentials.access_key,
-            "s3.secret-access-key": credentials.secret_key,
+            "s3.access-key-id": root.access_key_id,
+            "s3.secret-access-key": root.secret_access_key,
         },
     )
 

@@ -224,7 +224,7 @@ def test_executions_survive_a_restart(tmp_path: Any) -> None:
 
 @pytest.fixture
 def connect(local_aws: LocalAws, runner: Runner) -> Callable[..., Any]:
-    root = local_aws.client("sts")._request_signer._credentials
+    root = local_aws.root
 
     def connect(**settings: Any) -> Any:
         return pyathena.connect(
@@ -232,8 +232,8 @@ def connect(local_aws: LocalAws, runner: Runner) -> Callable[..., Any]:
             schema_name="lake",
             region_name="us-east-1",
             endpoint_url=local_aws.endpoint,
-            aws_access_key_id=root.access_key,
-            aws_secret_access_key=root.secret_key,
+            aws_access_key_id=root["access_key_id"],
+            aws_secret_access_key=root["secret_access_key"],
             poll_interval=0.05,
             **settings,
         )
@@ -310,11 +310,16 @@ def test_pyathena_lists_partitions_and_reports_errors(connect: Callable[..., Any
 def airflow_connection(local: LocalAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     import json
 
-    root = local.client("sts")._request_signer._credentials
+    root = local.root
     extra = {"endpoint_url": local.endpoint, "region_name": "us-east-1"}
     sql_extra = {"s3_staging_dir": OUTPUT, "schema_name": "lake", "aws_conn_id": "aws_default", **extra}
     for name, kind, fields in (("AWS_DEFAULT", "aws", extra), ("ATHENA_DEFAULT", "athena", sql_extra)):
-        connection = {"conn_type": kind, "login": root.access_key, "password": root.secret_key, "extra": fields}
+        connection = {
+            "conn_type": kind,
+            "login": root["access_key_id"],
+            "password": root["secret_access_key"],
+            "extra": fields,
+        }
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
     yield
 

@@ -107,9 +107,9 @@ from localaws.settings import KeyPair
 prepare(Path(sys.argv[1]), 4599, KeyPair("AKIAAAAAAAAAAAAAAAAA", "secret"))
 from ministack.services import dynamodb
 from localaws.bounds import expire_items, keep_bounds
-from localaws.journal import _packing
+from localaws.journal import packing
 keep_bounds()
-dynamodb._set_item = _packing(dynamodb._set_item)
+dynamodb._set_item = packing(dynamodb._set_item)
 assert "_ttl_settings.all_items()" in inspect.getsource(dynamodb._ttl_reaper), "the base's reaper reads elsewhere now"
 assert dynamodb._ttl_settings.all_items() == []
 
