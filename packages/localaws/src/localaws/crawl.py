@@ -1,7 +1,7 @@
 """One crawl of a Glue crawler, as a process of its own: `python -m localaws.crawl NAME CRAWL_ID`.
 
-It works under the crawler's role and through the public APIs: it lists the targets, reads what is new, infers columns,
-creates or updates tables and partitions, and says in the log group `/aws-glue/crawlers` what changed. Its last line of
+It works under the crawler's role and through the public APIs: it lists where the tables lie, reads what is new, infers
+columns, adds columns and partitions, and says in the log group `/aws-glue/crawlers` what changed. Its last line of
 output is the result as JSON; ended early, it has changed nothing by halves that the next crawl would not complete.
 """
 
@@ -22,11 +22,6 @@ from localaws.clients import Clients, connect
 from localaws.crawl_schema import Schema, merge, read_object, to_glue
 
 LOG_GROUP = "/aws-glue/crawlers"
-_JSON_FORMATS = {
-    "InputFormat": "org.apache.hadoop.mapred.TextInputFormat",
-    "OutputFormat": "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-    "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
-}
 
 
 @dataclass(slots=True)
@@ -57,7 +52,6 @@ class Changes:
     """What the crawl changed in the catalog, as messages and as the counts that GetCrawlerMetrics gives."""
 
     messages: list[str] = field(default_factory=list)
-    tables_created: list[str] = field(default_factory=list)
     tables_updated: list[str] = field(default_factory=list)
     partitions_created: list[str] = field(default_factory=list)
 
@@ -86,28 +80,23 @@ class Crawl:
 
     def run(self) -> None:
         """Crawl every target."""
-        targets = self._crawler.get("Targets") or {}
-        for target in targets.get("S3Targets") or []:
-            self._crawl_path(target["Path"].rstrip("/") + "/", target.get("Exclusions") or [])
-        for target in targets.get("CatalogTargets") or []:
+        for target in self._crawler["Targets"]["CatalogTargets"]:
             for name in target["Tables"]:
                 table = self._glue.get_table(DatabaseName=target["DatabaseName"], Name=name)["Table"]
-                found = self._find(table["StorageDescriptor"]["Location"].rstrip("/") + "/", [])
+                found = self._find(table["StorageDescriptor"]["Location"].rstrip("/") + "/")
                 self._update(target["DatabaseName"], table, found)
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         self._memory.write_text(json.dumps(self._current))
 
     # Reading
 
-    def _find(self, location: str, exclusions: list[str]) -> Found:
+    def _find(self, location: str) -> Found:
         """List a location and infer what its objects have in common."""
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
         found = Found()
         folders: dict[tuple[str, ...], str] = {}
         with ThreadPoolExecutor(8) as pool:
-            listed = [
-                item for item in self._list(bucket, prefix) if not _is_excluded(item["Key"][len(prefix) :], exclusions)
-            ]
+            listed = list(self._list(bucket, prefix))
             contents = pool.map(lambda item: self._read(bucket, item), listed)
             for item, content in zip(listed, contents, strict=True):
                 self._current[f"s3://{bucket}/{item['Key']}"] = content
@@ -146,51 +135,6 @@ class Crawl:
         return {"etag": item["ETag"], "schema": schema, "records": records}
 
     # The catalog
-
-    def _crawl_path(self, location: str, exclusions: list[str]) -> None:
-        found = self._find(location, exclusions)
-        database = self._crawler["DatabaseName"]
-        name = (self._crawler.get("TablePrefix") or "") + _table_name(location)
-        if not found.files:
-            self._report(found)
-            return
-        try:
-            table = self._glue.get_table(DatabaseName=database, Name=name)["Table"]
-        except self._glue.exceptions.EntityNotFoundException:
-            self._create(database, name, location, found)
-        else:
-            self._update(database, table, found)
-
-    def _create(self, database: str, name: str, location: str, found: Found) -> None:
-        columns = [
-            {"Name": column, "Type": to_glue(kind)} for column, kind in found.schema.items() if column not in found.keys
-        ]
-        serde = {**_JSON_FORMATS["SerdeInfo"], "Parameters": {"paths": ",".join(sorted(found.schema))}}  # type: ignore[dict-item]
-        definition = {
-            "Name": name,
-            "TableType": "EXTERNAL_TABLE",
-            "Parameters": {
-                "classification": "json",
-                "typeOfData": "file",
-                "compressionType": "gzip",
-                **self._statistics(found),
-            },
-            "PartitionKeys": [{"Name": key, "Type": "string"} for key in found.keys],
-            "StorageDescriptor": {
-                **_JSON_FORMATS,
-                "SerdeInfo": serde,
-                "Columns": columns,
-                "Location": location,
-                "Compressed": True,
-            },
-        }
-        self._glue.create_table(DatabaseName=database, TableInput=definition)
-        self.changes.tables_created.append(f"{database}.{name}")
-        self.changes.messages.append(
-            f"INFO : Created table {name} in database {database} with columns {_shown(columns)}"
-        )
-        self._add_partitions(database, definition, found)
-        self._report(found)
 
     def _update(self, database: str, table: dict[str, Any], found: Found) -> None:
         """Add what is new; a column keeps its type unless it has to grow, and never shrinks."""
@@ -269,22 +213,9 @@ class Crawl:
         self.changes.messages += [f"WARN : {url} is skipped: it holds no JSON lines" for url in found.skipped]
 
 
-def _is_excluded(path: str, patterns: list[str]) -> bool:
-    """Whether a glob pattern of the target excludes the path; `**` crosses folders, `*` does not."""
-    for pattern in patterns:
-        expression = re.escape(pattern).replace(r"\*\*", ".*").replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
-        if re.fullmatch(expression, path):
-            return True
-    return False
-
-
 def _key_name(place: int, folders: set[str]) -> str:
     names = {folder.partition("=")[0] for folder in folders if "=" in folder}
     return names.pop().lower() if len(names) == 1 and all("=" in folder for folder in folders) else f"partition_{place}"
-
-
-def _table_name(location: str) -> str:
-    return re.sub(r"[^a-z0-9_]", "_", location.rstrip("/").rpartition("/")[2].lower())
 
 
 def _merges_new_columns_only(crawler: dict[str, Any]) -> bool:
@@ -305,10 +236,6 @@ def _grown(columns: list[dict[str, str]], schema: Schema) -> list[dict[str, str]
 def _as_input(table: dict[str, Any]) -> dict[str, Any]:
     keys = ("Name", "Description", "Owner", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")
     return {key: table[key] for key in keys if table.get(key)}
-
-
-def _shown(columns: list[dict[str, str]]) -> str:
-    return ", ".join(f"{column['Name']} {column['Type']}" for column in columns)
 
 
 def under_role(role: str, crawler: str) -> Clients:
@@ -351,7 +278,6 @@ def main(name: str, number: str) -> None:
     )
     document = {
         "error": error,
-        "tables_created": changes.tables_created,
         "tables_updated": changes.tables_updated,
         "partitions_created": changes.partitions_created,
     }

@@ -77,6 +77,7 @@ class Crawler:
             "GetCrawlers": self._get_all,
             "GetCrawlerMetrics": self._metrics,
             "ListCrawls": self._list,
+            "CreateCrawler": self._check,
             "UpdateCrawler": self._change,
             "DeleteCrawler": self._change,
         }
@@ -116,7 +117,8 @@ class Crawler:
 
     async def _start(self, request: Request) -> Response:
         name = request.json().get("Name") or ""
-        await self._ask_base(request, "GetCrawler", {"Name": name})
+        crawler = (await self._ask_base(request, "GetCrawler", {"Name": name}))["Crawler"]
+        _require_catalog_targets(crawler.get("Targets"))
         if self._running(name):
             raise ServiceError("CrawlerRunningException", f"Crawler with name {name} has already started")
         run = Run(str(uuid.uuid4()), time.time())
@@ -177,11 +179,17 @@ class Crawler:
         draft.write_text(json.dumps([asdict(run) for run in self._runs[name]]))
         draft.rename(path)
 
+    async def _check(self, request: Request) -> None:
+        """Refuse a crawler that could not run here; the base makes the others."""
+        _require_catalog_targets(request.json().get("Targets"))
+
     async def _change(self, request: Request) -> Response | None:
         """Refuse to change a crawler that runs; the base does the rest."""
         name = request.json().get("Name") or ""
         if self._running(name):
             raise ServiceError("CrawlerRunningException", f"Crawler with name {name} is running")
+        if targets := request.json().get("Targets"):
+            _require_catalog_targets(targets)
         if request.operation == "DeleteCrawler":
             self._runs.pop(name, None)
             for path in self._folder.glob(f"{name}-*.json"):
@@ -233,7 +241,7 @@ class Crawler:
             "StillEstimating": bool(self._running(name)) and not over,
             "LastRuntimeSeconds": seconds[-1] if seconds else 0.0,
             "MedianRuntimeSeconds": statistics.median(seconds) if seconds else 0.0,
-            "TablesCreated": last.count("tables_created") if last else 0,
+            "TablesCreated": 0,
             "TablesUpdated": last.count("tables_updated") if last else 0,
             "TablesDeleted": 0,
         }
@@ -246,6 +254,14 @@ class Crawler:
         return json_response({"Crawls": [_listed(name, run) for run in runs]})
 
 
+def _require_catalog_targets(targets: dict[str, Any] | None) -> None:
+    """Refuse targets that are not tables of the catalog, such as paths of S3."""
+    kinds = [kind for kind, listed in (targets or {}).items() if listed]
+    if kinds != ["CatalogTargets"]:
+        shown = ", ".join(kinds) or "none"
+        raise ServiceError("InvalidInputException", f"not supported here: expected CatalogTargets, found {shown}")
+
+
 def _listed(name: str, run: Run) -> dict[str, Any]:
     """Describe a crawl as ListCrawls does; its summary is JSON in JSON."""
 
@@ -254,7 +270,6 @@ def _listed(name: str, run: Run) -> dict[str, Any]:
 
     summary: dict[str, Any] = {}
     for key, kind, word in (
-        ("tables_created", "TABLE", "ADD"),
         ("tables_updated", "TABLE", "UPDATE"),
         ("partitions_created", "PARTITION", "ADD"),
     ):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import json
 import secrets
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from localaws import ministack_names as base
 from localaws.extensions import Request, Response
 from localaws.mail import ADDRESS, Mailbox
 
-PROTOCOLS = ("email", "email-json")
+PROTOCOL = "email"
 LINK = "/_localaws/subscription"
 SWEEP_SECONDS = 1.0
 """How soon a subscription of a stack gets its confirmation message."""
@@ -72,9 +71,10 @@ class SnsMail:
             return None
         parameters = {**parse_qs(request.body.decode()), **request.query}
         protocol, address = (parameters.get(name, [""])[0] for name in ("Protocol", "Endpoint"))
-        if request.operation == "Subscribe" and protocol in PROTOCOLS and not ADDRESS.fullmatch(address):
-            status, headers, body = base.SNS_ERROR("InvalidParameter", "Invalid parameter: Email address", 400)
-            return Response(status, body, headers)
+        if request.operation == "Subscribe" and protocol == "email-json":
+            return _refusal("Protocol email-json is not supported here; use email")
+        if request.operation == "Subscribe" and protocol == PROTOCOL and not ADDRESS.fullmatch(address):
+            return _refusal("Email address")
         status, headers, body = await base.SNS(
             request.method, request.path, dict(request.headers), request.body, dict(request.query)
         )
@@ -153,43 +153,19 @@ class SnsMail:
             self.sweep()
             for topic, subscription in _mail_subscriptions():
                 if topic["arn"] == topic_arn and subscription["confirmed"]:
-                    text = base.TEXT_FOR_PROTOCOL(message, message_structure, subscription["protocol"])
+                    text = base.TEXT_FOR_PROTOCOL(message, message_structure, PROTOCOL)
                     if base.MATCHES_POLICY(subscription, message_attributes or {}, text):
-                        self._notify(topic, subscription, msg_id, text, subject, message_attributes or {})
+                        self._notify(topic, subscription, text, subject)
 
         return fan_out
 
-    def _notify(
-        self,
-        topic: Topic,
-        subscription: Subscription,
-        message_id: str,
-        text: str,
-        subject: str,
-        attributes: dict[str, Any],
-    ) -> None:
+    def _notify(self, topic: Topic, subscription: Subscription, text: str, subject: str) -> None:
         arn = subscription["arn"]
         leave = self._link(action="unsubscribe", subscription=arn, token=self._token(arn))
-        if subscription["protocol"] == "email-json":
-            document = {
-                "Type": "Notification",
-                "MessageId": message_id,
-                "TopicArn": topic["arn"],
-                **({"Subject": subject} if subject else {}),
-                "Message": text,
-                "Timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-                "UnsubscribeURL": leave,
-                "MessageAttributes": {
-                    name: {"Type": value.get("DataType", "String"), "Value": value.get("StringValue", "")}
-                    for name, value in attributes.items()
-                },
-            }
-            body = json.dumps(document, indent=2)
-        else:
-            body = (
-                f"{text}\n\n--\nIf you wish to stop receiving notifications from this topic, please open the link "
-                f"below to unsubscribe:\n{leave}\n"
-            )
+        body = (
+            f"{text}\n\n--\nIf you wish to stop receiving notifications from this topic, please open the link "
+            f"below to unsubscribe:\n{leave}\n"
+        )
         self._send(topic, subscription, subject or DEFAULT_SUBJECT, body)
 
     def _send(self, topic: Topic, subscription: Subscription, subject: str, text: str) -> None:
@@ -209,10 +185,15 @@ class SnsMail:
             await asyncio.sleep(SWEEP_SECONDS)
 
 
+def _refusal(what: str) -> Response:
+    status, headers, body = base.SNS_ERROR("InvalidParameter", f"Invalid parameter: {what}", 400)
+    return Response(status, body, headers)
+
+
 def _mail_subscriptions() -> list[tuple[Topic, Subscription]]:
     return [
         (topic, subscription)
         for topic in base.TOPICS.value.all_values()
         for subscription in topic["subscriptions"]
-        if subscription["protocol"] in PROTOCOLS and ADDRESS.fullmatch(subscription["endpoint"])
+        if subscription["protocol"] == PROTOCOL and ADDRESS.fullmatch(subscription["endpoint"])
     ]

@@ -89,7 +89,9 @@ def overload(name: str, values: list[Value]) -> tuple[Signature, list[Value], Ty
     """Return the first overload that takes these values, the values as it takes them, and the type of its result."""
     signatures = [signature for table in catalog().values() for signature in table.get(name, [])]
     if not signatures:
-        raise QueryError("FUNCTION_NOT_FOUND", f"Function '{name}' not registered; {DOCUMENT} lists those that are")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Function '{name}' not registered here; {DOCUMENT} lists those that are"
+        )
     kinds = [value.type for value in values]
     exact = [item for item in signatures if [kind.name for kind in item.parameters] == [kind.name for kind in kinds]]
     for signature in [*exact, *signatures]:

@@ -109,12 +109,16 @@ def _explain(work: Work, text: str) -> Outcome:
     return run_explain(work, parse_statement(query))
 
 
+def _unload(_: Work, text: str) -> Outcome:
+    raise unsupported(f"UNLOAD, use CREATE TABLE AS: {text[:40]}")
+
+
 _BY_WORDS: tuple[tuple[str, Callable[[Work, str], Outcome]], ...] = (
     (r"execute\s", _execute),
     (r"prepare\s", prepared.prepare),
     (r"deallocate\s+prepare\s", prepared.deallocate),
     (r"explain\s", _explain),
-    (r"unload\s*\(", writes.unload),
+    (r"unload\s*\(", _unload),
     (r"(optimize|vacuum)\s", writes.maintain),
     (r"msck\s+repair\s+table\s", ddl.repair_table),
     (r"show\s", ddl.show),

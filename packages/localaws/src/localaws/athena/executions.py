@@ -85,7 +85,7 @@ class Execution:
         now = self.completed or time.time()
         queued = max(0, int(((self.started or now) - self.submitted) * 1000))
         total = max(0, int((now - self.submitted) * 1000))
-        found: dict[str, Any] = {
+        return {
             "EngineExecutionTimeInMillis": total - queued,
             "DataScannedInBytes": self.scanned,
             "TotalExecutionTimeInMillis": total,
@@ -95,9 +95,6 @@ class Execution:
             "ServiceProcessingTimeInMillis": 0,
             "ResultReuseInformation": {"ReusedPreviousResult": False},
         }
-        if manifest := self.outcome.get("manifest"):
-            found["DataManifestLocation"] = manifest
-        return found
 
 
 def _guess_type(sql: str) -> str:

@@ -15,11 +15,6 @@ _MYSQL = {  # date_format, date_parse: MySQL's letters, where strftime has anoth
     "i": "%M", "s": "%S", "M": "%B", "W": "%A", "c": "%-m", "e": "%-d", "h": "%I", "k": "%-H", "l": "%-I",
     "T": "%H:%M:%S", "r": "%I:%M:%S %p", "v": "%V", "x": "%G", **{letter: f"%{letter}" for letter in "YmdHSfabIjpy%"},
 }  # fmt: skip
-_JODA = {  # format_datetime, parse_datetime
-    "yyyy": "%Y", "YYYY": "%Y", "yy": "%y", "MM": "%m", "M": "%-m", "MMM": "%b", "MMMM": "%B", "dd": "%d", "d": "%-d",
-    "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I", "mm": "%M", "ss": "%S", "SSS": "%g", "a": "%p",
-    "EEE": "%a", "EEEE": "%A",
-}  # fmt: skip
 
 
 def zone_name(value: Value) -> str:
@@ -188,22 +183,10 @@ def date_format(moment: Value, pattern: Value) -> Value:
     return Value(f"strftime({local(moment)}, {quote(_mysql(pattern))})", VARCHAR)
 
 
-def format_datetime(moment: Value, pattern: Value) -> Value:
-    """Write a moment by Joda's pattern."""
-    _require_moment("format_datetime", moment)
-    return Value(f"strftime({local(moment)}, {quote(_joda(pattern))})", VARCHAR)
-
-
 def date_parse(text: Value, pattern: Value) -> Value:
     """Read a moment by MySQL's pattern."""
     _require_text("date_parse", text)
     return Value(f"strptime({text.sql}, {quote(_mysql(pattern))})", TIMESTAMP)
-
-
-def parse_datetime(text: Value, pattern: Value) -> Value:
-    """Read a moment by Joda's pattern, in UTC."""
-    _require_text("parse_datetime", text)
-    return Value(f"(strptime({text.sql}, {quote(_joda(pattern))}) AT TIME ZONE 'UTC')", zoned())
 
 
 def _require_text(function: str, value: Value) -> None:
@@ -220,18 +203,6 @@ def _mysql(pattern: Value) -> str:
     return re.sub(r"%(.)", letter, constant(pattern, "a date pattern"))
 
 
-def _joda(pattern: Value) -> str:
-    def piece(match: re.Match[str]) -> str:
-        if match[1] is not None:
-            return match[1].replace("%", "%%") or "'"
-        if match[2] not in _JODA:
-            raise unsupported(f"{match[2]} in a date pattern")
-        return _JODA[match[2]]
-
-    text = constant(pattern, "a date pattern").replace("%", "%%")
-    return re.sub(r"'([^']*)'|(([A-Za-z])\3*)", piece, text)
-
-
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "at_timezone": at_time_zone,
     "with_timezone": with_timezone,
@@ -242,7 +213,5 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "from_iso8601_date": from_iso8601_date,
     "to_iso8601": to_iso8601,
     "date_format": date_format,
-    "format_datetime": format_datetime,
     "date_parse": date_parse,
-    "parse_datetime": parse_datetime,
 }

@@ -52,4 +52,3 @@ class Outcome:
     has_header: bool = False
     update_count: int | None = None
     scanned: int = 0
-    manifest: str | None = None

@@ -1,8 +1,7 @@
-"""Statements that write data: CREATE TABLE AS, INSERT, UNLOAD, and the changes of Iceberg tables."""
+"""Statements that write data: CREATE TABLE AS, INSERT, and the changes of Iceberg tables."""
 
 from __future__ import annotations
 
-import json
 import re
 import uuid
 from typing import Any
@@ -218,29 +217,6 @@ def _renamed(translation: Translation) -> str:
 
 def _stage(work: Work, translation: Translation) -> None:
     work.connection.execute(f"CREATE TEMP TABLE {identifier(STAGED)} AS {_renamed(translation)}")
-
-
-def unload(work: Work, text: str) -> Outcome:
-    """UNLOAD (query) TO 's3://…' WITH (format = 'PARQUET' | 'JSON', partitioned_by = ARRAY[…])."""
-    match = re.fullmatch(r"(?is)unload\s*\((.*)\)\s*to\s*'([^']+)'\s*with\s*\((.*)\)", text)
-    if not match:
-        raise QueryError("SYNTAX_ERROR", "expected UNLOAD (query) TO 's3://…' WITH (format = '…')")
-    location = match[2].rstrip("/") + "/"
-    format_ = re.search(r"(?i)\bformat\s*=\s*'(\w+)'", match[3])
-    keys = re.search(r"(?is)partitioned_by\s*=\s*array\s*\[(.*?)\]", match[3])
-    if not format_ or format_[1].upper() not in _FORMATS:
-        raise unsupported(f"UNLOAD WITH ({match[3]})")
-    if work.lake.list(location):
-        raise QueryError("HIVE_PATH_ALREADY_EXISTS", f"Target directory for the result already exists: {location}")
-    translation = work.select(match[1])
-    _stage(work, translation)
-    columns = {column.lower(): kind for column, kind in translation.columns}
-    _write(work, location, format_[1].upper(), columns, re.findall(r"'(\w+)'", keys[1]) if keys else [])
-    manifest = f"{work.statement.output}{work.statement.id}-manifest.csv"
-    work.lake.put(manifest, "".join(f"{item.url}\n" for item in work.lake.list(location)).encode())
-    output = f"{work.statement.output}{work.statement.id}"
-    work.lake.put(output + ".metadata", json.dumps({"columns": []}).encode())
-    return Outcome("DML", "UNLOAD", [], output, update_count=_count(work), manifest=manifest)
 
 
 def merge(work: Work, node: exp.Merge) -> Outcome:

@@ -283,19 +283,25 @@ def test_pyathena_reads_the_result_file_into_pandas(
     assert frame.to_dict("list") == {"symbol": ["MSFT", "MSFT", "AAPL", "AAPL"], "volume": [50, 70, 100, 150]}
 
 
-@pytest.mark.parametrize("unload", [False, True])
 def test_pyathena_reads_the_result_file_into_arrow(
-    connect: Callable[..., Any], local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch, unload: bool
+    connect: Callable[..., Any], local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # pyarrow's own client of S3 takes no endpoint from the environment (apache/arrow issue 49643), pyathena gives none.
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws.endpoint)
     to_us = functools.partial(pyarrow.fs.S3FileSystem, endpoint_override=local_aws.endpoint)
     monkeypatch.setattr(pyarrow.fs, "S3FileSystem", to_us)
-    cursor = connect(cursor_class=ArrowCursor, cursor_kwargs={"unload": unload}).cursor()
+    cursor = connect(cursor_class=ArrowCursor).cursor()
 
     table = cursor.execute("SELECT symbol, volume, price FROM quotes WHERE volume > 60 ORDER BY volume").as_arrow()
 
     assert table.to_pydict() == {"symbol": ["MSFT", "AAPL", "AAPL"], "volume": [70, 100, 150], "price": [21, 10, 11.5]}
+
+
+def test_pyathena_hears_that_there_is_no_unload(connect: Callable[..., Any]) -> None:
+    cursor = connect(cursor_class=ArrowCursor, cursor_kwargs={"unload": True}).cursor()
+
+    with pytest.raises(pyathena.OperationalError, match="not supported on the laptop: UNLOAD"):
+        cursor.execute("SELECT symbol FROM quotes")
 
 
 def test_pyathena_lists_partitions_and_reports_errors(connect: Callable[..., Any]) -> None:

@@ -78,10 +78,29 @@ def messages(aws: Clients, name: str) -> str:
     return "\n".join(event["message"] for event in answer["events"])
 
 
-def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws: Clients, place: str, put: Put) -> None:
+def make_table(aws: Clients, place: str, **columns: str) -> dict[str, Any]:
+    """Make a table over the folder raw-data, partitioned by dt, and return a crawler's target that names it."""
+    descriptor = {
+        "Columns": [{"Name": name, "Type": kind} for name, kind in columns.items()],
+        "Location": f"s3://{place}/raw-data/",
+        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
+    }
+    table = {
+        "Name": "raw_data",
+        "StorageDescriptor": descriptor,
+        "PartitionKeys": [{"Name": "dt", "Type": "string"}],
+        "TableType": "EXTERNAL_TABLE",
+    }
+    aws.client("glue").create_table(DatabaseName=place, TableInput=table)
+    return {"CatalogTargets": [{"DatabaseName": place, "Tables": ["raw_data"]}]}
+
+
+def test_a_table_gets_columns_and_partitions_and_its_types_grow_and_never_shrink(
+    aws: Clients, place: str, put: Put
+) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL", "price": 10.5, "volume": 3_000_000_000}])
     aws.client("s3").put_object(Bucket=place, Key="raw-data/dt=2026-03-12/readme.txt", Body=b"not, JSON\n")
-    make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
+    make_crawler(aws, place, make_table(aws, place, symbol="string", price="int"))
 
     crawler, states = crawl(aws, place)
 
@@ -92,7 +111,7 @@ def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws:
     assert partitions(aws, place, "raw_data") == [["2026-03-12"]]
     assert "readme.txt is skipped: it holds no JSON lines" in messages(aws, place)
     [metrics] = aws.client("glue").get_crawler_metrics(CrawlerNameList=[place])["CrawlerMetricsList"]
-    assert (metrics["TablesCreated"], metrics["TablesUpdated"], metrics["TimeLeftSeconds"]) == (1, 0, 0.0)
+    assert (metrics["TablesCreated"], metrics["TablesUpdated"], metrics["TimeLeftSeconds"]) == (0, 1, 0.0)
 
     put("raw-data/dt=2026-03-13/a.json.gz", [{"symbol": "AAPL", "price": 11, "volume": 5, "venue": "X"}])
     crawl(aws, place)
@@ -111,51 +130,25 @@ def test_path_becomes_a_table_with_partitions_which_grows_and_never_shrinks(aws:
     assert "2026-03-12" in json.loads(second["Summary"])["PARTITION"]["ADD"]
 
 
-def test_predefined_table_keeps_its_types_and_gets_partitions(aws: Clients, place: str, put: Put) -> None:
-    put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL", "price": 10, "volume": 5, "note": "new"}])
-    descriptor = {
-        "Columns": [
-            {"Name": "symbol", "Type": "string"},
-            {"Name": "price", "Type": "double"},
-            {"Name": "volume", "Type": "bigint"},
-        ],
-        "Location": f"s3://{place}/raw-data/",
-        "SerdeInfo": {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"},
-    }
-    keys = [{"Name": "dt", "Type": "string"}]
-    table = {
-        "Name": "stock_data_table",
-        "StorageDescriptor": descriptor,
-        "PartitionKeys": keys,
-        "TableType": "EXTERNAL_TABLE",
-    }
-    aws.client("glue").create_table(DatabaseName=place, TableInput=table)
-    target = {"CatalogTargets": [{"DatabaseName": place, "Tables": ["stock_data_table"]}]}
+def test_new_columns_alone_are_merged_where_the_crawler_says_so(aws: Clients, place: str, put: Put) -> None:
+    put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL", "price": 10, "volume": 3_000_000_000, "note": "new"}])
+    target = make_table(aws, place, symbol="string", price="double", volume="int")
     merging = {"Version": 1.0, "CrawlerOutput": {"Tables": {"AddOrUpdateBehavior": "MergeNewColumns"}}}
     policy = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "LOG"}
     make_crawler(aws, place, target, Configuration=json.dumps(merging), SchemaChangePolicy=policy)
 
     crawl(aws, place)
 
-    assert columns(aws, place, "stock_data_table") == {
-        "symbol": "string",
-        "price": "double",
-        "volume": "bigint",
-        "note": "string",
-    }
-    assert partitions(aws, place, "stock_data_table") == [["2026-03-12"]]
+    assert columns(aws, place, "raw_data") == {"symbol": "string", "price": "double", "volume": "int", "note": "string"}
+    assert partitions(aws, place, "raw_data") == [["2026-03-12"]]
 
 
 def test_crawl_that_may_not_read_fails_with_the_reason(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL"}])
-    make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
-    aws.client("iam").put_role_policy(
-        RoleName=place,
-        PolicyName="own",
-        PolicyDocument=json.dumps(
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]}
-        ),
-    )
+    make_crawler(aws, place, make_table(aws, place, symbol="string"))
+    statement = {"Effect": "Allow", "Action": ["logs:*", "glue:GetTable"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.client("iam").put_role_policy(RoleName=place, PolicyName="own", PolicyDocument=document)
 
     crawler, _ = crawl(aws, place)
 
@@ -165,7 +158,7 @@ def test_crawl_that_may_not_read_fails_with_the_reason(aws: Clients, place: str,
 
 def test_crawler_runs_once_at_a_time_and_can_be_stopped(aws: Clients, place: str, put: Put) -> None:
     put("raw-data/dt=2026-03-12/a.json.gz", [{"symbol": "AAPL"}])
-    make_crawler(aws, place, {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]})
+    make_crawler(aws, place, make_table(aws, place, symbol="string"))
     glue = aws.client("glue")
 
     with pytest.raises(ClientError, match="CrawlerNotRunningException"):
@@ -180,6 +173,12 @@ def test_crawler_runs_once_at_a_time_and_can_be_stopped(aws: Clients, place: str
     assert glue.get_crawler(Name=place)["Crawler"]["LastCrawl"]["Status"] == "CANCELLED"
     with pytest.raises(ClientError, match="EntityNotFoundException"):
         glue.start_crawler(Name="nobody")
+
+
+def test_paths_of_s3_are_no_targets(aws: Clients, place: str) -> None:
+    target = {"S3Targets": [{"Path": f"s3://{place}/raw-data/"}]}
+    with pytest.raises(ClientError, match="not supported here: expected CatalogTargets, found S3Targets"):
+        make_crawler(aws, place, target)
 
 
 def test_types_hold_the_values_of_all_records() -> None:
