@@ -17,7 +17,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from localaws.mail import Mailbox
-from localaws.pages import _page, _text
 from tapeline.aws import printable
 from tapeline.aws.notify import mail_subject, mail_text
 from tapeline.aws.printable import LogFormatter, json_text
@@ -86,11 +85,7 @@ def log(text: str) -> str:
     return LogFormatter("%(name)s %(message)s").format(record)
 
 
-def page(text: str) -> str:
-    return _page(text, _text(text)).body.decode()
-
-
-RENDERED = [status, tail, reconcile, redrive, query, log, page, mail_subject, mail_text, json_text]
+RENDERED = [status, tail, reconcile, redrive, query, log, mail_subject, mail_text, json_text]
 
 
 @pytest.mark.parametrize("render", RENDERED, ids=lambda render: render.__name__)

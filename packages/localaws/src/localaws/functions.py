@@ -53,7 +53,15 @@ class Functions:
                 self._known[name] = (time.monotonic(), function)
             return function
 
-    def start(self, function: Function) -> LambdaProcess:
+    def usable(self, process: LambdaProcess | None, function: Function) -> LambdaProcess:
+        """Return a process for the function's next event: this one, or else a fresh one in its place."""
+        if process is not None and process.is_usable() and process.function == function:
+            return process
+        if process is not None:
+            process.close()
+        return self._start(function)
+
+    def _start(self, function: Function) -> LambdaProcess:
         """Start a process for a function under its own role."""
         answer = self._aws.client("sts").assume_role(
             RoleArn=function.role, RoleSessionName=f"lambda-{function.name}"[:64]

@@ -103,13 +103,9 @@ class LambdaInvoke:
         with self._lock:
             idle = self._idle[name]
             process = idle.pop() if idle else None
-        if process is None or not process.is_usable() or process.function != function:
-            if process is not None:
-                process.close()
-            process = self._functions.start(function)
+        process = self._functions.usable(process, function)
         outcome = process.invoke(event)
-        for metric, value in (("Invocations", 1), ("Errors", 1 if outcome.error else 0)):
-            self._metrics.add("AWS/Lambda", metric, value, "Count", (("FunctionName", name),))
+        self._metrics.add_invocation(name, outcome.seconds, failed=bool(outcome.error))
         self._metrics.flush()
         with self._lock:
             if process.is_usable() and len(self._idle[name]) < _IDLE:

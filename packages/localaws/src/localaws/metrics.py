@@ -50,6 +50,15 @@ class Metrics:
         with self._lock:
             self._gathered.setdefault((namespace, name, dimensions, unit), _Statistics()).add(value)
 
+    def add_invocation(self, function: str, seconds: float, *, failed: bool, age: float | None = None) -> None:
+        """Count an invocation, and of a stream's records their age in seconds."""
+        dimensions = (("FunctionName", function),)
+        self.add("AWS/Lambda", "Invocations", 1, "Count", dimensions)
+        self.add("AWS/Lambda", "Errors", 1 if failed else 0, "Count", dimensions)
+        self.add("AWS/Lambda", "Duration", seconds * 1000, "Milliseconds", dimensions)
+        if age is not None:
+            self.add("AWS/Lambda", "IteratorAge", age * 1000, "Milliseconds", dimensions)
+
     def add_line(self, line: bytes) -> None:
         """Count the values of a line that a function printed, if it is a document in the embedded metric format."""
         if not (line.startswith(b"{") and b'"_aws"' in line):

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import html
 import re
 from collections.abc import Mapping
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs
 
 from localaws.extensions import Response
-from localaws.mail import PAGE, Mailbox, Message, page_token
-from localaws.printable import lines
+from localaws.mail import PAGE, Mailbox, page_token
+from localaws.rendering import STYLE_SOURCE, render
 from localaws.sns_mail import LINK, SnsMail
 
 _COOKIE = "localaws_mail"
 _SHOWN = 200
-_STYLE = "body{font:15px/1.5 system-ui;max-width:60em;margin:2em auto}pre{white-space:pre-wrap}td{padding-right:1em}"
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'",
+    "Content-Security-Policy": f"default-src 'none'; style-src {STYLE_SOURCE}; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -45,24 +41,24 @@ class Pages:
     def __init__(self, mailbox: Mailbox, mail: SnsMail, endpoint: str, secret: str) -> None:
         self._mailbox = mailbox
         self._mail = mail
-        self._links = re.compile(re.escape(html.escape(endpoint + "/")) + r"\S+")
+        self._links = re.compile(f"({re.escape(endpoint)}/\\S+)")
         self._token = page_token(secret)
 
     def answer(self, method: str, path: str, query_string: str, headers: Mapping[str, str]) -> Response:
         """Answer one request for a page; every page asks for a token, in its address or in a cookie."""
         query = {name: values[0] for name, values in parse_qs(query_string).items()}
         if method != "GET":
-            return _page("Only GET", "<p>This page is only for reading.</p>", 405)
+            return _page("Only GET", "This page is only for reading.", 405)
         if path == LINK:
             return self._open_link(query)
         if path != PAGE:
-            return _page("Not found", "<p>There is no such page.</p>", 404)
+            return _page("Not found", "There is no such page.", 404)
         if "token" in query and self._is_token(query["token"]):
             cookie = f"{_COOKIE}={self._token}; Path={PAGE}; HttpOnly; SameSite=Strict"
             return Response(303, b"", {**_HEADERS, "Location": PAGE, "Set-Cookie": cookie})
         given = SimpleCookie(headers.get("cookie", "")).get(_COOKIE)
         if given is None or not self._is_token(given.value):
-            return _page("Closed", "<p>Open the address that <code>python -m localaws.mail</code> prints.</p>", 403)
+            return _page("Closed", "Open the address that `python -m localaws.mail` prints.", 403)
         if "message" in query:
             return self._show(query["message"])
         return self._list()
@@ -71,47 +67,32 @@ class Pages:
         return hmac.compare_digest(token.encode(), self._token.encode())
 
     def _list(self) -> Response:
-        rows = "".join(
-            f'<tr><td>{html.escape(message.sent_at)}<td>{_text(message.address)}<td><a href="{PAGE}?message='
-            f'{message.number}">{_text(message.subject)}</a>'
-            for message in self._mailbox.newest(_SHOWN)
-        )
-        return _page("Mail", f"<table>{rows}</table>" if rows else "<p>No mail yet.</p>")
+        return _render("mailbox.html", title="Mail", messages=self._mailbox.newest(_SHOWN))
 
     def _show(self, number: str) -> Response:
         try:
-            message: Message = self._mailbox.read(int(number))
+            message = self._mailbox.read(int(number))
         except (LookupError, ValueError):
-            return _page("Not found", "<p>There is no such message.</p>", 404)
-        text = self._links.sub(lambda match: f'<a href="{match[0]}">{match[0]}</a>', _text(message.text))
-        return _page(
-            message.subject,
-            f"<p>To {_text(message.address)}, {html.escape(message.sent_at)}</p><pre>{text}</pre>"
-            f'<p><a href="{PAGE}">All mail</a></p>',
-        )
+            return _page("Not found", "There is no such message.", 404)
+        parts = [(part, place % 2) for place, part in enumerate(self._links.split(message.text))]
+        return _render("message.html", title=message.subject, message=message, parts=parts)
 
     def _open_link(self, query: Mapping[str, str]) -> Response:
         token = query.get("token", "")
         if query.get("action") == "confirm":
             subscription = self._mail.confirm(query.get("topic", ""), token)
-            title, said = "Subscription confirmed", "is subscribed to"
+            title, words = "Subscription confirmed", "is subscribed to"
         else:
             subscription = self._mail.unsubscribe(query.get("subscription", ""), token)
-            title, said = "Subscription removed", "gets nothing more from"
+            title, words = "Subscription removed", "gets nothing more from"
         if subscription is None:
-            return _page("Link not valid", "<p>This link was used before, or it is not one of ours.</p>", 403)
-        address, topic = _text(subscription["endpoint"]), _text(subscription["topic_arn"])
-        return _page(title, f"<p>{address} {said} {topic}.</p>")
+            return _page("Link not valid", "This link was used before, or it is not one of ours.", 403)
+        return _page(title, f"{subscription['endpoint']} {words} {subscription['topic_arn']}.")
 
 
-def _text(text: str) -> str:
-    """Return text from elsewhere as HTML that shows it."""
-    return html.escape(lines(text))
+def _page(title: str, text: str, status: int = 200) -> Response:
+    return _render("page.html", status, title=title, text=text)
 
 
-def _page(title: str, body: str, status: int = 200) -> Response:
-    document = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{_text(title)}</title>'
-        f"<style>{_STYLE}</style><h1>{_text(title)}</h1>{body}</html>"
-    )
-    return Response(status, document.encode(), dict(_HEADERS))
+def _render(template: str, status: int = 200, **values: Any) -> Response:
+    return Response(status, render(template, page=PAGE, **values).encode(), dict(_HEADERS))

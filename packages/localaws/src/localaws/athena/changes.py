@@ -1,13 +1,10 @@
-"""INSERT, MERGE, UPDATE, DELETE, OPTIMIZE and VACUUM of Iceberg tables: files are replaced, in one snapshot.
+"""INSERT, MERGE, UPDATE and DELETE of Iceberg tables: files are replaced, in one snapshot.
 
 Only files that hold a changed row are written anew. What a statement changes is first a table of pairs in DuckDB: a row
 of the target (its file and place in it), the source row it matched, and the number of the clause that decides.
 """
 
 from __future__ import annotations
-
-from datetime import timedelta
-from itertools import chain
 
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
@@ -19,10 +16,11 @@ from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, mismatch
 from localaws.athena.expressions import Columns
 from localaws.athena.prune import conditions_by_scan
-from localaws.athena.query import Work
+from localaws.athena.query import prepare
 from localaws.athena.scans import FILE, PLACES, parquet_rows
 from localaws.athena.translate import Translator
 from localaws.athena.types import BIGINT, INTEGER, VARCHAR, Type, common
+from localaws.athena.work import Work
 
 TARGET, SOURCE, PAIRS, ROWS = "changed table", "source rows", "changed rows", "new rows"
 _PAIR_COLUMNS = {"file": VARCHAR, "place": BIGINT, "source": BIGINT, "clause": INTEGER}
@@ -42,11 +40,6 @@ def assigned(work: Work, sql: str, given: Columns, wanted: dict[str, Type], what
         shown.append(f"{coerce(Value(f'c{place}', kind), target).sql} AS {identifier(name)}")
     names = ", ".join(f"c{place}" for place in range(len(given)))
     return f"SELECT {', '.join(shown)} FROM ({sql}) AS given({names})"
-
-
-def count(work: Work, sql: str) -> int:
-    """Return the one number that a query gives."""
-    return int(work.connection.execute(sql).fetchall()[0][0])
 
 
 class Change:
@@ -106,7 +99,7 @@ class Change:
 
     def run(self, name: str, query: exp.Select) -> Columns:
         """Translate a query over the known tables and keep its rows as a table."""
-        translation = self.work.select(query, self.known)
+        translation = prepare(self.work, query, self.known)
         self.work.connection.execute(f"CREATE TEMP TABLE {identifier(name)} AS {translation.sql}")
         return translation.columns
 
@@ -125,7 +118,7 @@ class Change:
         repeated = (
             f"SELECT count(*) FROM (SELECT 1 FROM {pairs} WHERE clause > 0 GROUP BY file, place HAVING count(*) > 1)"
         )
-        if count(self.work, repeated):
+        if self.work.value(repeated):
             raise QueryError(
                 "MERGE_TARGET_ROW_MULTIPLE_MATCHES", "One MERGE target table row matched more than one source row"
             )
@@ -136,7 +129,7 @@ class Change:
         touched = [
             path for (path,) in connection.execute(f"SELECT DISTINCT file FROM {pairs} WHERE clause > 0").fetchall()
         ]
-        changed = count(self.work, f"SELECT count(*) FROM {pairs} WHERE clause > 0")
+        changed = int(self.work.value(f"SELECT count(*) FROM {pairs} WHERE clause > 0"))
         connection.execute(f"DELETE FROM {pairs} WHERE clause = 0")
         query = self.from_clause().join(
             _aliased(PAIRS, "pair"),
@@ -168,7 +161,7 @@ class Change:
                     exp.column("clause", "pair").is_(exp.null()), exp.not_(exp.column("clause", "pair").isin(*deleting))
                 )
             )
-        translation = self.work.select(query, self.known)
+        translation = prepare(self.work, query, self.known)
         parts = (
             [assigned(self.work, translation.sql, translation.columns, self.table.columns, "Update")] if touched else []
         )
@@ -191,7 +184,7 @@ def insert(work: Work, table: Table, sql: str) -> int:
     work.connection.execute(f"CREATE TEMP TABLE {identifier(ROWS)} AS {sql}")
     opened = iceberg.load(work, table)
     iceberg.commit(opened, iceberg.write(work, opened, ROWS), [])
-    return count(work, f"SELECT count(*) FROM {identifier(ROWS)}")
+    return int(work.value(f"SELECT count(*) FROM {identifier(ROWS)}"))
 
 
 def delete(work: Work, node: exp.Delete) -> int:
@@ -225,7 +218,7 @@ def _values(change: Change, sets: dict[int, list[exp.Expr]]) -> dict[str, list[t
 def merge(work: Work, node: exp.Merge) -> int:
     """MERGE INTO target USING source ON condition, with any clauses, as one snapshot."""
     using = node.args["using"]
-    source = work.select(exp.select("*").from_(using.copy()))
+    source = prepare(work, exp.select("*").from_(using.copy()))
     names = [name.lower() for name, _ in source.columns]
     listed = ", ".join(map(identifier, names))
     work.connection.execute(
@@ -256,7 +249,7 @@ def merge(work: Work, node: exp.Merge) -> int:
         for number, when in whens
         if not when.args["matched"]
     ]
-    rows = sum(count(work, f"SELECT count(*) FROM ({sql})") for sql in inserts)
+    rows: int = sum(work.value(f"SELECT count(*) FROM ({sql})") for sql in inserts)
     sets = {
         number: when.args["then"].expressions for number, when in matched if isinstance(when.args["then"], exp.Update)
     }
@@ -286,7 +279,7 @@ def _inserted(change: Change, earlier: list[exp.When], when: exp.When) -> str:
         if not other.args["matched"]:
             taken = other.args.get("condition") or exp.true()
             query = query.where(exp.not_(exp.func("coalesce", exp.paren(taken.copy()), exp.false())))
-    translation = change.work.select(query, change.known)
+    translation = prepare(change.work, query, change.known)
     name = f"inserted {id(when)}"
     typed = assigned(
         change.work, translation.sql, translation.columns, {column: change.table.columns[column] for column in given}
@@ -330,37 +323,3 @@ def _bounds(change: Change) -> list[exp.Expr]:
                 ]
                 bounds.append(exp.Between(this=exp.column(target), low=edges[0], high=edges[1]))
     return bounds
-
-
-def optimize(work: Work, table: Table) -> int:
-    """Put the files of each partition that has several into one; return how many were replaced."""
-    opened = iceberg.load(work, table)
-    groups: dict[str, list[DataFile]] = {}
-    for file in iceberg_scan.plan(opened, iceberg_scan.row_filter([]), opened.current_snapshot()):
-        groups.setdefault(str(file.partition), []).append(file)
-    small = list(chain.from_iterable(files for files in groups.values() if len(files) > 1))
-    if small:
-        paths = [file.path for file in iceberg_scan.local_files(work, small)]
-        rows = parquet_rows(work.connection, paths, table.columns, "")
-        work.connection.execute(f"CREATE VIEW {identifier(ROWS)} AS {rows}")
-        iceberg.commit(opened, iceberg.write(work, opened, ROWS), small)
-    return len(small)
-
-
-def vacuum(work: Work, table: Table) -> None:
-    """Forget snapshots older than `vacuum_max_snapshot_age_seconds` of the table (5 days), and their files."""
-    opened = iceberg.load(work, table)
-    age = timedelta(seconds=int(table.parameters.get("vacuum_max_snapshot_age_seconds", 432_000)))
-    oldest = work.now - age
-    opened.maintenance.expire_snapshots().older_than(oldest).commit()
-    opened = iceberg.load(work, table)
-    kept = {opened.metadata_location, *(entry.metadata_file for entry in opened.metadata.metadata_log)}
-    for snapshot in opened.snapshots():
-        manifests = snapshot.manifests(opened.io)
-        kept |= {snapshot.manifest_list, *(manifest.manifest_path for manifest in manifests)}
-        kept |= {
-            entry.data_file.file_path for manifest in manifests for entry in manifest.fetch_manifest_entry(opened.io)
-        }
-    # A file younger than the limit may belong to a statement that has yet to commit.
-    found = work.lake.list_with_times(table.location)
-    work.lake.delete(url for url, changed in found if url not in kept and changed < oldest)

@@ -13,16 +13,11 @@ from localaws.athena import definitions
 from localaws.athena.catalog import Partition, Table, partition_location
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.grammar import parse_statement
-from localaws.athena.listing import describe, show
-from localaws.athena.query import Work, text_result
 from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translator
+from localaws.athena.work import Work
 
 NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
-
-
-def _done(work: Work, substatement: str, lines: list[str] | None = None) -> Outcome:
-    return text_result(work, substatement, "", lines or [], kind="DDL")
 
 
 def _match(pattern: str, text: str) -> re.Match[str]:
@@ -52,7 +47,7 @@ def create_database(work: Work, text: str) -> Outcome:
             raise QueryError(
                 "", f"FAILED: SemanticException [Error 10072]: Database {match['name']} already exists"
             ) from error
-    return _done(work, "CREATE_DATABASE")
+    return work.done("CREATE_DATABASE")
 
 
 def create_table(work: Work, text: str) -> Outcome:
@@ -62,7 +57,7 @@ def create_table(work: Work, text: str) -> Outcome:
     is_made = not work.catalog.find(database, name) and _make_table(work, tree, text)
     if not is_made and not tree.args.get("exists"):
         raise QueryError("", f"FAILED: SemanticException table already exists: {database}.{name}")
-    return _done(work, "CREATE_TABLE")
+    return work.done("CREATE_TABLE")
 
 
 def _make_table(work: Work, tree: exp.Create, text: str) -> bool:
@@ -101,7 +96,7 @@ def create_view(work: Work, text: str) -> Outcome:
         )
     else:
         work.catalog.glue.update_table(DatabaseName=database, TableInput=definition)
-    return _done(work, "CREATE_VIEW")
+    return work.done("CREATE_VIEW")
 
 
 def drop(work: Work, text: str) -> Outcome:
@@ -126,18 +121,18 @@ def drop(work: Work, text: str) -> Outcome:
         if table.format == "iceberg":  # Athena removes the data of its own tables, not of external ones.
             work.lake.delete(item.url for item in work.lake.list(table.location))
         work.catalog.glue.delete_table(DatabaseName=database, Name=name)
-    return _done(work, f"DROP_{match['kind'].upper()}")
+    return work.done(f"DROP_{match['kind'].upper()}")
 
 
 def _drop_database(work: Work, name: str, *, missing_is_fine: bool, cascade: bool) -> Outcome:
     if name not in work.catalog.databases():
         if missing_is_fine:
-            return _done(work, "DROP_DATABASE")
+            return work.done("DROP_DATABASE")
         raise QueryError("", f"FAILED: SemanticException [Error 10072]: Database does not exist: {name}")
     if work.catalog.tables(name) and not cascade:
         raise QueryError("", f"FAILED: Execution Error: InvalidOperationException Database {name} is not empty")
     work.catalog.glue.delete_database(Name=name)
-    return _done(work, "DROP_DATABASE")
+    return work.done("DROP_DATABASE")
 
 
 def alter_table(work: Work, text: str) -> Outcome:
@@ -184,7 +179,7 @@ def _add_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
             "", f"FAILED: Execution Error: AlreadyExistsException: Partition already exists: {known[0].values}"
         )
     work.catalog.add_partitions(table, [partition for partition in wanted if partition.values not in existing])
-    return _done(work, "ALTER_TABLE_ADD_PARTITION")
+    return work.done("ALTER_TABLE_ADD_PARTITION")
 
 
 def _drop_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
@@ -196,7 +191,7 @@ def _drop_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
             )
         elif not match["if"]:
             raise QueryError("", f"FAILED: SemanticException [Error 10006]: Partition not found {partition.values}")
-    return _done(work, "ALTER_TABLE_DROP_PARTITION")
+    return work.done("ALTER_TABLE_DROP_PARTITION")
 
 
 def _add_columns(work: Work, table: Table, match: re.Match[str]) -> Outcome:
@@ -210,18 +205,17 @@ def _add_columns(work: Work, table: Table, match: re.Match[str]) -> Outcome:
 
         iceberg.add_columns(work, table, added)
     else:
-        update(work, table, lambda definition: definition["StorageDescriptor"]["Columns"].extend(added))
-    return _done(work, "ALTER_TABLE_ADD_COLUMNS")
+        _update(work, table, lambda definition: definition["StorageDescriptor"]["Columns"].extend(added))
+    return work.done("ALTER_TABLE_ADD_COLUMNS")
 
 
 def _set_properties(work: Work, table: Table, match: re.Match[str]) -> Outcome:
     pairs = dict(re.findall(r"'([^']*)'\s*=\s*'([^']*)'", match["rest"]))
-    update(work, table, lambda definition: definition.setdefault("Parameters", {}).update(pairs))
-    return _done(work, "ALTER_TABLE_SET_PROPERTIES")
+    _update(work, table, lambda definition: definition.setdefault("Parameters", {}).update(pairs))
+    return work.done("ALTER_TABLE_SET_PROPERTIES")
 
 
-def update(work: Work, table: Table, change: Any) -> None:
-    """Change a table's definition, unless someone else did meanwhile."""
+def _update(work: Work, table: Table, change: Any) -> None:
     definition = {key: value for key, value in table.definition.items() if key in _TABLE_INPUT and value}
     change(definition)
     try:
@@ -255,17 +249,4 @@ def repair_table(work: Work, text: str) -> Outcome:
         for item in new
     ]
     lines = ["Partitions not in metastore:\t" + "\t".join(names)] if names else []
-    return _done(work, "MSCK_REPAIR_TABLE", lines + [f"Repair: Added partition to metastore {name}" for name in names])
-
-
-__all__ = [
-    "alter_table",
-    "create_database",
-    "create_table",
-    "create_view",
-    "describe",
-    "drop",
-    "repair_table",
-    "show",
-    "update",
-]
+    return work.done("MSCK_REPAIR_TABLE", lines + [f"Repair: Added partition to metastore {name}" for name in names])

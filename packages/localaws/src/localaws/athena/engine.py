@@ -13,13 +13,14 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from localaws.athena import ddl, prepared, writes
+from localaws.athena import ddl, listing, prepared, writes
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.grammar import parse_statement
-from localaws.athena.query import Work, bind, run_explain, run_select
+from localaws.athena.query import bind, run_explain, run_select
 from localaws.athena.statements import Outcome, Statement
 from localaws.athena.storage import Lake
+from localaws.athena.work import Work
 from localaws.clients import Clients
 
 logger = logging.getLogger(__name__)
@@ -121,8 +122,8 @@ _BY_WORDS: tuple[tuple[str, Callable[[Work, str], Outcome]], ...] = (
     (r"unload\s*\(", _unload),
     (r"(optimize|vacuum)\s", writes.maintain),
     (r"msck\s+repair\s+table\s", ddl.repair_table),
-    (r"show\s", ddl.show),
-    (r"desc(ribe)?\s", ddl.describe),
+    (r"show\s", listing.show),
+    (r"desc(ribe)?\s", listing.describe),
     (r"create\s+(or\s+replace\s+)?view\s", ddl.create_view),
     (r"create\s+(database|schema)\s", ddl.create_database),
     (r"create\s+external\s+table\s", ddl.create_table),
@@ -135,9 +136,7 @@ _BY_TREE: tuple[tuple[Any, Callable[[Work, Any], Outcome]], ...] = (
     (exp.Query, run_select),
     (exp.Values, run_select),
     (exp.Insert, writes.insert),
-    (exp.Merge, writes.merge),
-    (exp.Delete, writes.delete),
-    (exp.Update, writes.update),
+    ((exp.Merge, exp.Delete, exp.Update), writes.change),
 )
 
 

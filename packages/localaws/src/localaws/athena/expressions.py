@@ -1,6 +1,6 @@
 """Expressions: checked against Athena's types and written for DuckDB.
 
-Each `visit_…` takes a node of the parsed statement and returns a `Value`: its SQL and its type. A node without one is
+Each `_visit_…` takes a node of the parsed statement and returns a `Value`: its SQL and its type. A node without one is
 refused.
 """
 
@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from localaws.athena import moments, special, types
 from localaws.athena.calls import Clauses, around, overload, write
-from localaws.athena.casts import Value, cast, coerce, failure, identifier, quote
+from localaws.athena.casts import Value, cast, coerce, identifier, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.functions import ALIASES, catalog
 from localaws.athena.operators import arithmetic, compare, concat, pair, quotient, unified
@@ -22,8 +22,6 @@ from localaws.athena.types import (
     BIGINT,
     BOOLEAN,
     DATE,
-    DOUBLE,
-    INTEGER,
     INTERVAL_DAY,
     INTERVAL_YEAR,
     UNKNOWN,
@@ -71,7 +69,7 @@ class Expressions:
     def __init__(
         self, column: Callable[[exp.Column], Value], outputs: Callable[[exp.Expr], Columns], now: datetime
     ) -> None:
-        self.visit_column = column
+        self._visit_column = column
         self._outputs = outputs
         self._now = now
         self._names: dict[str, Value] = {}  # parameters of the lambdas around us
@@ -84,7 +82,7 @@ class Expressions:
             return arithmetic(_ARITHMETIC[type(node)], self.value(node.this), self.value(node.expression))
         if isinstance(node, _CALLS):
             return self._call(node)
-        visit = getattr(self, f"visit_{type(node).__name__.lower()}", None)
+        visit = getattr(self, f"_visit_{type(node).__name__.lower()}", None)
         if visit is None:
             raise unsupported(node.sql(dialect="trino"))
         value: Value = visit(node)
@@ -102,121 +100,72 @@ class Expressions:
 
     # Leaves
 
-    def visit_literal(self, node: exp.Literal) -> Value:
-        """Write a number or a text; a number with a point is a decimal, one with an exponent a double."""
-        text = str(node.this)
-        if node.is_string:
-            return Value(quote(text), VARCHAR)
-        if "e" in text.lower():
-            return Value(f"CAST({quote(text)} AS DOUBLE)", DOUBLE)
-        if "." in text:
-            whole, _, fraction = text.partition(".")
-            kind = decimal(max(len(whole.lstrip("0")) + len(fraction), 1), len(fraction))
-            return Value(f"CAST({quote(text)} AS {types.duckdb(kind)})", kind)
-        if int(text) > 2**63 - 1:
-            raise QueryError("NUMERIC_VALUE_OUT_OF_RANGE", f"Invalid numeric literal: {text}")
-        return Value(text, INTEGER if int(text) < 2**31 else BIGINT)
+    def _visit_literal(self, node: exp.Literal) -> Value:
+        return Value(quote(node.name), VARCHAR) if node.is_string else special.number(node.name)
 
-    def visit_identifier(self, node: exp.Identifier) -> Value:
-        """Write a parameter of a lambda."""
+    def _visit_identifier(self, node: exp.Identifier) -> Value:
         if node.name not in self._names:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.name}' cannot be resolved")
         return self._names[node.name]
 
-    def visit_null(self, _: exp.Null) -> Value:
-        """Write NULL, of no type yet."""
+    def _visit_null(self, _: exp.Null) -> Value:
         return Value("NULL", UNKNOWN)
 
-    def visit_boolean(self, node: exp.Boolean) -> Value:
-        """Write TRUE or FALSE."""
+    def _visit_boolean(self, node: exp.Boolean) -> Value:
         return Value("TRUE" if node.this else "FALSE", BOOLEAN)
 
-    def visit_interval(self, node: exp.Interval) -> Value:
-        """Write INTERVAL '5' MINUTE."""
+    def _visit_interval(self, node: exp.Interval) -> Value:
         unit = node.args["unit"].name.upper() if isinstance(node.args.get("unit"), exp.Var) else ""
         if unit not in _INTERVALS or not isinstance(node.this, exp.Literal) or not node.name.lstrip("-").isdigit():
             raise unsupported(f"the interval {node.sql(dialect='trino')}")
         return Value(f"INTERVAL '{int(node.name)}' {unit}", _INTERVALS[unit])
 
-    def visit_currenttimestamp(self, _: exp.CurrentTimestamp) -> Value:
-        """Write the moment at which the statement began."""
+    def _visit_currenttimestamp(self, _: exp.CurrentTimestamp) -> Value:
         return Value(f"TIMESTAMPTZ '{self._now.isoformat(sep=' ', timespec='milliseconds')}'", zoned())
 
-    def visit_currentdate(self, _: exp.CurrentDate) -> Value:
-        """Write the day on which the statement began, in UTC."""
+    def _visit_currentdate(self, _: exp.CurrentDate) -> Value:  # the day in UTC
         return Value(f"DATE '{self._now.date().isoformat()}'", DATE)
 
     # Rows, arrays and maps
 
-    def visit_paren(self, node: exp.Paren) -> Value:
-        """Write what is in parentheses."""
+    def _visit_paren(self, node: exp.Paren) -> Value:
         inner = self.value(node.this)
         return Value(f"({inner.sql})", inner.type)
 
-    def visit_array(self, node: exp.Array) -> Value:
-        """Write ARRAY[…]."""
+    def _visit_array(self, node: exp.Array) -> Value:
         values, kind = unified(self._values(node.expressions), "All ARRAY elements")
         return Value(f"[{', '.join(value.sql for value in values)}]", array(kind))
 
-    def visit_struct(self, node: exp.Struct) -> Value:
-        """Write ROW(…)."""
+    def _visit_struct(self, node: exp.Struct | exp.Tuple) -> Value:
         return special.row(*self._values(node.expressions))
 
-    def visit_tuple(self, node: exp.Tuple) -> Value:
-        """Write a row in parentheses."""
-        return special.row(*self._values(node.expressions))
+    _visit_tuple = _visit_struct
 
-    def visit_dot(self, node: exp.Dot) -> Value:
-        """Write a field of a row."""
-        row, field = self.value(node.this), node.expression.name
-        kinds = dict(row.type.arguments) if row.type.name == "row" else {}
-        if field not in kinds:
-            raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.sql(dialect='trino')}' cannot be resolved")
-        return Value(f"struct_extract({row.sql}, {quote(field)})", kinds[field])
+    def _visit_dot(self, node: exp.Dot) -> Value:
+        return special.field(self.value(node.this), node.expression.name, node.sql(dialect="trino"))
 
-    def visit_bracket(self, node: exp.Bracket) -> Value:
-        """Write a subscript, which fails where there is nothing."""
-        holder, index = self.value(node.this), self.value(node.expressions[0])
-        kind: Type = holder.type.arguments[-1] if holder.type.name in ("array", "map") else UNKNOWN
-        if holder.type.name == "map":
-            key = coerce(index, holder.type.arguments[0]).sql
-            missing = failure(f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {key}", kind)
-            found = f"WHEN map_contains({holder.sql}, {key}) THEN {holder.sql}[{key}]"
-            return Value(f"CASE {found} WHEN {holder.sql} IS NOT NULL THEN {missing} END", kind)
-        if holder.type.name != "array" or not index.type.is_integer:
-            raise mismatch(f"Cannot use {index.type} for subscript of {holder.type}")
-        beyond = failure("'INVALID_FUNCTION_ARGUMENT: Array subscript must be within the array'", kind)
-        found = f"WHEN {index.sql} BETWEEN 1 AND len({holder.sql}) THEN list_extract({holder.sql}, {index.sql})"
-        known = f"{holder.sql} IS NOT NULL AND {index.sql} IS NOT NULL"
-        return Value(f"CASE {found} WHEN {known} THEN {beyond} END", kind)
+    def _visit_bracket(self, node: exp.Bracket) -> Value:
+        return special.element(self.value(node.this), self.value(node.expressions[0]))
 
     # Conditions
 
-    def visit_and(self, node: exp.And) -> Value:
-        """Write AND."""
-        return self._logic("AND", node)
-
-    def visit_or(self, node: exp.Or) -> Value:
-        """Write OR."""
-        return self._logic("OR", node)
-
-    def _logic(self, word: str, node: exp.Binary) -> Value:
+    def _visit_and(self, node: exp.And | exp.Or) -> Value:
+        word = node.key.upper()
         sides = [self.condition(side, f"Logical expression {word}") for side in (node.this, node.expression)]
         return Value(f"({sides[0]} {word} {sides[1]})", BOOLEAN)
 
-    def visit_not(self, node: exp.Not) -> Value:
-        """Write NOT."""
+    _visit_or = _visit_and
+
+    def _visit_not(self, node: exp.Not) -> Value:
         return Value(f"(NOT {self.condition(node.this, 'Value of logical NOT expression')})", BOOLEAN)
 
-    def visit_neg(self, node: exp.Neg) -> Value:
-        """Write a minus sign."""
+    def _visit_neg(self, node: exp.Neg) -> Value:
         value = self.value(node.this)
         if not value.type.is_number and not value.type.name.startswith("interval"):
             raise mismatch(f"Cannot negate {value.type}")
         return Value(f"(- {value.sql})", value.type)
 
-    def visit_is(self, node: exp.Is) -> Value:
-        """Write IS NULL."""
+    def _visit_is(self, node: exp.Is) -> Value:
         if not isinstance(node.expression, exp.Null):
             raise unsupported(node.sql(dialect="trino"))
         return Value(f"({self.value(node.this).sql} IS NULL)", BOOLEAN)
@@ -234,33 +183,29 @@ class Expressions:
             raise mismatch(f"Cannot apply operator: {left.type} {word} {', '.join(str(kind) for _, kind in outputs)}")
         return Value(f"({coerce(left, outputs[0][1]).sql} {word} {_query(query)})", BOOLEAN)
 
-    def visit_between(self, node: exp.Between) -> Value:
-        """Write BETWEEN, both ends included."""
+    def _visit_between(self, node: exp.Between) -> Value:
         value, low, high = self._values([node.this, node.args["low"], node.args["high"]])
         (a, low), (b, high) = pair(value, low, ">="), pair(value, high, "<=")
         return Value(f"({a.sql} >= {low.sql} AND {b.sql} <= {high.sql})", BOOLEAN)
 
-    def visit_in(self, node: exp.In) -> Value:
-        """Write IN, of a list or a subquery."""
+    def _visit_in(self, node: exp.In) -> Value:
         value = self.value(node.this)
         if query := node.args.get("query"):
             return self._quantified(value, "IN", query)
         values, _ = unified([value, *self._values(node.expressions)], "IN value and list items")
         return Value(f"({values[0].sql} IN ({', '.join(item.sql for item in values[1:])}))", BOOLEAN)
 
-    def visit_exists(self, node: exp.Exists) -> Value:
-        """Write EXISTS."""
+    def _visit_exists(self, node: exp.Exists) -> Value:
         return Value(f"EXISTS {_query(node.this)}", BOOLEAN)
 
-    def visit_subquery(self, node: exp.Subquery) -> Value:
-        """Write a subquery that stands for its one value."""
+    def _visit_subquery(self, node: exp.Subquery) -> Value:
         outputs = self._outputs(node)
         if len(outputs) != 1:
             raise mismatch("Multiple columns returned by subquery are not yet supported")
         return Value(_query(node), outputs[0][1])
 
-    def visit_like(self, node: exp.Like, escape: str = "") -> Value:
-        """Write LIKE; without ESCAPE a backslash is an ordinary character in both engines."""
+    def _visit_like(self, node: exp.Like, escape: str = "") -> Value:
+        # Without ESCAPE a backslash is an ordinary character in both engines.
         sides = [self.value(node.this), self.value(node.expression)]
         for side in sides:
             if side.type not in (VARCHAR, UNKNOWN):
@@ -268,12 +213,10 @@ class Expressions:
         word = "NOT LIKE" if node.args.get("negate") else "LIKE"
         return Value(f"({sides[0].sql} {word} {sides[1].sql}{escape})", BOOLEAN)
 
-    def visit_escape(self, node: exp.Escape) -> Value:
-        """Write LIKE … ESCAPE."""
-        return self.visit_like(node.this, f" ESCAPE {self.value(node.expression).sql}")
+    def _visit_escape(self, node: exp.Escape) -> Value:
+        return self._visit_like(node.this, f" ESCAPE {self.value(node.expression).sql}")
 
-    def visit_case(self, node: exp.Case) -> Value:
-        """Write CASE, simple or searched."""
+    def _visit_case(self, node: exp.Case) -> Value:
         branches, default = node.args["ifs"], node.args.get("default")
         results = [branch.args["true"] for branch in branches] + ([default] if default else [])
         values, kind = unified(self._values(results), "All CASE results")
@@ -287,49 +230,40 @@ class Expressions:
 
     # Functions with a syntax of their own
 
-    def visit_coalesce(self, node: exp.Coalesce) -> Value:
-        """Write the one column that JOIN … USING makes of two."""
+    def _visit_coalesce(self, node: exp.Coalesce) -> Value:  # the one column that JOIN … USING makes of two
         return special.coalesce(*self._values([node.this, *node.expressions]))
 
-    def visit_dpipe(self, node: exp.DPipe) -> Value:
-        """Write the operator of two bars."""
+    def _visit_dpipe(self, node: exp.DPipe) -> Value:
         return concat(self._values([node.this, node.expression]))
 
-    def visit_attimezone(self, node: exp.AtTimeZone) -> Value:
-        """Write AT TIME ZONE."""
+    def _visit_attimezone(self, node: exp.AtTimeZone) -> Value:
         return moments.at_time_zone(self.value(node.this), self.value(node.args["zone"]))
 
-    def visit_extract(self, node: exp.Extract) -> Value:
-        """Write EXTRACT (YEAR FROM …)."""
+    def _visit_extract(self, node: exp.Extract) -> Value:
         return write(ALIASES.get(node.name.lower(), node.name.lower()), [self.value(node.expression)])
 
-    def visit_trim(self, node: exp.Trim) -> Value:
-        """Write TRIM (LEADING 'x' FROM …)."""
+    def _visit_trim(self, node: exp.Trim) -> Value:
         value, position = self.value(node.this), str(node.args.get("position") or "").upper()
         name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(position, "trim")
         if node.expression is None:
             return write(name, [value])
         return Value(f"{name}({value.sql}, {self.value(node.expression).sql})", VARCHAR)
 
-    def visit_substring(self, node: exp.Substring) -> Value:
-        """Write SUBSTRING, of either syntax."""
+    def _visit_substring(self, node: exp.Substring) -> Value:
         parts = [node.this, node.args.get("start"), node.args.get("length")]
         return write("substr", [self.value(part) for part in parts if part is not None])
 
-    def visit_strposition(self, node: exp.StrPosition) -> Value:
-        """Write POSITION (… IN …)."""
+    def _visit_strposition(self, node: exp.StrPosition) -> Value:
         return write("strpos", self._values([node.this, node.args["substr"]]))
 
-    def visit_cast(self, node: exp.Cast) -> Value:
-        """Write CAST, and the literals that begin with their type."""
+    def _visit_cast(self, node: exp.Cast) -> Value:
         target = node.to.sql(dialect="trino")
         value = cast(self.value(node.this), types.parse(target))
         length = re.fullmatch(r"varchar\((\d+)\)", target.lower())
         return Value(f"substr({value.sql}, 1, {length[1]})", VARCHAR) if length else value
 
-    def visit_trycast(self, node: exp.TryCast) -> Value:
-        """Write TRY_CAST."""
-        value = self.visit_cast(node)
+    def _visit_trycast(self, node: exp.TryCast) -> Value:
+        value = self._visit_cast(node)
         return Value(f"TRY({value.sql})", value.type)
 
     # Calls
@@ -344,7 +278,7 @@ class Expressions:
         if any((clauses.filter, clauses.over, clauses.order, clauses.nulls)):
             raise QueryError("FUNCTION_NOT_AGGREGATE", f"{name} is not an aggregate function")
         if name == "now":
-            return self.visit_currenttimestamp(exp.CurrentTimestamp())
+            return self._visit_currenttimestamp(exp.CurrentTimestamp())
         if name in _LAMBDAS:
             return self._lambda_call(name, call.expressions)
         values = self._values(call.expressions)

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-import duckdb
 import pyarrow.parquet
 from pyiceberg import types as ice
 from pyiceberg.catalog.glue import GlueCatalog
@@ -36,8 +35,8 @@ from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, unsupported
-from localaws.athena.query import Work
 from localaws.athena.types import Type
+from localaws.athena.work import Work
 
 MAX_OPEN_PARTITIONS = 100
 _SIMPLE: dict[str, ice.PrimitiveType] = {
@@ -316,17 +315,3 @@ def commit(table: IcebergTable, added: list[DataFile], removed: list[DataFile]) 
         raise QueryError(
             "ICEBERG_COMMIT_ERROR", f"Failed to commit Iceberg update to table: {error}", category=1
         ) from error
-
-
-__all__ = [
-    "DataFile",
-    "add_columns",
-    "catalog",
-    "commit",
-    "create",
-    "create_table",
-    "duckdb",
-    "load",
-    "require",
-    "write",
-]

@@ -19,9 +19,9 @@ from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
 from localaws.athena.files import DataFile as File
 from localaws.athena.names import Reference
-from localaws.athena.query import Work
 from localaws.athena.scans import Scans
 from localaws.athena.types import zoned
+from localaws.athena.work import Work
 
 ice: Any = ice_expressions  # whose constructors take names and values, which its type hints do not know
 Condition = ice_expressions.BooleanExpression
@@ -115,11 +115,11 @@ def _snapshot(work: Work, table: IcebergTable, version: exp.Version) -> Snapshot
     if version.name.upper() == "VERSION":
         if not value.type.is_integer:
             raise unsupported("FOR VERSION AS OF a tag or branch")
-        found = table.snapshot_by_id(int(_compute(work, value.sql)))
+        found = table.snapshot_by_id(int(work.value(f"SELECT {value.sql}")))
     else:
         if not value.type.is_moment:
             raise QueryError("INVALID_ARGUMENTS", f"FOR TIMESTAMP AS OF needs a timestamp, found {value.type}")
-        moment: datetime = _compute(work, coerce(value, zoned(digits=6)).sql)
+        moment: datetime = work.value(f"SELECT {coerce(value, zoned(digits=6)).sql}")
         found = table.snapshot_as_of_timestamp(int(moment.astimezone(UTC).timestamp() * 1000))
     if found is None:
         raise QueryError(
@@ -131,10 +131,6 @@ def _snapshot(work: Work, table: IcebergTable, version: exp.Version) -> Snapshot
 
 def _no_column(column: exp.Column) -> Any:
     raise QueryError("INVALID_ARGUMENTS", f"a version may not name the column {column.name}")
-
-
-def _compute(work: Work, sql: str) -> Any:
-    return work.connection.execute(f"SELECT {sql}").fetchall()[0][0]
 
 
 def _metadata_rows(table: IcebergTable, suffix: str) -> Iterator[list[Any]]:

@@ -7,8 +7,8 @@ import re
 from localaws.athena import types
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, unsupported
-from localaws.athena.query import Work, text_result
 from localaws.athena.statements import Outcome
+from localaws.athena.work import Work
 
 _NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
 
@@ -17,7 +17,7 @@ def show(work: Work, text: str) -> Outcome:
     """SHOW DATABASES, TABLES, VIEWS, PARTITIONS, COLUMNS, TBLPROPERTIES, CREATE TABLE, CREATE VIEW."""
     text = re.sub(r"\s+", " ", text)
     if match := re.fullmatch(r"(?i)show (databases|schemas)(?: like)?(?: '([^']*)')?", text):
-        return text_result(work, "SHOW_DATABASES", "database_name", _matching(work.catalog.databases(), match[2]))
+        return work.answer("SHOW_DATABASES", "database_name", _matching(work.catalog.databases(), match[2]))
     if match := re.fullmatch(
         r"(?i)show (tables|views)(?: (?:in|from) [`\"]?(\w+)[`\"]?)?(?: (?:like )?'([^']*)')?", text
     ):
@@ -25,7 +25,7 @@ def show(work: Work, text: str) -> Outcome:
         tables = work.catalog.tables((match[2] or work.database).lower())
         names = [item["Name"] for item in tables if not views_only or item.get("TableType") == "VIRTUAL_VIEW"]
         column = "views" if views_only else "tab_name"
-        return text_result(work, f"SHOW_{match[1].upper()}", column, _matching(names, match[3]))
+        return work.answer(f"SHOW_{match[1].upper()}", column, _matching(names, match[3]))
     for pattern, substatement, column, lines in (
         (rf"(?i)show partitions {_NAME}", "SHOW_PARTITIONS", "partition", _partitions),
         (rf"(?i)show columns (?:in|from) {_NAME}", "SHOW_COLUMNS", "field", _columns),
@@ -35,7 +35,7 @@ def show(work: Work, text: str) -> Outcome:
     ):
         if match := re.fullmatch(pattern, text):
             table = work.catalog.table((match["database"] or work.database).lower(), match["table"].lower())
-            return text_result(work, substatement, column, lines(work, table))
+            return work.answer(substatement, column, lines(work, table))
     raise unsupported(text[:60])
 
 
@@ -106,7 +106,7 @@ def describe(work: Work, text: str) -> Outcome:
             "\t \t ",
         ]
         lines += [_described(name, kind) for name, kind in table.partition_keys.items()]
-    return text_result(work, "DESCRIBE_TABLE", "col_name, data_type, comment", lines)
+    return work.answer("DESCRIBE_TABLE", "col_name, data_type, comment", lines)
 
 
 def _described(name: str, kind: types.Type) -> str:

@@ -8,8 +8,9 @@ import re
 from botocore.exceptions import ClientError
 
 from localaws.athena.errors import QueryError
-from localaws.athena.query import Work, bind, text_result
+from localaws.athena.query import bind
 from localaws.athena.statements import Outcome
+from localaws.athena.work import Work
 
 
 def bound(work: Work, text: str) -> str:
@@ -52,7 +53,7 @@ def prepare(work: Work, text: str) -> Outcome:
     with contextlib.suppress(ClientError):  # there may be none of that name
         work.athena.delete_prepared_statement(**name)
     work.athena.create_prepared_statement(**name, QueryStatement=match[2])
-    return text_result(work, "PREPARE", "", [])
+    return work.done("PREPARE", kind="UTILITY")
 
 
 def deallocate(work: Work, text: str) -> Outcome:
@@ -64,4 +65,4 @@ def deallocate(work: Work, text: str) -> Outcome:
         raise QueryError(
             "", f"PreparedStatement {name} was not found in workGroup {work.statement.workgroup}"
         ) from error
-    return text_result(work, "DEALLOCATE", "", [])
+    return work.done("DEALLOCATE", kind="UTILITY")

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.csv
 
-from localaws.athena.casts import Value, identifier, text
+from localaws.athena.casts import Value, text
 from localaws.athena.expressions import Columns
 from localaws.athena.types import Type
 
@@ -100,6 +100,3 @@ def column_info(name: str, kind: Type, *, plain_text: bool = False) -> dict[str,
 def metadata(columns: list[dict[str, Any]]) -> bytes:
     """Return the companion object of a result; Athena's own is binary and undocumented, ours is JSON."""
     return json.dumps({"columns": columns}).encode()
-
-
-__all__ = ["column_info", "identifier", "java_double", "java_float", "metadata", "prepare", "write_csv"]

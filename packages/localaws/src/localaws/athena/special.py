@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 
 from localaws.athena import moments
-from localaws.athena.casts import Value, cast, quote
+from localaws.athena.casts import Value, cast, coerce, failure, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.operators import arithmetic, concat, pair, unified
-from localaws.athena.types import BOOLEAN, DATE, INTEGER, UNKNOWN, VARCHAR, Type
+from localaws.athena.types import BIGINT, BOOLEAN, DATE, DOUBLE, INTEGER, UNKNOWN, VARCHAR, Type, decimal, duckdb
 
 
 def _if(condition: Value, *results: Value) -> Value:
@@ -40,6 +40,43 @@ def row(*values: Value) -> Value:
     fields = tuple((f"field{number}", value.type) for number, value in enumerate(values))
     packed = ", ".join(f"field{number} := {value.sql}" for number, value in enumerate(values))
     return Value(f"struct_pack({packed})", Type("row", fields))
+
+
+def number(text: str) -> Value:
+    """Return a number as it is written: with a point a decimal, with an exponent a double."""
+    if "e" in text.lower():
+        return Value(f"CAST({quote(text)} AS DOUBLE)", DOUBLE)
+    if "." in text:
+        whole, _, fraction = text.partition(".")
+        kind = decimal(max(len(whole.lstrip("0")) + len(fraction), 1), len(fraction))
+        return Value(f"CAST({quote(text)} AS {duckdb(kind)})", kind)
+    if int(text) > 2**63 - 1:
+        raise QueryError("NUMERIC_VALUE_OUT_OF_RANGE", f"Invalid numeric literal: {text}")
+    return Value(text, INTEGER if int(text) < 2**31 else BIGINT)
+
+
+def field(record: Value, name: str, shown: str) -> Value:
+    """Return a field of a row."""
+    kinds = dict(record.type.arguments) if record.type.name == "row" else {}
+    if name not in kinds:
+        raise QueryError("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved")
+    return Value(f"struct_extract({record.sql}, {quote(name)})", kinds[name])
+
+
+def element(holder: Value, index: Value) -> Value:
+    """Return an element of an array or a map, which fails where there is none."""
+    kind: Type = holder.type.arguments[-1] if holder.type.name in ("array", "map") else UNKNOWN
+    if holder.type.name == "map":
+        key = coerce(index, holder.type.arguments[0]).sql
+        missing = failure(f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {key}", kind)
+        found = f"WHEN map_contains({holder.sql}, {key}) THEN {holder.sql}[{key}]"
+        return Value(f"CASE {found} WHEN {holder.sql} IS NOT NULL THEN {missing} END", kind)
+    if holder.type.name != "array" or not index.type.is_integer:
+        raise mismatch(f"Cannot use {index.type} for subscript of {holder.type}")
+    beyond = failure("'INVALID_FUNCTION_ARGUMENT: Array subscript must be within the array'", kind)
+    found = f"WHEN {index.sql} BETWEEN 1 AND len({holder.sql}) THEN list_extract({holder.sql}, {index.sql})"
+    known = f"{holder.sql} IS NOT NULL AND {index.sql} IS NOT NULL"
+    return Value(f"CASE {found} WHEN {known} THEN {beyond} END", kind)
 
 
 def _extreme(name: str) -> Callable[..., Value]:

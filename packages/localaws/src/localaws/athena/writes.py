@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from sqlglot import exp
@@ -13,10 +14,11 @@ from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.grammar import parse_statement
-from localaws.athena.query import Work, text_result
+from localaws.athena.query import prepare
 from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translation
 from localaws.athena.types import BIGINT, Type
+from localaws.athena.work import Work
 
 STAGED = "rows to write"
 MAX_OPEN_PARTITIONS = 100
@@ -36,7 +38,7 @@ def insert(work: Work, node: exp.Expr) -> Outcome:
         raise QueryError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}")
     if table.format == "view":
         raise QueryError("NOT_SUPPORTED", "Inserting into views is not supported")
-    translation = work.select(node.expression)
+    translation = prepare(work, node.expression)
     if len(given) != len(translation.columns):
         raise mismatch(
             f"Insert query has {len(translation.columns)} expression(s) but expected {len(given)} target column(s)"
@@ -64,11 +66,7 @@ def _insert_hive(work: Work, table: Table, sql: str) -> int:
     new = [partition for partition in written if partition.values not in known]
     if table.partition_keys:
         work.catalog.add_partitions(table, new)
-    return _count(work)
-
-
-def _count(work: Work) -> int:
-    return int(work.connection.execute(f"SELECT count(*) FROM {identifier(STAGED)}").fetchall()[0][0])
+    return int(work.value(f"SELECT count(*) FROM {identifier(STAGED)}"))
 
 
 def _changed(work: Work, substatement: str, rows: int) -> Outcome:
@@ -120,18 +118,18 @@ def create_table_as(work: Work, text: str) -> Outcome:
     database, name = work.table_name(tree.this)
     if work.catalog.find(database, name):
         if tree.args.get("exists"):
-            return text_result(work, "CREATE_TABLE_AS_SELECT", "", [], kind="DDL")
+            return work.done("CREATE_TABLE_AS_SELECT")
         raise QueryError("TABLE_ALREADY_EXISTS", f"line 1:1: Destination table '{database}.{name}' already exists")
     work.catalog.require_database(database)
     options = _options(tree)
-    translation = work.select(tree.expression)
+    translation = prepare(work, tree.expression)
     if unnamed := [column for column, _ in translation.columns if re.fullmatch(r"_col\d+", column)]:
         raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {unnamed[0][4:]}")
     if options.pop("table_type", "hive").lower() == "iceberg":
         _create_iceberg(work, (database, name), translation, options)
     else:
         _create_hive(work, (database, name), translation, options)
-    return text_result(work, "CREATE_TABLE_AS_SELECT", "", [], kind="DDL")
+    return work.done("CREATE_TABLE_AS_SELECT")
 
 
 def _options(tree: exp.Create) -> dict[str, Any]:
@@ -219,36 +217,24 @@ def _stage(work: Work, translation: Translation) -> None:
     work.connection.execute(f"CREATE TEMP TABLE {identifier(STAGED)} AS {_renamed(translation)}")
 
 
-def merge(work: Work, node: exp.Merge) -> Outcome:
-    """MERGE INTO an Iceberg table."""
+def change(work: Work, node: exp.Merge | exp.Delete | exp.Update) -> Outcome:
+    """MERGE INTO, DELETE FROM or UPDATE an Iceberg table."""
     from localaws.athena import changes  # pyiceberg takes half a second to import
 
-    return _changed(work, "MERGE", changes.merge(work, node))
-
-
-def delete(work: Work, node: exp.Delete) -> Outcome:
-    """DELETE FROM an Iceberg table."""
-    from localaws.athena import changes  # pyiceberg takes half a second to import
-
-    return _changed(work, "DELETE", changes.delete(work, node))
-
-
-def update(work: Work, node: exp.Update) -> Outcome:
-    """UPDATE an Iceberg table."""
-    from localaws.athena import changes  # pyiceberg takes half a second to import
-
-    return _changed(work, "UPDATE", changes.update(work, node))
+    run: Callable[[Work, Any], int] = getattr(changes, node.key)
+    return _changed(work, node.key.upper(), run(work, node))
 
 
 def maintain(work: Work, text: str) -> Outcome:
     """OPTIMIZE table REWRITE DATA USING BIN_PACK, and VACUUM table."""
-    name = r"(?:[`\"]?(\w+)[`\"]?\s*\.\s*)?[`\"]?(\w+)[`\"]?"
-    from localaws.athena import changes, iceberg
+    from localaws.athena import iceberg, maintenance  # pyiceberg takes half a second to import
 
-    if match := re.fullmatch(rf"(?is)optimize\s+{name}\s+rewrite\s+data\s+using\s+bin_pack", text):
-        changes.optimize(work, iceberg.require(work, exp.table_(match[2], db=match[1]), "OPTIMIZE"))
-        return text_result(work, "OPTIMIZE", "", [], kind="DML")
-    if match := re.fullmatch(rf"(?is)vacuum\s+{name}", text):
-        changes.vacuum(work, iceberg.require(work, exp.table_(match[2], db=match[1]), "VACUUM"))
-        return text_result(work, "VACUUM", "", [], kind="DML")
+    name = r"(?:[`\"]?(\w+)[`\"]?\s*\.\s*)?[`\"]?(\w+)[`\"]?"
+    for word, pattern, run in (
+        ("OPTIMIZE", rf"(?is)optimize\s+{name}\s+rewrite\s+data\s+using\s+bin_pack", maintenance.optimize),
+        ("VACUUM", rf"(?is)vacuum\s+{name}", maintenance.vacuum),
+    ):
+        if match := re.fullmatch(pattern, text):
+            run(work, iceberg.require(work, exp.table_(match[2], db=match[1]), word))
+            return work.done(word, kind="DML")
     raise unsupported(f"{text.split()[0].upper()} with WHERE or other options")

@@ -171,7 +171,7 @@ def test_the_page_shows_mail_as_text_to_those_with_the_token(sns: Any, local_aws
     page = browser.open(f"{local_aws.endpoint}/_localaws/mail?message={number}").read().decode()
     for text in (listing.read().decode(), page):
         assert "<script>" not in text
-        assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#x27;quoted&#x27;" in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#39;quoted&#39;" in text
 
 
 @pytest.mark.parametrize("address", ["", "nobody", "a@b\r\nBcc: x@y", ".@x", "a b@x", "../../x", "<a@b>", "ä@x"])

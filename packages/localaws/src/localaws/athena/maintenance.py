@@ -1,0 +1,49 @@
+"""OPTIMIZE and VACUUM of Iceberg tables: fewer files, and none that no snapshot needs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import chain
+
+from pyiceberg.manifest import DataFile
+
+from localaws.athena import iceberg, iceberg_scan
+from localaws.athena.casts import identifier
+from localaws.athena.catalog import Table
+from localaws.athena.scans import parquet_rows
+from localaws.athena.work import Work
+
+_ROWS = "rows to rewrite"
+
+
+def optimize(work: Work, table: Table) -> None:
+    """Put the files of each partition that has several into one."""
+    opened = iceberg.load(work, table)
+    groups: dict[str, list[DataFile]] = {}
+    for file in iceberg_scan.plan(opened, iceberg_scan.row_filter([]), opened.current_snapshot()):
+        groups.setdefault(str(file.partition), []).append(file)
+    small = list(chain.from_iterable(files for files in groups.values() if len(files) > 1))
+    if small:
+        paths = [file.path for file in iceberg_scan.local_files(work, small)]
+        rows = parquet_rows(work.connection, paths, table.columns, "")
+        work.connection.execute(f"CREATE VIEW {identifier(_ROWS)} AS {rows}")
+        iceberg.commit(opened, iceberg.write(work, opened, _ROWS), small)
+
+
+def vacuum(work: Work, table: Table) -> None:
+    """Forget snapshots older than `vacuum_max_snapshot_age_seconds` of the table (5 days), and their files."""
+    opened = iceberg.load(work, table)
+    age = timedelta(seconds=int(table.parameters.get("vacuum_max_snapshot_age_seconds", 432_000)))
+    oldest = work.now - age
+    opened.maintenance.expire_snapshots().older_than(oldest).commit()
+    opened = iceberg.load(work, table)
+    kept = {opened.metadata_location, *(entry.metadata_file for entry in opened.metadata.metadata_log)}
+    for snapshot in opened.snapshots():
+        manifests = snapshot.manifests(opened.io)
+        kept |= {snapshot.manifest_list, *(manifest.manifest_path for manifest in manifests)}
+        kept |= {
+            entry.data_file.file_path for manifest in manifests for entry in manifest.fetch_manifest_entry(opened.io)
+        }
+    # A file younger than the limit may belong to a statement that has yet to commit.
+    found = work.lake.list_with_times(table.location)
+    work.lake.delete(url for url, changed in found if url not in kept and changed < oldest)

@@ -1,0 +1,72 @@
+"""The message about records that are given up, and where it goes: a queue or a topic."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from localaws.clients import Clients
+from localaws.lambda_process import Outcome
+from localaws.sources import Record
+
+
+def message(condition: str, failures: int, outcome: Outcome | None, function_arn: str) -> dict[str, Any]:
+    """Return what Lambda says of records that nobody will see again, but for their `position`.
+
+    Parameters
+    ----------
+    condition : str
+        ``RetryAttemptsExhausted`` or ``RecordAgeExceeded``.
+    failures : int
+        How often the function failed on them.
+    outcome : Outcome or None
+        How the last invocation ended, if there was one.
+    """
+    return {
+        "requestContext": {
+            "requestId": outcome.request_id if outcome else str(uuid.uuid4()),
+            "functionArn": function_arn,
+            "condition": condition,
+            "approximateInvokeCount": failures,
+        },
+        "responseContext": {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled" if outcome and outcome.error else None,
+        },
+        "version": "1.0",
+        "timestamp": _iso(time.time()),
+    }
+
+
+def position(records: Sequence[Record], shard_id: str, stream_arn: str) -> dict[str, Any]:
+    """Return where the records are on their stream."""
+    first, last = records[0], records[-1]
+    return {
+        "shardId": shard_id,
+        "startSequenceNumber": first.sequence_number,
+        "endSequenceNumber": last.sequence_number,
+        "approximateArrivalOfFirstRecord": _iso(first.arrived_at),
+        "approximateArrivalOfLastRecord": _iso(last.arrived_at),
+        "batchSize": len(records),
+        "streamArn": stream_arn,
+    }
+
+
+def send(aws: Clients, destination: str, document: dict[str, Any]) -> None:
+    """Send a message to a queue or a topic, by its ARN."""
+    service, owner, name = destination.split(":")[2], *destination.split(":")[4:6]
+    if service == "sqs":
+        sqs = aws.client("sqs")
+        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=owner)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))
+    else:
+        aws.client("sns").publish(TopicArn=destination, Message=json.dumps(document))
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
