@@ -76,7 +76,7 @@ class Crawler:
             "GetCrawler": self._get,
             "GetCrawlers": self._get_all,
             "GetCrawlerMetrics": self._metrics,
-            "ListCrawls": self._list,
+            "ListCrawls": self._refuse,
             "CreateCrawler": self._check,
             "UpdateCrawler": self._change,
             "DeleteCrawler": self._change,
@@ -246,12 +246,11 @@ class Crawler:
             "TablesDeleted": 0,
         }
 
-    async def _list(self, request: Request) -> Response:
-        parameters = request.json()
-        name = parameters.get("CrawlerName") or ""
-        await self._ask_base(request, "GetCrawler", {"Name": name})
-        runs = self._runs.get(name, [])[::-1][: int(parameters.get("MaxResults") or 20)]
-        return json_response({"Crawls": [_listed(name, run) for run in runs]})
+    async def _refuse(self, request: Request) -> Response:
+        raise ServiceError(
+            "InvalidInputException",
+            f"{request.operation} is not supported here; GetCrawler has the last crawl, {LOG_GROUP} the log of all",
+        )
 
 
 def _require_catalog_targets(targets: dict[str, Any] | None) -> None:
@@ -260,31 +259,3 @@ def _require_catalog_targets(targets: dict[str, Any] | None) -> None:
     if kinds != ["CatalogTargets"]:
         shown = ", ".join(kinds) or "none"
         raise ServiceError("InvalidInputException", f"not supported here: expected CatalogTargets, found {shown}")
-
-
-def _listed(name: str, run: Run) -> dict[str, Any]:
-    """Describe a crawl as ListCrawls does; its summary is JSON in JSON."""
-
-    def detail(names: list[str]) -> str:
-        return json.dumps({"Details": json.dumps({"names": names}), "Count": len(names)})
-
-    summary: dict[str, Any] = {}
-    for key, kind, word in (
-        ("tables_updated", "TABLE", "UPDATE"),
-        ("partitions_created", "PARTITION", "ADD"),
-    ):
-        if run.count(key):
-            summary.setdefault(kind, {})[word] = detail(run.result[key])
-    listed = {
-        "CrawlId": run.id,
-        "State": run.state if run.is_over else "RUNNING",
-        "StartTime": run.started,
-        "DPUHour": 0.0,
-        "LogGroup": LOG_GROUP,
-        "LogStream": name,
-        "MessagePrefix": run.id,
-        "Summary": json.dumps(summary),
-    }
-    if run.is_over:
-        listed["EndTime"] = run.ended
-    return {**listed, "ErrorMessage": run.error} if run.error else listed

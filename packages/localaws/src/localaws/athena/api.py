@@ -81,13 +81,11 @@ class Athena:
     async def _start(self, request: dict[str, Any]) -> dict[str, Any]:
         sql = request.get("QueryString") or ""
         if not sql.strip():
-            raise ServiceError(
-                "InvalidRequestException", "QueryString must not be empty", AthenaErrorCode="INVALID_INPUT"
-            )
+            raise _invalid("QueryString must not be empty", AthenaErrorCode="INVALID_INPUT")
         token = request.get("ClientRequestToken")
         if token and (earlier := self._executions.by_token(token)):
             if earlier.request != request:
-                raise ServiceError("InvalidRequestException", "Idempotent parameters do not match")
+                raise _invalid("Idempotent parameters do not match")
             return {"QueryExecutionId": earlier.id}
         workgroup = request.get("WorkGroup") or "primary"
         settings = await self._workgroup(workgroup)
@@ -112,9 +110,9 @@ class Athena:
         try:
             answer = await asyncio.to_thread(self._aws.client("athena").get_work_group, WorkGroup=name)
         except ClientError as error:
-            raise ServiceError("InvalidRequestException", f"WorkGroup {name} is not found.") from error
+            raise _invalid(f"WorkGroup {name} is not found.") from error
         if answer["WorkGroup"].get("State") == "DISABLED":
-            raise ServiceError("InvalidRequestException", f"WorkGroup {name} is disabled.")
+            raise _invalid(f"WorkGroup {name} is disabled.")
         return dict(answer["WorkGroup"].get("Configuration") or {})
 
     async def _run(self, execution: Execution, statement: Statement) -> None:
@@ -151,9 +149,7 @@ class Athena:
         number = request.get("QueryExecutionId") or ""
         execution = self._executions.get(number)
         if execution is None:
-            raise ServiceError(
-                "InvalidRequestException", f"QueryExecution {number} was not found", AthenaErrorCode="INVALID_INPUT"
-            )
+            raise _invalid(f"QueryExecution {number} was not found", AthenaErrorCode="INVALID_INPUT")
         return execution
 
     async def _get(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -199,10 +195,10 @@ class Athena:
             state = (
                 "has not yet finished. Current" if not execution.is_over else "did not finish successfully. Final query"
             )
-            raise ServiceError("InvalidRequestException", f"Query {state} state: {execution.state}")
+            raise _invalid(f"Query {state} state: {execution.state}")
         size = int(request.get("MaxResults") or MAX_RESULTS)
         if not 1 <= size <= MAX_RESULTS:
-            raise ServiceError("InvalidRequestException", f"MaxResults must be from 1 to {MAX_RESULTS}, found {size}")
+            raise _invalid(f"MaxResults must be from 1 to {MAX_RESULTS}, found {size}")
         start = _place(request)
         outcome = execution.outcome
         rows: list[Row] = []
@@ -245,16 +241,19 @@ class Athena:
             raise ServiceError("MetadataException", message) from error
 
 
+def _invalid(message: str, **fields: object) -> ServiceError:
+    return ServiceError("InvalidRequestException", message, 400, **fields)
+
+
 def _output(request: dict[str, Any], settings: dict[str, Any]) -> str:
     """Return the folder of the result: the workgroup's where it insists, else the request's."""
     own = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
     asked = (request.get("ResultConfiguration") or {}).get("OutputLocation")
     output = (own or asked) if settings.get("EnforceWorkGroupConfiguration", False) else (asked or own)
     if not output:
-        raise ServiceError(
-            "InvalidRequestException",
-            "No output location provided. An output location is required either through the Workgroup result "
-            "configuration setting or as an API input.",
+        raise _invalid(
+            "No output location provided. An output location is required either through the Workgroup "
+            "result configuration setting or as an API input.",
         )
     return str(output).rstrip("/") + "/"
 
@@ -262,5 +261,5 @@ def _output(request: dict[str, Any], settings: dict[str, Any]) -> str:
 def _place(request: dict[str, Any]) -> int:
     token = request.get("NextToken") or "0"
     if not token.isdecimal():
-        raise ServiceError("InvalidRequestException", f"NextToken {token!r} is not one that this operation gave")
+        raise _invalid(f"NextToken {token!r} is not one that this operation gave")
     return int(token)

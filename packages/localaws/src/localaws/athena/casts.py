@@ -6,6 +6,7 @@ even; here a text must have Athena's form, and a half goes up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from localaws.athena.errors import mismatch, unsupported
@@ -182,3 +183,11 @@ def _joined(strings: str, left: str, right: str) -> str:
 def null(kind: Type = BIGINT) -> Value:
     """Return a null of the type."""
     return Value(f"CAST(NULL AS {duckdb(kind)})", kind)
+
+
+def select_list(columns: dict[str, Type], given: Collection[str] = ()) -> str:
+    """Return what stands between SELECT and FROM to get these columns of a table that has only the given ones."""
+    return ", ".join(
+        identifier(name) if name in given else f"{null(kind).sql} AS {identifier(name)}"
+        for name, kind in columns.items()
+    )

@@ -10,12 +10,12 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 from sqlglot import exp
 
-from localaws.athena import iceberg, iceberg_scan, types
-from localaws.athena.casts import Value, coerce, identifier
+from localaws.athena import iceberg, iceberg_scan
+from localaws.athena.casts import Value, coerce, identifier, select_list
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, mismatch
 from localaws.athena.expressions import Columns
-from localaws.athena.prune import conditions_by_scan
+from localaws.athena.prune import conditions_by_scan, conjuncts
 from localaws.athena.query import prepare
 from localaws.athena.scans import FILE, PLACES, parquet_rows
 from localaws.athena.translate import Translator
@@ -89,10 +89,7 @@ class Change:
         self.files = {place.path: file for place, file in zip(local, files, strict=True)}
         self.work.scanned += sum(file.file_size_in_bytes for file in files)
         self.work.check_limit()
-        rows = "SELECT " + ", ".join(
-            f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(name)}" for name, kind in self.known[TARGET].items()
-        )
-        rows = f"{rows} WHERE FALSE"
+        rows = f"SELECT {select_list(self.known[TARGET])} WHERE FALSE"
         if files:
             rows = parquet_rows(self.work.connection, list(self.files), self.table.columns, PLACES)
         self.work.connection.execute(f"CREATE VIEW {identifier(TARGET)} AS {rows}")
@@ -285,29 +282,18 @@ def _inserted(change: Change, earlier: list[exp.When], when: exp.When) -> str:
         change.work, translation.sql, translation.columns, {column: change.table.columns[column] for column in given}
     )
     change.work.connection.execute(f"CREATE TEMP TABLE {identifier(name)} AS {typed}")
-    shown = [
-        identifier(column) if column in given else f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(column)}"
-        for column, kind in change.table.columns.items()
-    ]
-    return f"SELECT {', '.join(shown)} FROM {identifier(name)}"
+    return f"SELECT {select_list(change.table.columns, given)} FROM {identifier(name)}"
 
 
 def _bounds(change: Change) -> list[exp.Expr]:
     """Return conditions on the target that follow from the values in the source, for columns the ON sets equal."""
     bounds: list[exp.Expr] = []
-    parts = change.condition.flatten() if isinstance(change.condition, exp.And) else [change.condition]
-    for part in (part.unnest() for part in parts):
-        if (
-            not isinstance(part, exp.EQ)
-            or not isinstance(part.this, exp.Column)
-            or not isinstance(part.expression, exp.Column)
-        ):
+    for part in conjuncts(change.condition):
+        sides = (part.this, part.expression) if isinstance(part, exp.EQ) else ()
+        if not sides or not all(isinstance(side, exp.Column) for side in sides):
             continue
-        sides = {
-            part.this.table.lower(): part.this.name.lower(),
-            part.expression.table.lower(): part.expression.name.lower(),
-        }
-        target, source = sides.get(change.alias), sides.get(change.source_alias)
+        names = {side.table.lower(): side.name.lower() for side in sides}
+        target, source = names.get(change.alias), names.get(change.source_alias)
         if (
             target in change.table.columns
             and source in change.known[SOURCE]

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from localaws.athena import definitions
 from localaws.athena.catalog import Partition, Table, partition_location
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import QueryError, failed, unsupported
 from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Outcome
 from localaws.athena.translate import Translator
@@ -23,7 +23,7 @@ NAME = r"(?:[`\"]?(?P<database>\w+)[`\"]?\s*\.\s*)?[`\"]?(?P<table>\w+)[`\"]?"
 def _match(pattern: str, text: str) -> re.Match[str]:
     match = re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL)
     if not match:
-        raise QueryError("", f"FAILED: ParseException cannot recognize input near '{text[:60]}'")
+        raise failed(f"ParseException cannot recognize input near '{text[:60]}'")
     return match
 
 
@@ -44,9 +44,7 @@ def create_database(work: Work, text: str) -> Outcome:
         work.catalog.glue.create_database(DatabaseInput=definition)
     except work.catalog.glue.exceptions.AlreadyExistsException as error:
         if not match["if"]:
-            raise QueryError(
-                "", f"FAILED: SemanticException [Error 10072]: Database {match['name']} already exists"
-            ) from error
+            raise failed(f"SemanticException [Error 10072]: Database {match['name']} already exists") from error
     return work.done("CREATE_DATABASE")
 
 
@@ -56,7 +54,7 @@ def create_table(work: Work, text: str) -> Outcome:
     database, name = work.table_name(tree.this.this)
     is_made = not work.catalog.find(database, name) and _make_table(work, tree, text)
     if not is_made and not tree.args.get("exists"):
-        raise QueryError("", f"FAILED: SemanticException table already exists: {database}.{name}")
+        raise failed(f"SemanticException table already exists: {database}.{name}")
     return work.done("CREATE_TABLE")
 
 
@@ -72,9 +70,7 @@ def _make_table(work: Work, tree: exp.Create, text: str) -> bool:
         elif tree.find(exp.ExternalProperty):
             work.catalog.glue.create_table(DatabaseName=database, TableInput=definitions.external_table(tree))
         else:
-            raise QueryError(
-                "", "FAILED: SemanticException: CREATE TABLE needs EXTERNAL or TBLPROPERTIES ('table_type'='ICEBERG')"
-            )
+            raise failed("SemanticException: CREATE TABLE needs EXTERNAL or TBLPROPERTIES ('table_type'='ICEBERG')")
     except (TableAlreadyExistsError, work.catalog.glue.exceptions.AlreadyExistsException):
         return False
     return True
@@ -111,12 +107,11 @@ def drop(work: Work, text: str) -> Outcome:
     database, name = _named(work, match)
     table = work.catalog.find(database, name)
     if table is None and not match["if"]:
-        raise QueryError("", f"FAILED: SemanticException [Error 10001]: Table not found {database}.{name}")
+        raise failed(f"SemanticException [Error 10001]: Table not found {database}.{name}")
     if table is not None:
         if (table.format == "view") != (match["kind"].lower() == "view"):
-            raise QueryError(
-                "",
-                f"FAILED: SemanticException {database}.{name} is {'a view' if table.format == 'view' else 'no view'}",
+            raise failed(
+                f"SemanticException {database}.{name} is {'a view' if table.format == 'view' else 'no view'}",
             )
         if table.format == "iceberg":  # Athena removes the data of its own tables, not of external ones.
             work.lake.delete(item.url for item in work.lake.list(table.location))
@@ -128,9 +123,9 @@ def _drop_database(work: Work, name: str, *, missing_is_fine: bool, cascade: boo
     if name not in work.catalog.databases():
         if missing_is_fine:
             return work.done("DROP_DATABASE")
-        raise QueryError("", f"FAILED: SemanticException [Error 10072]: Database does not exist: {name}")
+        raise failed(f"SemanticException [Error 10072]: Database does not exist: {name}")
     if work.catalog.tables(name) and not cascade:
-        raise QueryError("", f"FAILED: Execution Error: InvalidOperationException Database {name} is not empty")
+        raise failed(f"Execution Error: InvalidOperationException Database {name} is not empty")
     work.catalog.glue.delete_database(Name=name)
     return work.done("DROP_DATABASE")
 
@@ -161,9 +156,7 @@ def _specifications(table: Table, text: str) -> list[Partition]:
         values = {name.lower(): single or double or bare for name, single, double, bare in pairs}
         if list(values) != list(table.partition_keys) and set(values) != set(table.partition_keys):
             keys = ", ".join(table.partition_keys)
-            raise QueryError(
-                "", f"FAILED: SemanticException partition spec {match['values']} does not match the keys {keys}"
-            )
+            raise failed(f"SemanticException partition spec {match['values']} does not match the keys {keys}")
         ordered = tuple(values[key] for key in table.partition_keys)
         location = (match["location"] or "").rstrip("/")
         found.append(Partition(ordered, f"{location}/" if location else partition_location(table, ordered)))
@@ -175,9 +168,7 @@ def _add_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
     existing = {partition.values for partition in work.catalog.partitions(table)}
     known = [partition for partition in wanted if partition.values in existing]
     if known and not match["if"]:
-        raise QueryError(
-            "", f"FAILED: Execution Error: AlreadyExistsException: Partition already exists: {known[0].values}"
-        )
+        raise failed(f"Execution Error: AlreadyExistsException: Partition already exists: {known[0].values}")
     work.catalog.add_partitions(table, [partition for partition in wanted if partition.values not in existing])
     return work.done("ALTER_TABLE_ADD_PARTITION")
 
@@ -190,7 +181,7 @@ def _drop_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
                 DatabaseName=table.database, TableName=table.name, PartitionValues=list(partition.values)
             )
         elif not match["if"]:
-            raise QueryError("", f"FAILED: SemanticException [Error 10006]: Partition not found {partition.values}")
+            raise failed(f"SemanticException [Error 10006]: Partition not found {partition.values}")
     return work.done("ALTER_TABLE_DROP_PARTITION")
 
 
@@ -199,7 +190,7 @@ def _add_columns(work: Work, table: Table, match: re.Match[str]) -> Outcome:
         definitions.parse_create(f"CREATE EXTERNAL TABLE t ({match['rest']}) LOCATION 's3://b/'").this
     )
     if repeated := [column["Name"] for column in added if column["Name"] in table.all_columns]:
-        raise QueryError("", f"FAILED: Execution Error: Duplicate column name: {repeated[0]}")
+        raise failed(f"Execution Error: Duplicate column name: {repeated[0]}")
     if table.format == "iceberg":
         from localaws.athena import iceberg
 
@@ -221,7 +212,7 @@ def _update(work: Work, table: Table, change: Any) -> None:
     try:
         work.catalog.glue.update_table(DatabaseName=table.database, TableInput=definition)
     except ClientError as error:
-        raise QueryError("", f"FAILED: Execution Error: {error.response['Error'].get('Message', error)}") from error
+        raise failed(f"Execution Error: {error.response['Error'].get('Message', error)}") from error
 
 
 _TABLE_INPUT = (

@@ -10,7 +10,7 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError
 
 from localaws.athena import types
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import failed, unsupported
 from localaws.athena.expressions import Columns
 
 _HIVE = "org.apache.hadoop.hive.ql.io."
@@ -38,9 +38,9 @@ def parse_create(sql: str) -> exp.Create:
     try:
         tree = parse_one(sql, dialect="athena")
     except ParseError as error:
-        raise QueryError("", f"FAILED: ParseException {str(error).splitlines()[0]}") from error
+        raise failed(f"ParseException {str(error).splitlines()[0]}") from error
     if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
-        raise QueryError("", f"FAILED: ParseException cannot recognize input near '{sql[:40]}'")
+        raise failed(f"ParseException cannot recognize input near '{sql[:40]}'")
     return tree
 
 
@@ -49,7 +49,7 @@ def columns(schema: exp.Schema) -> list[dict[str, str]]:
     found = []
     for item in schema.expressions:
         if not isinstance(item, exp.ColumnDef) or item.kind is None:
-            raise QueryError("", f"FAILED: ParseException cannot recognize input near '{item.sql()}'")
+            raise failed(f"ParseException cannot recognize input near '{item.sql()}'")
         column = {"Name": item.name.lower(), "Type": types.glue(types.parse(item.kind.sql(dialect="hive")))}
         comment = item.find(exp.CommentColumnConstraint)
         found.append({**column, "Comment": comment.name} if comment else column)
@@ -66,7 +66,7 @@ def location(tree: exp.Create) -> str:
     """Return LOCATION, with a slash at its end."""
     found = tree.find(exp.LocationProperty)
     if not found:
-        raise QueryError("", "FAILED: ParseException missing LOCATION of the table")
+        raise failed("ParseException missing LOCATION of the table")
     return str(found.this.name).rstrip("/") + "/"
 
 

@@ -28,6 +28,11 @@ def unsupported(what: str) -> QueryError:
     return QueryError("NOT_SUPPORTED", f"not supported on the laptop: {what}")
 
 
+def failed(reason: str) -> QueryError:
+    """Return the error of a statement about the catalog, which Hive words."""
+    return QueryError("", f"FAILED: {reason}")
+
+
 def mismatch(message: str) -> QueryError:
     """Return Athena's error of an operator or function between types that do not fit."""
     return QueryError("TYPE_MISMATCH", message)

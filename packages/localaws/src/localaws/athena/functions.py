@@ -3,7 +3,8 @@
 They stand in `functions.txt`. One that is neither there nor in `special` does not run: it may mean something else in
 DuckDB. Each line reads `name(parameters) result | DuckDB expression`, and an indented one goes on with it. A capital
 letter stands for a type: T, U, K, V any, I a whole number, D a decimal; `local` takes a date or timestamp as the clock
-on the wall of its zone shows it, `clock` only a timestamp. Several lines of a name are overloads, of which the first
+on the wall of its zone shows it, `clock` only a timestamp. Names side by side share a line, in which
+`{name}` is each of them. Several lines of a name are overloads, of which the first
 that fits is taken.
 Source: Athena User Guide, "Functions in Amazon Athena" (engine version 3), and the Trino documentation it refers to.
 """
@@ -116,12 +117,14 @@ def _read(table: str) -> dict[str, list[Signature]]:
     joined = re.sub(r"\n +", " ", table)
     for line in filter(None, joined.splitlines()):
         head, _, template = line.partition(" | ")
-        match = re.fullmatch(r"(\w+)\((.*)\) ([\w() ,]+)", head)
+        match = re.fullmatch(r"([\w, ]+?) ?\((.*)\) ([\w() ,]+)", head)
         if match is None:
             raise ValueError(f"expected name(types) type | expression, found {line!r}")
-        name, parameters, result = match.groups()
+        names, parameters, result = match.groups()
         kinds = tuple(_pattern(text) for text in re.split(r", (?![^()]*\))", parameters) if text)
-        functions.setdefault(name, []).append(Signature(kinds, _pattern(result.strip()), template))
+        for name in names.split(", "):
+            written = template.replace("{name}", name)
+            functions.setdefault(name, []).append(Signature(kinds, _pattern(result.strip()), written))
     return functions
 
 

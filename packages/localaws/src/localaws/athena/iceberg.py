@@ -34,7 +34,7 @@ from localaws import settings
 from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Table
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import QueryError, failed, unsupported
 from localaws.athena.types import Type
 from localaws.athena.work import Work
 
@@ -162,7 +162,7 @@ def _partition_field(schema: Schema, text: str, number: int) -> PartitionField:
         r"[`\"]?(\w+)[`\"]?|(\w+)\s*\(\s*(?:(\d+)\s*,\s*)?[`\"]?(\w+)[`\"]?(?:\s*,\s*(\d+))?\s*\)", text.strip()
     )
     if not match:
-        raise QueryError("", f"FAILED: ParseException cannot recognize the partition transform '{text}'")
+        raise failed(f"ParseException cannot recognize the partition transform '{text}'")
     plain, transform, before, column, after = match.groups()
     name, source = (transform or "identity").lower(), (plain or column).lower()
     width = before or after

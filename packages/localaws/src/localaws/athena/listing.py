@@ -6,7 +6,7 @@ import re
 
 from localaws.athena import types
 from localaws.athena.catalog import Table
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import failed, unsupported
 from localaws.athena.statements import Outcome
 from localaws.athena.work import Work
 
@@ -49,7 +49,7 @@ def _matching(names: list[str], pattern: str | None) -> list[str]:
 
 def _partitions(work: Work, table: Table) -> list[str]:
     if not table.partition_keys:
-        raise QueryError("", f"FAILED: SemanticException Table {table.name} is not a partitioned table")
+        raise failed(f"SemanticException Table {table.name} is not a partitioned table")
     keys = list(table.partition_keys)
     return sorted(
         "/".join(f"{key}={value}" for key, value in zip(keys, partition.values, strict=True))
@@ -72,7 +72,7 @@ def _create_view(_: Work, table: Table) -> list[str]:
 
 def _create_table(_: Work, table: Table) -> list[str]:
     if table.format == "view":
-        raise QueryError("", f"FAILED: SemanticException {table.name} is a view; use SHOW CREATE VIEW")
+        raise failed(f"SemanticException {table.name} is a view; use SHOW CREATE VIEW")
     columns = [f"  `{name}` {types.glue(kind)}" for name, kind in table.columns.items()]
     head = "CREATE TABLE" if table.format == "iceberg" else "CREATE EXTERNAL TABLE"
     lines = [f"{head} `{table.database}.{table.name}`(", *[line + ", " for line in columns[:-1]], columns[-1] + ")"]

@@ -82,24 +82,26 @@ def _descend(
             _descend(child, [], found, counts, done)
 
 
+def conjuncts(condition: exp.Expr | None) -> Conditions:
+    """Return the conditions that all have to hold for this one to hold."""
+    parts = condition.flatten() if isinstance(condition, exp.And) else filter(None, [condition])
+    return [part.unnest() for part in parts]
+
+
 def _own_conditions(node: exp.Select) -> Conditions:
     where = node.args.get("where")
-    conditions = (
-        list(where.this.flatten()) if where and isinstance(where.this, exp.And) else [where.this] if where else []
-    )
+    conditions = conjuncts(where and where.this)
     for join in node.args.get("joins") or []:
-        if not join.side and join.args.get("on") and not _has_outer_join(node):
-            conditions += list(join.args["on"].flatten()) if isinstance(join.args["on"], exp.And) else [join.args["on"]]
-    return [condition.unnest() for condition in conditions]
+        if not join.side and not _has_outer_join(node):
+            conditions += conjuncts(join.args.get("on"))
+    return conditions
 
 
 def _on_conditions(node: exp.Select, alias: str) -> Conditions:
     """Return the conditions of a LEFT JOIN's ON that speak of nothing but the joined side."""
     for join in node.args.get("joins") or []:
-        if join.side == "LEFT" and join.this.alias_or_name == alias and join.args.get("on"):
-            on = join.args["on"]
-            parts = on.flatten() if isinstance(on, exp.And) else [on]
-            return [part.unnest() for part in parts if _tables(part.unnest()) == {alias} and _is_plain(part.unnest())]
+        if join.side == "LEFT" and join.this.alias_or_name == alias:
+            return [part for part in conjuncts(join.args.get("on")) if _tables(part) == {alias} and _is_plain(part)]
     return []
 
 

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from localaws.athena import types
 from localaws.athena.bundles import bundle
-from localaws.athena.casts import Value, cast, failure, identifier, quote
+from localaws.athena.casts import Value, cast, failure, identifier, null, quote, select_list
 from localaws.athena.catalog import Catalog, Partition, Table
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
@@ -72,10 +72,7 @@ class Scans:
         hidden = {name: kind for name, kind in HIDDEN.items() if name in used}
         needs_file = bool(keys or hidden)
         if not files:
-            empty = {**columns, **keys, **hidden}
-            nothing = ", ".join(
-                f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(key)}" for key, kind in empty.items()
-            )
+            nothing = select_list({**columns, **keys, **hidden})
             self._connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {nothing} WHERE FALSE")
             return
         listed = "[" + ", ".join(quote(file.path) for file in files) + "]"
@@ -84,8 +81,7 @@ class Scans:
         source = reader.source(listed, written, table, needs_file)
         missing = missing_columns(self._connection, source, columns) if reader is _Parquet else set()
         values = {
-            key: f"CAST(NULL AS {types.duckdb(kind)})" if key in missing else reader.column(key, kind, table)
-            for key, kind in columns.items()
+            key: null(kind).sql if key in missing else reader.column(key, kind, table) for key, kind in columns.items()
         }
         shown = [f"{sql} AS {identifier(key)}" for key, sql in values.items()]
         join = ""

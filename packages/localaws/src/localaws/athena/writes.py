@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from localaws.athena import definitions, results, types
-from localaws.athena.casts import identifier, quote
+from localaws.athena.casts import identifier, quote, select_list
 from localaws.athena.catalog import Partition, Table
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.grammar import parse_statement
@@ -48,11 +48,7 @@ def insert(work: Work, node: exp.Expr) -> Outcome:
     sql = changes.assigned(
         work, translation.sql, translation.columns, {name: table.all_columns[name] for name in given}
     )
-    shown = ", ".join(
-        identifier(name) if name in given else f"CAST(NULL AS {types.duckdb(kind)}) AS {identifier(name)}"
-        for name, kind in table.all_columns.items()
-    )
-    sql = f"SELECT {shown} FROM ({sql})"
+    sql = f"SELECT {select_list(table.all_columns, given)} FROM ({sql})"
     rows = changes.insert(work, table, sql) if table.format == "iceberg" else _insert_hive(work, table, sql)
     return _changed(work, "INSERT", rows)
 
