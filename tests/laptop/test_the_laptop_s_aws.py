@@ -11,12 +11,17 @@ from tapeline.aws import local
 
 
 def places() -> list[list[object]]:
+    product, emulator = local.credentials(), settings.root()
     return [
-        [module.home(), module.port(), module.endpoint(), module.bind_address(), module.advertised_host(), *pair]
-        for module, pair in (
-            (local, (local.credentials().access_key_id, local.credentials().secret_access_key)),
-            (settings, (settings.root().access_key_id, settings.root().secret_access_key)),
-        )
+        [
+            *(local.home(), local.port(), local.endpoint(), local.bind_address(), local.advertised_host()),
+            *(product.access_key_id, product.secret_access_key),
+        ],
+        [
+            *(settings.home(), settings.port(), settings.endpoint()),
+            *(settings.address("TAPELINE_BIND"), settings.address("TAPELINE_ADVERTISED_HOST")),
+            *(emulator.access_key_id, emulator.secret_access_key),
+        ],
     ]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from localaws import ministack_names as base
-from localaws.packed import PackedMap
+from localaws.packed import text_of
 
 METRIC_SECONDS = 6 * 3600
 """How long metrics are kept; AWS keeps points of a minute for 15 days."""
@@ -77,13 +77,8 @@ def expire_items() -> None:
         with base.ITEMS_LOCK.value:
             for hash_value, items in list(table["items"].items()):
                 for range_value in list(items):
-                    if _is_over(_packed(items, range_value), decoder, now):
+                    if _is_over(text_of(items, range_value) or b"{}", decoder, now):
                         base.REMOVE_ITEM(table, hash_value, range_value)
-
-
-def _packed(items: dict[str, Any], range_value: str) -> bytes:
-    text = items.packed(range_value) if isinstance(items, PackedMap) else None
-    return msgspec.json.encode(items[range_value]) if text is None else text
 
 
 def _is_over(text: bytes, decoder: msgspec.json.Decoder[Any], now: float) -> bool:
@@ -129,6 +124,6 @@ def validating_once(write: Callable[[dict[str, Any]], Any]) -> Callable[[dict[st
 
 
 def remembered(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Return a function that knows its answers for the texts that it saw of late; other values are asked anew."""
+    """Return a function that remembers its answers for recent texts, and for nothing else."""
     of_text = lru_cache(maxsize=50_000)(function)
     return lambda value: of_text(value) if isinstance(value, str) else function(value)

@@ -25,7 +25,7 @@ LOG_GROUP = "/aws-glue/crawlers"
 
 
 @dataclass(slots=True)
-class Found:
+class Content:
     """What one target holds.
 
     Attributes
@@ -83,42 +83,42 @@ class Crawl:
         for target in self._crawler["Targets"]["CatalogTargets"]:
             for name in target["Tables"]:
                 table = self._glue.get_table(DatabaseName=target["DatabaseName"], Name=name)["Table"]
-                found = self._find(table["StorageDescriptor"]["Location"].rstrip("/") + "/")
-                self._update(target["DatabaseName"], table, found)
+                content = self._find(table["StorageDescriptor"]["Location"].rstrip("/") + "/")
+                self._update(target["DatabaseName"], table, content)
         self._memory.parent.mkdir(parents=True, exist_ok=True)
         self._memory.write_text(json.dumps(self._current))
 
     # Reading
 
-    def _find(self, location: str) -> Found:
+    def _find(self, location: str) -> Content:
         """List a location and infer what its objects have in common."""
         bucket, _, prefix = location.removeprefix("s3://").partition("/")
-        found = Found()
+        content = Content()
         folders: dict[tuple[str, ...], str] = {}
         with ThreadPoolExecutor(8) as pool:
             listed = list(self._list(bucket, prefix))
             contents = pool.map(lambda item: self._read(bucket, item), listed)
-            for item, content in zip(listed, contents, strict=True):
-                self._current[f"s3://{bucket}/{item['Key']}"] = content
-                if content["schema"] is None:
-                    found.skipped.append(f"s3://{bucket}/{item['Key']}")
+            for item, summary in zip(listed, contents, strict=True):
+                self._current[f"s3://{bucket}/{item['Key']}"] = summary
+                if summary["schema"] is None:
+                    content.skipped.append(f"s3://{bucket}/{item['Key']}")
                     continue
-                found.schema = merge(found.schema, content["schema"])
-                found.files, found.records, found.size = (
-                    found.files + 1,
-                    found.records + content["records"],
-                    found.size + item["Size"],
+                content.schema = merge(content.schema, summary["schema"])
+                content.files, content.records, content.size = (
+                    content.files + 1,
+                    content.records + summary["records"],
+                    content.size + item["Size"],
                 )
                 parts = item["Key"][len(prefix) :].split("/")[:-1]
                 folders[tuple(parts)] = f"s3://{bucket}/{prefix}" + "".join(part + "/" for part in parts)
         if len({len(parts) for parts in folders}) == 1 and next(iter(folders)):
-            found.keys = [
+            content.keys = [
                 _key_name(place, {parts[place] for parts in folders}) for place in range(len(next(iter(folders))))
             ]
-            found.partitions = {
+            content.partitions = {
                 tuple(part.partition("=")[2] or part for part in parts): url for parts, url in folders.items()
             }
-        return found
+        return content
 
     def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
@@ -127,46 +127,46 @@ class Crawl:
                     yield item
 
     def _read(self, bucket: str, item: dict[str, Any]) -> dict[str, Any]:
-        known = self._seen.get(f"s3://{bucket}/{item['Key']}")
-        if known and known["etag"] == item["ETag"]:
-            return known
+        seen = self._seen.get(f"s3://{bucket}/{item['Key']}")
+        if seen and seen["etag"] == item["ETag"]:
+            return seen
         body = self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
         schema, records = read_object(body)
         return {"etag": item["ETag"], "schema": schema, "records": records}
 
     # The catalog
 
-    def _update(self, database: str, table: dict[str, Any], found: Found) -> None:
+    def _update(self, database: str, table: dict[str, Any], content: Content) -> None:
         """Add what is new; a column keeps its type unless it has to grow, and never shrinks."""
         name, columns = table["Name"], table["StorageDescriptor"]["Columns"]
         keys = [key["Name"] for key in table.get("PartitionKeys") or []]
         policy = (self._crawler.get("SchemaChangePolicy") or {}).get("UpdateBehavior", "UPDATE_IN_DATABASE")
         added = [
             {"Name": column, "Type": to_glue(kind)}
-            for column, kind in found.schema.items()
+            for column, kind in content.schema.items()
             if column not in keys and column not in {item["Name"].lower() for item in columns}
         ]
-        grown = [] if _merges_new_columns_only(self._crawler) else _grown(columns, found.schema)
+        grown = [] if _merges_new_columns_only(self._crawler) else _grown(columns, content.schema)
         if (added or grown) and policy == "UPDATE_IN_DATABASE":
             types = {item["Name"]: item["Type"] for item in grown}
             kept = [{**item, "Type": types.get(item["Name"], item["Type"])} for item in columns]
             table["StorageDescriptor"]["Columns"] = kept + added
-            table["Parameters"] = {**(table.get("Parameters") or {}), **self._statistics(found)}
+            table["Parameters"] = {**(table.get("Parameters") or {}), **self._statistics(content)}
             self._glue.update_table(DatabaseName=database, TableInput=_as_input(table))
             self.changes.tables_updated.append(f"{database}.{name}")
         elif added or grown:
             self.changes.messages.append(f"WARN : Table {name} is left as it is, by UpdateBehavior {policy}")
         for word, listed in (("New column", added), ("Wider column", grown)):
             self.changes.messages += [f"INFO : {word} {item['Name']} {item['Type']} in table {name}" for item in listed]
-        if keys == found.keys:
-            self._add_partitions(database, table, found)
-        elif found.files:
+        if keys == content.keys:
+            self._add_partitions(database, table, content)
+        elif content.files:
             self.changes.messages.append(
-                f"ERROR : Folders give the keys {found.keys}, table {name} has {keys}: no partition was added"
+                f"ERROR : Folders give the keys {content.keys}, table {name} has {keys}: no partition was added"
             )
-        self._report(found)
+        self._report(content)
 
-    def _add_partitions(self, database: str, table: dict[str, Any], found: Found) -> None:
+    def _add_partitions(self, database: str, table: dict[str, Any], content: Content) -> None:
         name = table["Name"]
         pages = self._glue.get_paginator("get_partitions").paginate(DatabaseName=database, TableName=name)
         existing = {
@@ -174,7 +174,7 @@ class Crawl:
             for page in pages
             for item in page["Partitions"]
         }
-        new = {values: url for values, url in found.partitions.items() if values not in existing}
+        new = {values: url for values, url in content.partitions.items() if values not in existing}
         inputs = [
             {
                 "Values": list(values),
@@ -191,26 +191,26 @@ class Crawl:
             self.changes.partitions_created += ["/".join(values) for values in sorted(new)]
             listed = [list(values) for values in sorted(new)]
             self.changes.messages.append(f"INFO : Created partitions with values {listed} for table {name}")
-        for values in sorted(existing.keys() - found.partitions.keys()):
+        for values in sorted(existing.keys() - content.partitions.keys()):
             self.changes.messages.append(
                 f"WARN : Partition {list(values)} of table {name} has no objects; DeleteBehavior LOG keeps it"
             )
 
-    def _statistics(self, found: Found) -> dict[str, str]:
-        average = found.size // max(1, found.records)
+    def _statistics(self, content: Content) -> dict[str, str]:
+        average = content.size // max(1, content.records)
         counts = {
-            "objectCount": found.files,
-            "recordCount": found.records,
-            "sizeKey": found.size,
+            "objectCount": content.files,
+            "recordCount": content.records,
+            "sizeKey": content.size,
             "averageRecordSize": average,
         }
         return {"UPDATED_BY_CRAWLER": self._crawler["Name"], **{key: str(count) for key, count in counts.items()}}
 
-    def _report(self, found: Found) -> None:
+    def _report(self, content: Content) -> None:
         self.changes.messages.append(
-            f"INFO : Read {found.files} files with {found.records} records, {found.size} bytes"
+            f"INFO : Read {content.files} files with {content.records} records, {content.size} bytes"
         )
-        self.changes.messages += [f"WARN : {url} is skipped: it holds no JSON lines" for url in found.skipped]
+        self.changes.messages += [f"WARN : {url} is skipped: it holds no JSON lines" for url in content.skipped]
 
 
 def _key_name(place: int, folders: set[str]) -> str:
@@ -226,8 +226,8 @@ def _merges_new_columns_only(crawler: dict[str, Any]) -> bool:
 def _grown(columns: list[dict[str, str]], schema: Schema) -> list[dict[str, str]]:
     grown = []
     for column in columns:
-        found = schema.get(column["Name"].lower())
-        wider = to_glue(merge({"": column["Type"]}, {"": found})[""]) if found is not None else column["Type"]
+        kind = schema.get(column["Name"].lower())
+        wider = to_glue(merge({"": column["Type"]}, {"": kind})[""]) if kind is not None else column["Type"]
         if wider != column["Type"] and "<" not in wider + column["Type"]:
             grown.append({"Name": column["Name"], "Type": wider})
     return grown

@@ -158,12 +158,12 @@ class Delivery:
         checkpoints = self._checkpoints(mapping)
         if checkpoints.is_empty() and shards:
             self._begin(mapping, checkpoints, shards)
-        known = {shard.shard_id: checkpoints.load(shard.shard_id) for shard in shards}
-        closed = {shard_id for shard_id, checkpoint in known.items() if checkpoint and checkpoint.is_closed}
+        reached = {shard.shard_id: checkpoints.load(shard.shard_id) for shard in shards}
+        closed = {shard_id for shard_id, checkpoint in reached.items() if checkpoint and checkpoint.is_closed}
         return [
             shard.shard_id
             for shard in shards
-            if shard.shard_id not in closed and all(parent in closed or parent not in known for parent in shard.parents)
+            if shard.shard_id not in closed and all(p in closed or p not in reached for p in shard.parents)
         ]
 
     @staticmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from localaws.settings import ACCOUNT_ID, REGION, KeyPair, advertised_host
+from localaws.settings import ACCOUNT_ID, REGION, KeyPair, address
 
 
 def prepare(folder: Path, port: int, root: KeyPair) -> None:
@@ -27,7 +27,7 @@ def prepare(folder: Path, port: int, root: KeyPair) -> None:
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
         "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
-        "MINISTACK_HOST": advertised_host(),  # it writes URLs of queues and of functions' code
+        "MINISTACK_HOST": address("TAPELINE_ADVERTISED_HOST"),  # it writes URLs of queues and of functions' code
         "MINISTACK_REGION": REGION,
         "PERSIST_STATE": "1",
         "S3_DATA_DIR": str(folder / "aws" / "s3"),

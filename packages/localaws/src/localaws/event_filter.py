@@ -80,15 +80,15 @@ def _matches(pattern: Mapping[str, Any], value: Any) -> bool:
 
 
 def _matches_key(key: str, inner: Any, value: Any) -> bool:
-    found = value.get(key, _MISSING) if isinstance(value, Mapping) else _MISSING
+    inside = value.get(key, _MISSING) if isinstance(value, Mapping) else _MISSING
     if isinstance(inner, list):
-        return _matches_leaf(inner, found)
-    return _matches(inner, found)
+        return _matches_leaf(inner, inside)
+    return _matches(inner, inside)
 
 
-def _matches_leaf(conditions: Sequence[Any], found: Any) -> bool:
+def _matches_leaf(conditions: Sequence[Any], value: Any) -> bool:
     """Try each value of a list in the record, or the value, or its absence, which only `{"exists": false}` wants."""
-    values = found if isinstance(found, list) else [found]
+    values = value if isinstance(value, list) else [value]
     return any(_holds(condition, value) for condition in conditions for value in values)
 
 

@@ -129,7 +129,7 @@ class Settled:
         self._awake_since = self._asked_at = clock()
 
     def is_now(self) -> bool:
-        """Tell whether it is so now."""
+        """Say whether it has been awake for that long now."""
         now = self._clock()
         if now - self._asked_at > SETTLE_SECONDS:
             self._awake_since = now

@@ -28,7 +28,7 @@ from msgspec.json import decode, encode
 from localaws import ministack_names as base
 from localaws.bounds import expire_items
 from localaws.extensions import Answer, Handler
-from localaws.packed import PackedList, PackedMap
+from localaws.packed import PackedList, PackedMap, text_of
 
 logger = logging.getLogger("localaws.journal")
 
@@ -167,8 +167,7 @@ class Journal:
 
     def _write_items(self, touched: list[tuple[str, str, str, dict[str, Any]]]) -> None:
         for table_id, hash_value, range_value, table in touched:
-            items = table["items"].get(hash_value, {})
-            document = items.packed(range_value) if isinstance(items, PackedMap) else _encoded(items.get(range_value))
+            document = text_of(table["items"].get(hash_value, {}), range_value)
             key = (table_id, hash_value, range_value)
             if document is None:
                 self._database.execute("DELETE FROM item WHERE table_id = ? AND hash = ? AND range = ?", key)
@@ -298,10 +297,6 @@ def packing(set_item: Callable[..., Any]) -> Callable[..., Any]:
         return set_item(table, hash_value, range_value, item)
 
     return packed
-
-
-def _encoded(item: dict[str, Any] | None) -> bytes | None:
-    return None if item is None else encode(item)
 
 
 def _without_bulk(

@@ -132,9 +132,9 @@ def _unpack(location: str, digest: str, task_root: Path) -> None:
         zipped = urllib3.PoolManager().request("GET", location).data
     except urllib3.exceptions.HTTPError as error:
         raise OSError(f"cannot read the code at {location.partition('?')[0]}: {error}") from error
-    found = hashlib.sha256(zipped).hexdigest()
-    if found != digest:
-        raise ValueError(f"the code at {location.partition('?')[0]} should have SHA-256 {digest}, found {found}")
+    actual = hashlib.sha256(zipped).hexdigest()
+    if actual != digest:
+        raise ValueError(f"the code at {location.partition('?')[0]} should have SHA-256 {digest}, found {actual}")
     task_root.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=task_root.parent))
     with zipfile.ZipFile(BytesIO(zipped)) as archive:

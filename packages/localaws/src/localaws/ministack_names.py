@@ -14,11 +14,14 @@ from types import ModuleType
 from typing import Any
 
 from ministack import app as application
-from ministack.app import SERVICE_HANDLERS, app
+from ministack.app import SERVICE_HANDLERS as SERVICE_HANDLERS
+from ministack.app import app as app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.persistence import save_all
-from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region
-from ministack.core.router import extract_access_key_id
+from ministack.core.persistence import save_all as save_all
+from ministack.core.responses import AccountRegionScopedDict as AccountRegionScopedDict
+from ministack.core.responses import get_account_id as get_account_id
+from ministack.core.responses import get_region as get_region
+from ministack.core.router import extract_access_key_id as extract_access_key_id
 from ministack.services import (
     cloudwatch,
     dynamodb,
@@ -126,14 +129,3 @@ CALL_FUNCTION = Name(
 )
 POLLER_STARTED = Name(lambda_svc, "_poller_started", "keeps its own poller from starting, which knows no retries")
 STATE = Name(application, "_build_persistence_save_dict", "what it saves as it stops, saved every minute too")
-
-__all__ = [
-    "SERVICE_HANDLERS",
-    "AccountRegionScopedDict",
-    "Name",
-    "app",
-    "extract_access_key_id",
-    "get_account_id",
-    "get_region",
-    "save_all",
-]

@@ -44,7 +44,7 @@ class PackedMap(dict[str, Any]):
 
     def items(self) -> Any:
         """Return all keys and values; another thread may store and remove meanwhile."""
-        keys = list(super().keys())  # at one stroke, which a list of pairs would not be: it wakes the garbage collector
+        keys = list(super().keys())  # in one step, which a list of pairs would not be: it wakes the garbage collector
         return [(key, decode(packed)) for key in keys if (packed := self.packed(key)) is not None]
 
     def packed(self, key: str) -> bytes | None:
@@ -55,6 +55,13 @@ class PackedMap(dict[str, Any]):
     def put_packed(self, key: str, text: bytes) -> None:
         """Store a value by its JSON text."""
         super().__setitem__(key, text)
+
+
+def text_of(items: dict[str, Any], key: str) -> bytes | None:
+    """Return the JSON text of a value in a map, packed or plain; None if it is not there."""
+    if isinstance(items, PackedMap):
+        return items.packed(key)
+    return encode(items[key]) if key in items else None
 
 
 class PackedList(list[Any]):

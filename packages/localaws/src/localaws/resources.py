@@ -48,42 +48,42 @@ def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
     base.RESOURCE_OF.set(extract)
 
 
-def _kinesis(_operation: str, asked: dict[str, Any]) -> str | None:
-    iterator = base.ITERATORS.value.get(asked.get("ShardIterator"))
+def _kinesis(_operation: str, request: dict[str, Any]) -> str | None:
+    iterator = base.ITERATORS.value.get(request.get("ShardIterator"))
     return str(iterator["stream_arn"]) if iterator else None
 
 
-def _dynamodb(_operation: str, asked: dict[str, Any]) -> str | None:
-    if "ShardIterator" in asked:
-        return (base.CHANGES_ITERATOR(asked["ShardIterator"]) or {}).get("arn")
-    return asked.get("StreamArn")
+def _dynamodb(_operation: str, request: dict[str, Any]) -> str | None:
+    if "ShardIterator" in request:
+        return (base.CHANGES_ITERATOR(request["ShardIterator"]) or {}).get("arn")
+    return request.get("StreamArn")
 
 
-def _logs(operation: str, asked: dict[str, Any]) -> str | None:
+def _logs(operation: str, request: dict[str, Any]) -> str | None:
     if operation in ("CreateLogStream", "PutLogEvents", "GetLogEvents"):
-        return f"log-group:{asked.get('logGroupName')}:log-stream:{asked.get('logStreamName')}"
+        return f"log-group:{request.get('logGroupName')}:log-stream:{request.get('logStreamName')}"
     return None
 
 
-def _athena(workgroup_of_query: Callable[[str], str | None], operation: str, asked: dict[str, Any]) -> str | None:
-    if query_id := asked.get("QueryExecutionId") or next(iter(asked.get("QueryExecutionIds") or ()), None):
+def _athena(workgroup_of_query: Callable[[str], str | None], operation: str, request: dict[str, Any]) -> str | None:
+    if query_id := request.get("QueryExecutionId") or next(iter(request.get("QueryExecutionIds") or ()), None):
         workgroup = workgroup_of_query(query_id)
         return workgroup and f"workgroup/{workgroup}"
-    if catalog := asked.get("CatalogName"):
+    if catalog := request.get("CatalogName"):
         return f"datacatalog/{catalog}"
     if operation == "GetDataCatalog":
-        return f"datacatalog/{asked.get('Name')}"
+        return f"datacatalog/{request.get('Name')}"
     return None
 
 
-def _glue(operation: str, asked: dict[str, Any]) -> str | None:
+def _glue(operation: str, request: dict[str, Any]) -> str | None:
     if operation.endswith("Crawler"):
-        return f"crawler/{asked.get('Name')}"
+        return f"crawler/{request.get('Name')}"
     if operation in ("GetDatabase", "UpdateDatabase", "DeleteDatabase"):
-        return f"database/{asked.get('Name')}"
+        return f"database/{request.get('Name')}"
     # AWS asks for catalog, database and table; the table is the narrowest of them.
-    table = asked.get("TableName") or asked.get("Name") or (asked.get("TableInput") or {}).get("Name")
-    return f"table/{asked['DatabaseName']}/{table}" if table and "DatabaseName" in asked else None
+    table = request.get("TableName") or request.get("Name") or (request.get("TableInput") or {}).get("Name")
+    return f"table/{request['DatabaseName']}/{table}" if table and "DatabaseName" in request else None
 
 
 _FINDERS: dict[str, _Finder] = {

@@ -114,7 +114,7 @@ def run(folder: Path, port: int, secret: str) -> None:
         signal.signal(number, lambda *_: sys.exit())
     uvicorn.run(
         build(folder, f"http://127.0.0.1:{port}", secret),
-        host=settings.bind_address(),
+        host=settings.address("TAPELINE_BIND"),
         port=port,
         http="httptools",  # with uvloop, a third of the time that the base's own server takes for a short request
         loop="uvloop",

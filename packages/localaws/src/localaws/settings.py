@@ -62,19 +62,14 @@ def port() -> int:
     return int(value)
 
 
+def address(variable: str) -> str:
+    """Return the address in TAPELINE_BIND, TAPELINE_HOST or TAPELINE_ADVERTISED_HOST, else the loopback."""
+    return os.environ.get(variable) or LOOPBACK
+
+
 def endpoint() -> str:
-    """Return the one URL at which every service answers; TAPELINE_HOST names another container."""
-    return f"http://{os.environ.get('TAPELINE_HOST') or LOOPBACK}:{port()}"
-
-
-def bind_address() -> str:
-    """Return the address the server listens at."""
-    return os.environ.get("TAPELINE_BIND") or LOOPBACK
-
-
-def advertised_host() -> str:
-    """Return the host in the URLs that the server hands out."""
-    return os.environ.get("TAPELINE_ADVERTISED_HOST") or LOOPBACK
+    """Return the one URL at which every service answers."""
+    return f"http://{address('TAPELINE_HOST')}:{port()}"
 
 
 def root() -> KeyPair:

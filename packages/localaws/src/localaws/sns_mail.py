@@ -99,8 +99,8 @@ class SnsMail:
     def confirm(self, topic_arn: str, token: str) -> Subscription | None:
         """Confirm the subscription that a token belongs to; None if there is none."""
         for topic, subscription in _mail_subscriptions():
-            known = subscription.get("token") or ""
-            if topic["arn"] == topic_arn and known and hmac.compare_digest(known, token):
+            expected = subscription.get("token") or ""
+            if topic["arn"] == topic_arn and expected and hmac.compare_digest(expected, token):
                 subscription.update(confirmed=True, token=None)
                 subscription["attributes"].update(PendingConfirmation="false", ConfirmationWasAuthenticated="false")
                 base.COUNT_SUBSCRIPTIONS(topic)

@@ -63,7 +63,7 @@ class LocalAws:
         return self.process.wait(timeout=60)
 
     def kill(self) -> None:
-        """Take its life without warning."""
+        """Kill it without warning."""
         self.process.kill()
         self.process.wait()
 

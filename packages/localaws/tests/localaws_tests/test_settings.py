@@ -21,7 +21,7 @@ def test_without_variables_it_is_the_loopback_and_a_folder_here(
         monkeypatch.delenv(f"TAPELINE_{name}", raising=False)
     assert settings.home() == tmp_path / ".tapeline"
     assert settings.endpoint() == "http://127.0.0.1:4566"
-    assert settings.bind_address() == settings.advertised_host() == "127.0.0.1"
+    assert settings.address("TAPELINE_BIND") == settings.address("TAPELINE_ADVERTISED_HOST") == "127.0.0.1"
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "x", "-1"])

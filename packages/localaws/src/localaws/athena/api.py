@@ -157,10 +157,10 @@ class Athena:
 
     async def _batch_get(self, request: dict[str, Any]) -> dict[str, Any]:
         numbers = request.get("QueryExecutionIds") or []
-        found = [execution for number in numbers if (execution := self._executions.get(number))]
+        executions = [execution for number in numbers if (execution := self._executions.get(number))]
         missing = [number for number in numbers if self._executions.get(number) is None]
         return {
-            "QueryExecutions": [execution.describe() for execution in found],
+            "QueryExecutions": [execution.describe() for execution in executions],
             "UnprocessedQueryExecutionIds": [
                 {
                     "QueryExecutionId": number,
@@ -248,8 +248,8 @@ def _invalid(message: str, **fields: object) -> ServiceError:
 def _output(request: dict[str, Any], settings: dict[str, Any]) -> str:
     """Return the folder of the result: the workgroup's where it insists, else the request's."""
     own = (settings.get("ResultConfiguration") or {}).get("OutputLocation")
-    asked = (request.get("ResultConfiguration") or {}).get("OutputLocation")
-    output = (own or asked) if settings.get("EnforceWorkGroupConfiguration", False) else (asked or own)
+    requested = (request.get("ResultConfiguration") or {}).get("OutputLocation")
+    output = (own or requested) if settings.get("EnforceWorkGroupConfiguration", False) else (requested or own)
     if not output:
         raise _invalid(
             "No output location provided. An output location is required either through the Workgroup "

@@ -1,8 +1,8 @@
 """Many small objects of JSON lines as a few files: opening a file costs DuckDB as much as reading a thousand lines.
 
 A raw zone that is written every few seconds holds thousands of objects. Gzip files one after the other are a gzip file
-again, so the objects of a partition are put together as they are; between them goes an end of line, lest the last line
-of one and the first of the next become one.
+again, so the objects of a partition are put together as they are; an end of line goes between them, so that the last
+line of one and the first of the next stay two.
 """
 
 from __future__ import annotations

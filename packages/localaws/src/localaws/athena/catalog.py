@@ -91,8 +91,8 @@ class Catalog:
     def tables(self, database: str) -> list[dict[str, Any]]:
         """Return all tables of a database as Glue describes them, sorted by name."""
         self.require_database(database)
-        found = [table for page in self._pages("get_tables", DatabaseName=database) for table in page["TableList"]]
-        return sorted(found, key=lambda table: str(table["Name"]))
+        tables = [table for page in self._pages("get_tables", DatabaseName=database) for table in page["TableList"]]
+        return sorted(tables, key=lambda table: str(table["Name"]))
 
     def find(self, database: str, name: str) -> Table | None:
         """Return a table, or None."""

@@ -148,7 +148,7 @@ def alter_table(work: Work, text: str) -> Outcome:
 
 def _specifications(table: Table, text: str) -> list[Partition]:
     """Read `PARTITION (dt = '2026-03-12') [LOCATION '…'] …`."""
-    found = []
+    partitions = []
     for match in re.finditer(
         r"partition\s*\((?P<values>[^)]*)\)(?:\s*location\s*'(?P<location>[^']*)')?\s*,?\s*", text, re.IGNORECASE
     ):
@@ -159,16 +159,16 @@ def _specifications(table: Table, text: str) -> list[Partition]:
             raise failed(f"SemanticException partition spec {match['values']} does not match the keys {keys}")
         ordered = tuple(values[key] for key in table.partition_keys)
         location = (match["location"] or "").rstrip("/")
-        found.append(Partition(ordered, f"{location}/" if location else partition_location(table, ordered)))
-    return found
+        partitions.append(Partition(ordered, f"{location}/" if location else partition_location(table, ordered)))
+    return partitions
 
 
 def _add_partitions(work: Work, table: Table, match: re.Match[str]) -> Outcome:
     wanted = _specifications(table, match["rest"])
     existing = {partition.values for partition in work.catalog.partitions(table)}
-    known = [partition for partition in wanted if partition.values in existing]
-    if known and not match["if"]:
-        raise failed(f"Execution Error: AlreadyExistsException: Partition already exists: {known[0].values}")
+    repeated = [partition for partition in wanted if partition.values in existing]
+    if repeated and not match["if"]:
+        raise failed(f"Execution Error: AlreadyExistsException: Partition already exists: {repeated[0].values}")
     work.catalog.add_partitions(table, [partition for partition in wanted if partition.values not in existing])
     return work.done("ALTER_TABLE_ADD_PARTITION")
 
@@ -228,10 +228,10 @@ def repair_table(work: Work, text: str) -> Outcome:
     existing = {partition.values for partition in work.catalog.partitions(table)}
     pattern = re.compile("/".join(f"{re.escape(key)}=([^/]+)" for key in table.partition_keys) + "/")
     root = table.location.rstrip("/") + "/"
-    found = {
+    folders = {
         place.groups() for item in work.lake.list(table.location) if (place := pattern.match(item.url[len(root) :]))
     }
-    new = [Partition(values, partition_location(table, values)) for values in sorted(found - existing)]
+    new = [Partition(values, partition_location(table, values)) for values in sorted(folders - existing)]
     work.catalog.add_partitions(table, new)
     names = [
         table.name

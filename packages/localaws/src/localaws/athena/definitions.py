@@ -46,14 +46,14 @@ def parse_create(sql: str) -> exp.Create:
 
 def columns(schema: exp.Schema) -> list[dict[str, str]]:
     """Return column definitions as Glue's columns."""
-    found = []
+    columns = []
     for item in schema.expressions:
         if not isinstance(item, exp.ColumnDef) or item.kind is None:
             raise failed(f"ParseException cannot recognize input near '{item.sql()}'")
         column = {"Name": item.name.lower(), "Type": types.glue(types.parse(item.kind.sql(dialect="hive")))}
         comment = item.find(exp.CommentColumnConstraint)
-        found.append({**column, "Comment": comment.name} if comment else column)
-    return found
+        columns.append({**column, "Comment": comment.name} if comment else column)
+    return columns
 
 
 def properties(tree: exp.Create) -> dict[str, str]:
@@ -64,10 +64,10 @@ def properties(tree: exp.Create) -> dict[str, str]:
 
 def location(tree: exp.Create) -> str:
     """Return LOCATION, with a slash at its end."""
-    found = tree.find(exp.LocationProperty)
-    if not found:
+    clause = tree.find(exp.LocationProperty)
+    if not clause:
         raise failed("ParseException missing LOCATION of the table")
-    return str(found.this.name).rstrip("/") + "/"
+    return str(clause.this.name).rstrip("/") + "/"
 
 
 def external_table(tree: exp.Create) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Engine:
         Raises
         ------
         QueryError
-            If it fails for a reason that its author can mend.
+            If it fails for a reason that its author can fix.
         ScanLimitError
             If it would read more than its workgroup allows.
         """

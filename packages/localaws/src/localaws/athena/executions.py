@@ -120,8 +120,8 @@ class Executions:
     def load(self) -> None:
         """Read what an earlier process kept; what then was still running has failed."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        found = [Execution(**json.loads(path.read_text())) for path in self._folder.glob("*.json")]
-        for execution in sorted(found, key=lambda item: item.submitted):
+        executions = [Execution(**json.loads(path.read_text())) for path in self._folder.glob("*.json")]
+        for execution in sorted(executions, key=lambda item: item.submitted):
             self._kept[execution.id] = execution
             if not execution.is_over:
                 execution.end("FAILED", "The local AWS stopped while the query ran", (1, 233))

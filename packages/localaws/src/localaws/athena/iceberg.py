@@ -53,9 +53,9 @@ class LakeFileIO(PyArrowFileIO):
         """Open an object; what Iceberg has written never changes, so its file is as good."""
         path = f"{self.properties['lake.files']}/{location.removeprefix('s3://')}"
         try:
-            found = super().new_input(path)
-            if found.exists():
-                return found
+            file = super().new_input(path)
+            if file.exists():
+                return file
         except OSError:
             pass
         return super().new_input(location)

@@ -115,18 +115,18 @@ def _snapshot(work: Work, table: IcebergTable, version: exp.Version) -> Snapshot
     if version.name.upper() == "VERSION":
         if not value.type.is_integer:
             raise unsupported("FOR VERSION AS OF a tag or branch")
-        found = table.snapshot_by_id(int(work.value(f"SELECT {value.sql}")))
+        snapshot = table.snapshot_by_id(int(work.value(f"SELECT {value.sql}")))
     else:
         if not value.type.is_moment:
             raise QueryError("INVALID_ARGUMENTS", f"FOR TIMESTAMP AS OF needs a timestamp, found {value.type}")
         moment: datetime = work.value(f"SELECT {coerce(value, zoned(digits=6)).sql}")
-        found = table.snapshot_as_of_timestamp(int(moment.astimezone(UTC).timestamp() * 1000))
-    if found is None:
+        snapshot = table.snapshot_as_of_timestamp(int(moment.astimezone(UTC).timestamp() * 1000))
+    if snapshot is None:
         raise QueryError(
             "INVALID_ARGUMENTS",
             f"No version history table {'.'.join(table.name())} at or before {version.expression.sql(dialect='trino')}",
         )
-    return found
+    return snapshot
 
 
 def _no_column(column: exp.Column) -> Any:

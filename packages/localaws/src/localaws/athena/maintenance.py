@@ -45,5 +45,5 @@ def vacuum(work: Work, table: Table) -> None:
             entry.data_file.file_path for manifest in manifests for entry in manifest.fetch_manifest_entry(opened.io)
         }
     # A file younger than the limit may belong to a statement that has yet to commit.
-    found = work.lake.list_with_times(table.location)
-    work.lake.delete(url for url, changed in found if url not in kept and changed < oldest)
+    objects = work.lake.list_with_times(table.location)
+    work.lake.delete(url for url, changed in objects if url not in kept and changed < oldest)

@@ -29,10 +29,10 @@ def read_page(s3: Any, url: str, start: int, size: int) -> tuple[list[Row], int 
             raise ServiceError("InvalidRequestException", f"Could not find results {url}") from error
         body = answer["Body"].read()
         total = int(answer.get("ContentRange", "").rpartition("/")[2] or len(body))
-        found = (read_lines if url.endswith(".txt") else read_rows)(body, size)
-        end = start + (found[-1][1] if found else 0)
-        if len(found) == size or start + len(body) >= total:
-            return [row for row, _ in found], end if found and end < total else None
+        rows = (read_lines if url.endswith(".txt") else read_rows)(body, size)
+        end = start + (rows[-1][1] if rows else 0)
+        if len(rows) == size or start + len(body) >= total:
+            return [row for row, _ in rows], end if rows and end < total else None
         length *= 4
 
 

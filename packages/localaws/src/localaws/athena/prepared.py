@@ -19,12 +19,12 @@ def bound(work: Work, text: str) -> str:
     if not match:
         raise QueryError("SYNTAX_ERROR", "expected EXECUTE name [USING value, …]")
     try:
-        found = work.athena.get_prepared_statement(StatementName=match[1], WorkGroup=work.statement.workgroup)
+        answer = work.athena.get_prepared_statement(StatementName=match[1], WorkGroup=work.statement.workgroup)
     except ClientError as error:
         name = f"{match[1]} was not found in workGroup {work.statement.workgroup}"
         raise QueryError("", f"PreparedStatement {name}") from error
     values = tuple(split_values(match[2])) if match[2] else work.statement.parameters
-    return bind(found["PreparedStatement"]["QueryStatement"], values)
+    return bind(answer["PreparedStatement"]["QueryStatement"], values)
 
 
 def split_values(text: str) -> list[str]:

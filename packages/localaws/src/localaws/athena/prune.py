@@ -18,7 +18,7 @@ _SIMPLE = (exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Li
 
 def conditions_by_scan(tree: exp.Expr) -> dict[str, Conditions]:
     """Return the conditions on each scan of a query whose names are resolved; their columns have lost their table."""
-    found: dict[str, Conditions] = {}
+    by_scan: dict[str, Conditions] = {}
     root = build_scope(tree.copy())
     if root is not None:
         for scope in root.traverse():
@@ -27,8 +27,8 @@ def conditions_by_scan(tree: exp.Expr) -> dict[str, Conditions]:
         for scope in root.traverse():
             for _, source in scope.selected_sources.values():
                 counts[id(source)] = counts.get(id(source), 0) + 1
-        _descend(root, [], found, counts, set())
-    return found
+        _descend(root, [], by_scan, counts, set())
+    return by_scan
 
 
 def _put_constants(scope: Scope) -> None:
@@ -56,7 +56,7 @@ def _constants(node: exp.Expr) -> dict[str, exp.Expr]:
 
 
 def _descend(
-    scope: Scope, inherited: Conditions, found: dict[str, Conditions], counts: dict[int, int], done: set[int]
+    scope: Scope, inherited: Conditions, by_scan: dict[str, Conditions], counts: dict[int, int], done: set[int]
 ) -> None:
     done.add(id(scope))
     node = scope.expression
@@ -65,7 +65,7 @@ def _descend(
         for side in scope.set_operation_scopes:
             selects = side.expression.selects if isinstance(side.expression, exp.Query) else []
             own = dict(zip(names, (item.alias_or_name for item in selects), strict=False))
-            _descend(side, [_renamed(condition, own) for condition in inherited], found, counts, done)
+            _descend(side, [_renamed(condition, own) for condition in inherited], by_scan, counts, done)
     elif isinstance(node, exp.Select):
         conditions = _own_conditions(node) + _through_projections(node, inherited)
         conditions += _by_equality(conditions)
@@ -73,13 +73,13 @@ def _descend(
             here = [_stripped(condition) for condition in conditions if _holds_for(condition, alias, node)]
             here += [_stripped(condition) for condition in _on_conditions(node, alias)]
             if isinstance(source, exp.Table):
-                found.setdefault(source.name, []).extend(here)
+                by_scan.setdefault(source.name, []).extend(here)
             elif counts.get(id(source)) == 1 and id(source) not in done:
-                _descend(source, here, found, counts, done)
+                _descend(source, here, by_scan, counts, done)
     inner = chain(scope.cte_scopes, scope.subquery_scopes, scope.derived_table_scopes)
     for child in inner:
         if id(child) not in done:
-            _descend(child, [], found, counts, done)
+            _descend(child, [], by_scan, counts, done)
 
 
 def conjuncts(condition: exp.Expr | None) -> Conditions:

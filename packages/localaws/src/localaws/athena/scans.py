@@ -182,7 +182,7 @@ def spelled_keys(files: list[DataFile], columns: dict[str, Type]) -> dict[str, s
 
     Athena's SerDes ignore their case and DuckDB does not, so it must be told.
     """
-    found: dict[str, str] = {}
+    spelling: dict[str, str] = {}
     for file in files[:: len(files) // SAMPLED_FILES + 1]:
         try:
             with (gzip.open if file.path.endswith(".gz") else open)(file.path, "rb") as stream:
@@ -190,15 +190,15 @@ def spelled_keys(files: list[DataFile], columns: dict[str, Type]) -> dict[str, s
         except (OSError, EOFError, ValueError):
             continue  # The query itself will say what is wrong.
         for key in record if isinstance(record, dict) else ():
-            if key.lower() in columns and found.setdefault(key.lower(), key) != key:
-                raise unsupported(f"the keys {found[key.lower()]} and {key} for one column of JSON lines")
-    return found
+            if key.lower() in columns and spelling.setdefault(key.lower(), key) != key:
+                raise unsupported(f"the keys {spelling[key.lower()]} and {key} for one column of JSON lines")
+    return spelling
 
 
 def missing_columns(connection: duckdb.DuckDBPyConnection, source: str, columns: dict[str, Type]) -> set[str]:
     """Return the columns that none of the files has, for they were added to the table later."""
-    found = {row[0].lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    return set(columns) - found
+    present = {row[0].lower() for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    return set(columns) - present
 
 
 def parquet_rows(connection: duckdb.DuckDBPyConnection, paths: list[str], columns: dict[str, Type], places: str) -> str:

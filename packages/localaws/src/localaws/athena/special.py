@@ -69,14 +69,14 @@ def element(holder: Value, index: Value) -> Value:
     if holder.type.name == "map":
         key = coerce(index, holder.type.arguments[0]).sql
         missing = failure(f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {key}", kind)
-        found = f"WHEN map_contains({holder.sql}, {key}) THEN {holder.sql}[{key}]"
-        return Value(f"CASE {found} WHEN {holder.sql} IS NOT NULL THEN {missing} END", kind)
+        case = f"WHEN map_contains({holder.sql}, {key}) THEN {holder.sql}[{key}]"
+        return Value(f"CASE {case} WHEN {holder.sql} IS NOT NULL THEN {missing} END", kind)
     if holder.type.name != "array" or not index.type.is_integer:
         raise mismatch(f"Cannot use {index.type} for subscript of {holder.type}")
     beyond = failure("'INVALID_FUNCTION_ARGUMENT: Array subscript must be within the array'", kind)
-    found = f"WHEN {index.sql} BETWEEN 1 AND len({holder.sql}) THEN list_extract({holder.sql}, {index.sql})"
-    known = f"{holder.sql} IS NOT NULL AND {index.sql} IS NOT NULL"
-    return Value(f"CASE {found} WHEN {known} THEN {beyond} END", kind)
+    case = f"WHEN {index.sql} BETWEEN 1 AND len({holder.sql}) THEN list_extract({holder.sql}, {index.sql})"
+    no_null = f"{holder.sql} IS NOT NULL AND {index.sql} IS NOT NULL"
+    return Value(f"CASE {case} WHEN {no_null} THEN {beyond} END", kind)
 
 
 def _extreme(name: str) -> Callable[..., Value]:

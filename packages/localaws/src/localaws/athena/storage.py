@@ -64,15 +64,15 @@ class Lake:
         """Return the objects under a location that hold data: not those whose name begins with ``_`` or a dot."""
         bucket, prefix = split_url(location)
         prefix = prefix if not prefix or prefix.endswith("/") else prefix + "/"
-        found = []
+        objects = []
         try:
             for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                found += [S3Object(bucket, item["Key"], item["Size"]) for item in page.get("Contents", [])]
+                objects += [S3Object(bucket, item["Key"], item["Size"]) for item in page.get("Contents", [])]
         except ClientError as error:
             raise QueryError(
                 GENERIC_S3_ERROR, f"{location}: {error.response['Error'].get('Message', error)}"
             ) from error
-        return [item for item in found if item.size and not _HIDDEN.search("/" + item.key[len(prefix) :])]
+        return [item for item in objects if item.size and not _HIDDEN.search("/" + item.key[len(prefix) :])]
 
     def list_with_times(self, location: str) -> builtins.list[tuple[str, datetime]]:
         """Return every object under a location, with the time it was written."""
@@ -86,15 +86,15 @@ class Lake:
 
     def paths(self, objects: builtins.list[S3Object]) -> builtins.list[str]:
         """Return a local file for each object."""
-        found = [self.files / item.bucket / item.key for item in objects]
-        missing = [number for number, path in enumerate(found) if not _is_whole(path, objects[number].size)]
+        paths = [self.files / item.bucket / item.key for item in objects]
+        missing = [number for number, path in enumerate(paths) if not _is_whole(path, objects[number].size)]
         if missing:
             with ThreadPoolExecutor(8) as pool:
                 fetched = list(pool.map(self._fetch, [objects[number] for number in missing]))
             for number, path in zip(missing, fetched, strict=True):
-                found[number] = path
-        self.names |= {str(path): item.url for path, item in zip(found, objects, strict=True)}
-        return [str(path) for path in found]
+                paths[number] = path
+        self.names |= {str(path): item.url for path, item in zip(paths, objects, strict=True)}
+        return [str(path) for path in paths]
 
     def path_of(self, url: str) -> str:
         """Return a local file for one object that is known to exist."""

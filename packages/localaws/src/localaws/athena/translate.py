@@ -175,10 +175,10 @@ class Translator:
         return sources[0]
 
     def _source_type(self, scope: Scope, source: str, name: str) -> Type:
-        found = scope.sources[source]
-        if isinstance(found, exp.Table):
-            return self._names.column(found, name)
-        kinds = self._columns_of_source(found)
+        origin = scope.sources[source]
+        if isinstance(origin, exp.Table):
+            return self._names.column(origin, name)
+        kinds = self._columns_of_source(origin)
         if name not in kinds:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{source}.{name}' cannot be resolved")
         return kinds[name]

@@ -58,8 +58,8 @@ def _insert_hive(work: Work, table: Table, sql: str) -> int:
         raise unsupported(f"INSERT INTO a table in the format {table.format}")
     work.connection.execute(f"CREATE TEMP TABLE {identifier(STAGED)} AS {sql}")
     written = _write(work, table.location, table.format.upper(), table.all_columns, list(table.partition_keys))
-    known = {partition.values for partition in work.catalog.partitions(table)} if table.partition_keys else set()
-    new = [partition for partition in written if partition.values not in known]
+    registered = {partition.values for partition in work.catalog.partitions(table)} if table.partition_keys else set()
+    new = [partition for partition in written if partition.values not in registered]
     if table.partition_keys:
         work.catalog.add_partitions(table, new)
     return int(work.value(f"SELECT count(*) FROM {identifier(STAGED)}"))
@@ -130,18 +130,18 @@ def create_table_as(work: Work, text: str) -> Outcome:
 
 def _options(tree: exp.Create) -> dict[str, Any]:
     """Return what WITH (…) says."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for item in tree.args["properties"].expressions if tree.args.get("properties") else []:
         if isinstance(item, exp.FileFormatProperty):
-            found["format"] = item.this.name.upper()
+            options["format"] = item.this.name.upper()
         elif isinstance(item, exp.PartitionedByProperty):
-            found["partitioned_by"] = [value.name for value in item.this.expressions]
+            options["partitioned_by"] = [value.name for value in item.this.expressions]
         elif isinstance(item, exp.LocationProperty):
-            found["location"] = item.this.name
+            options["location"] = item.this.name
         elif isinstance(item, exp.Property):
             value = item.args["value"]
-            found[item.this.name.lower()] = _constant(value)
-    return found
+            options[item.this.name.lower()] = _constant(value)
+    return options
 
 
 def _constant(value: exp.Expr) -> Any:
