@@ -53,7 +53,6 @@ class Changes:
 
     messages: list[str] = field(default_factory=list)
     tables_updated: list[str] = field(default_factory=list)
-    partitions_created: list[str] = field(default_factory=list)
 
 
 class Crawl:
@@ -188,7 +187,6 @@ class Crawl:
                 DatabaseName=database, TableName=name, PartitionInputList=inputs[start : start + 100]
             )
         if new:
-            self.changes.partitions_created += ["/".join(values) for values in sorted(new)]
             listed = [list(values) for values in sorted(new)]
             self.changes.messages.append(f"INFO : Created partitions with values {listed} for table {name}")
         for values in sorted(existing.keys() - content.partitions.keys()):
@@ -279,7 +277,6 @@ def main(name: str, number: str) -> None:
     document = {
         "error": error,
         "tables_updated": changes.tables_updated,
-        "partitions_created": changes.partitions_created,
     }
     print(json.dumps(document), flush=True)
 

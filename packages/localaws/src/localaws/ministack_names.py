@@ -22,16 +22,7 @@ from ministack.core.responses import AccountRegionScopedDict as AccountRegionSco
 from ministack.core.responses import get_account_id as get_account_id
 from ministack.core.responses import get_region as get_region
 from ministack.core.router import extract_access_key_id as extract_access_key_id
-from ministack.services import (
-    cloudwatch,
-    dynamodb,
-    dynamodb_streams,
-    eventbridge,
-    kinesis,
-    lambda_svc,
-    sns,
-    sts,
-)
+from ministack.services import cloudwatch, dynamodb, dynamodb_streams, eventbridge, kinesis, lambda_svc, sns, sts
 
 
 @dataclass(frozen=True, slots=True)

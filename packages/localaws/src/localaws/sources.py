@@ -6,7 +6,7 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -46,29 +46,6 @@ class ExpiredIteratorError(Exception):
     """The iterator is too old; make a new one from the last sequence number read."""
 
 
-class Source(Protocol):
-    """A stream with shards."""
-
-    batch_info: str
-    """Name of the position in the message to a failure destination."""
-
-    def shards(self) -> list[Shard]:
-        """List the shards that can be read."""
-        ...
-
-    def iterator(self, shard_id: str, after: str, start: str | datetime) -> str | None:
-        """Return an iterator behind a sequence number, or if that is empty at the starting position."""
-        ...
-
-    def read(self, shard_id: str, iterator: str, limit: int) -> tuple[list[Record], str | None, bool]:
-        """Return records, the next iterator (None at the end of a closed shard), and whether there is more to read."""
-        ...
-
-    def filter_view(self, record: Record) -> dict[str, Any] | None:
-        """Return what a filter sees of a record, or None if no filter can match it."""
-        ...
-
-
 class KinesisSource:
     """A Kinesis stream.
 
@@ -77,6 +54,11 @@ class KinesisSource:
     client : boto3 client of kinesis
     arn, region, role : str
         Of the stream, and the role that the events are said to be read with.
+
+    Attributes
+    ----------
+    batch_info : str
+        Name of the position in the message to a failure destination.
     """
 
     batch_info = "KinesisBatchInfo"
@@ -106,7 +88,7 @@ class KinesisSource:
         ]
 
     def iterator(self, shard_id: str, after: str, start: str | datetime) -> str | None:
-        """Return an iterator behind a sequence number, or at the starting position."""
+        """Return an iterator behind a sequence number, or if that is empty at the starting position."""
         if after:
             position = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": after}
         elif isinstance(start, datetime):
@@ -117,7 +99,13 @@ class KinesisSource:
         return str(answer["ShardIterator"])
 
     def read(self, shard_id: str, iterator: str, limit: int) -> tuple[list[Record], str | None, bool]:
-        """Read up to `limit` records, at most 10,000."""
+        """Read up to `limit` records, at most 10,000.
+
+        Returns
+        -------
+        tuple
+            The records, the next iterator (None at the end of a closed shard), and whether there is more to read.
+        """
         try:
             answer = self._client.get_records(ShardIterator=iterator, Limit=min(limit, 10_000))
         except ClientError as error:
@@ -215,6 +203,9 @@ class DynamoDBSource:
     def filter_view(self, record: Record) -> dict[str, Any] | None:
         """Return the whole event."""
         return record.event
+
+
+Source = KinesisSource | DynamoDBSource
 
 
 def _expired_or(error: ClientError) -> Exception:

@@ -49,7 +49,6 @@ class Athena:
             "BatchGetQueryExecution": self._batch_get,
             "ListQueryExecutions": self._list,
             "GetQueryResults": self._results,
-            "GetQueryRuntimeStatistics": self._runtime_statistics,
             "UpdatePreparedStatement": self._update_prepared,
             "GetTableMetadata": self._table_metadata,
         }
@@ -177,16 +176,6 @@ class Athena:
         answer: dict[str, Any] = {"QueryExecutionIds": numbers[start : start + size]}
         return answer if start + size >= len(numbers) else {**answer, "NextToken": str(start + size)}
 
-    async def _runtime_statistics(self, request: dict[str, Any]) -> dict[str, Any]:
-        statistics = self._find(request).statistics()
-        timeline = {key: value for key, value in statistics.items() if key.endswith("InMillis")}
-        return {
-            "QueryRuntimeStatistics": {
-                "Timeline": timeline,
-                "Rows": {"InputBytes": statistics["DataScannedInBytes"]},
-            }
-        }
-
     # Results
 
     async def _results(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -253,7 +242,7 @@ def _output(request: dict[str, Any], settings: dict[str, Any]) -> str:
     if not output:
         raise _invalid(
             "No output location provided. An output location is required either through the Workgroup "
-            "result configuration setting or as an API input.",
+            "result configuration setting or as an API input."
         )
     return str(output).rstrip("/") + "/"
 

@@ -110,9 +110,7 @@ def drop(work: Work, text: str) -> Outcome:
         raise failed(f"SemanticException [Error 10001]: Table not found {database}.{name}")
     if table is not None:
         if (table.format == "view") != (match["kind"].lower() == "view"):
-            raise failed(
-                f"SemanticException {database}.{name} is {'a view' if table.format == 'view' else 'no view'}",
-            )
+            raise failed(f"SemanticException {database}.{name} is {'a view' if table.format == 'view' else 'no view'}")
         if table.format == "iceberg":  # Athena removes the data of its own tables, not of external ones.
             work.lake.delete(item.url for item in work.lake.list(table.location))
         work.catalog.glue.delete_table(DatabaseName=database, Name=name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterable
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow.parquet
@@ -28,6 +29,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.transforms import parse_transform
 from pyiceberg.typedef import Record
+from pyiceberg.utils.datetime import date_to_days, datetime_to_micros
 from sqlglot import exp
 
 from localaws import settings
@@ -270,13 +272,9 @@ def _literal(value: Any) -> str:
 
 def _internal(value: Any) -> Any:
     """Return a partition value as Iceberg's manifests hold it."""
-    import datetime
-
-    from pyiceberg.utils.datetime import date_to_days, datetime_to_micros
-
-    if isinstance(value, datetime.datetime):
+    if isinstance(value, datetime):
         return datetime_to_micros(value)
-    return date_to_days(value) if isinstance(value, datetime.date) else value
+    return date_to_days(value) if isinstance(value, date) else value
 
 
 def _field_ids(number: int, kind: ice.IcebergType) -> str:

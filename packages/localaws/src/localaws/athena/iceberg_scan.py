@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,8 +42,7 @@ def create(reference: Reference, conditions: list[exp.Expr], scans: Scans, work:
     """Make the view that a query mentions and return how many bytes it reads."""
     table = iceberg.load(work, reference.table)
     if reference.suffix:
-        work.inline(reference, list(_metadata_rows(table, reference.suffix)))
-        return 0
+        return work.inline(reference, _metadata_rows(table, reference))
     snapshot = _snapshot(work, table, reference.version) if reference.version is not None else table.current_snapshot()
     files = plan(table, row_filter(conditions), snapshot)
     columns = {name: kind for name, kind in reference.table.columns.items() if name in reference.used}
@@ -133,47 +131,23 @@ def _no_column(column: exp.Column) -> Any:
     raise QueryError("INVALID_ARGUMENTS", f"a version may not name the column {column.name}")
 
 
-def _metadata_rows(table: IcebergTable, suffix: str) -> Iterator[list[Any]]:
-    if suffix == "snapshots":
-        for snapshot in table.snapshots():
-            summary = snapshot.summary.additional_properties if snapshot.summary else {}
-            operation = snapshot.summary.operation.value if snapshot.summary else None
-            yield [
-                _moment(snapshot.timestamp_ms),
-                snapshot.snapshot_id,
-                snapshot.parent_snapshot_id,
-                operation,
-                snapshot.manifest_list,
-                summary,
-            ]
-    elif suffix == "history":
-        parents = {snapshot.snapshot_id: snapshot.parent_snapshot_id for snapshot in table.snapshots()}
-        ancestors, current = set(), table.current_snapshot()
-        number = current.snapshot_id if current else None
-        while number is not None:
-            ancestors.add(number)
-            number = parents.get(number)
-        for entry in table.history():
-            yield [
-                _moment(entry.timestamp_ms),
-                entry.snapshot_id,
-                parents.get(entry.snapshot_id),
-                entry.snapshot_id in ancestors,
-            ]
-    else:
-        files = plan(table, ice.AlwaysTrue(), table.current_snapshot())
-        if suffix == "files":
-            for file in files:
-                yield [0, file.file_path, file.file_format.value, file.record_count, file.file_size_in_bytes]
-        else:
-            groups: dict[str, list[int]] = {}
-            for file in files:
-                key = _shown_partition(table, file)
-                total = groups.setdefault(key, [0, 0, 0])
-                for place, amount in enumerate((file.record_count, 1, file.file_size_in_bytes)):
-                    total[place] += amount
-            for key, total in groups.items():
-                yield [key, *total]
+def _metadata_rows(table: IcebergTable, reference: Reference) -> list[list[Any]]:
+    """Return what Iceberg knows of the table: its snapshots, its history, its files or its partitions."""
+    if reference.suffix in ("snapshots", "history"):
+        rows = getattr(table.inspect, reference.suffix)().to_pylist()
+        maps = [name for name, kind in reference.columns.items() if kind.name == "map"]
+        return [[dict(row[name] or ()) if name in maps else row[name] for name in reference.columns] for row in rows]
+    files = plan(table, ice.AlwaysTrue(), table.current_snapshot())
+    if reference.suffix == "files":
+        return [
+            [0, file.file_path, file.file_format.value, file.record_count, file.file_size_in_bytes] for file in files
+        ]
+    totals: dict[str, list[int]] = {}
+    for file in files:
+        total = totals.setdefault(_shown_partition(table, file), [0, 0, 0])
+        for place, amount in enumerate((file.record_count, 1, file.file_size_in_bytes)):
+            total[place] += amount
+    return [[partition, *total] for partition, total in totals.items()]
 
 
 def _shown_partition(table: IcebergTable, file: DataFile) -> str:
@@ -184,7 +158,3 @@ def _shown_partition(table: IcebergTable, file: DataFile) -> str:
         for place, (field, kind) in enumerate(zip(fields, kinds, strict=True))
     ]
     return "{" + ", ".join(shown) + "}"
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -50,10 +50,10 @@ TABLES = (
 
 @pytest.fixture(scope="session")
 def local_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("aws")) as aws:
-        patch.setenv("TAPELINE_HOME", str(aws.folder))
-        patch.setenv("TAPELINE_PORT", str(aws.port))
-        yield aws
+    with running(tmp_path_factory.mktemp("aws")) as local, pytest.MonkeyPatch.context() as patch:
+        for name in ("TAPELINE_HOME", "TAPELINE_PORT"):
+            patch.setenv(name, local.environment[name])
+        yield local
 
 
 @pytest.fixture(scope="session")
