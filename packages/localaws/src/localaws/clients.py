@@ -39,13 +39,7 @@ class Clients(Protocol):
 
 
 class LocalClients:
-    """Clients of the local AWS, made once each; safe to share between threads.
-
-    Parameters
-    ----------
-    signer : boto3 session
-        Whose key signs.
-    """
+    """Clients of the local AWS that sign as a boto3 session does, made once each; safe to share between threads."""
 
     def __init__(self, signer: Any) -> None:
         self.region = settings.REGION

@@ -46,13 +46,7 @@ class Run:
 
 
 class Crawler:
-    """Answers Glue's crawler operations.
-
-    Parameters
-    ----------
-    folder : Path
-        State folder of the local AWS.
-    """
+    """Answers Glue's crawler operations, over the local AWS's state folder."""
 
     service = "glue"
 

@@ -34,13 +34,7 @@ SETTLE_SECONDS = 300.0
 
 
 class LambdaInvoke:
-    """Answers Invoke of a function's newest code, synchronous or not.
-
-    Parameters
-    ----------
-    folder : Path
-        State folder.
-    """
+    """Answers Invoke of a function's newest code, synchronous or not; code and logs go under the state folder."""
 
     service = "lambda"
 

@@ -47,13 +47,7 @@ CREATE TABLE IF NOT EXISTS item (
 
 
 class Journal:
-    """The SQLite file, and the base's stores that it follows.
-
-    Parameters
-    ----------
-    path : Path
-        Of the file; it need not exist.
-    """
+    """The SQLite file, which need not exist, and the base's stores that it follows."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

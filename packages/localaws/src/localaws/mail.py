@@ -49,13 +49,7 @@ class Message:
 
 
 class Mailbox:
-    """All mail that was delivered on this machine.
-
-    Parameters
-    ----------
-    folder : Path
-        With a folder for each address.
-    """
+    """All mail that was delivered on this machine, in a folder with a folder for each address."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

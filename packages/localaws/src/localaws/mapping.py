@@ -73,13 +73,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one mapping, a small file per shard, each replaced as a whole.
-
-    Parameters
-    ----------
-    folder : Path
-        The mapping's own.
-    """
+    """The checkpoints of one mapping, a small file per shard in its own folder, each replaced as a whole."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -33,12 +33,7 @@ class _Statistics:
 
 
 class Metrics:
-    """Gathers values until `flush`; safe to share between threads.
-
-    Parameters
-    ----------
-    client : boto3 client of cloudwatch
-    """
+    """Gathers values until `flush` sends them by a client of CloudWatch; safe to share between threads."""
 
     def __init__(self, client: Any) -> None:
         self._client = client

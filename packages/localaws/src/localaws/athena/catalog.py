@@ -66,13 +66,7 @@ class Partition:
 
 
 class Catalog:
-    """Reads and changes the Glue catalog.
-
-    Parameters
-    ----------
-    glue : botocore client
-        Of the service glue.
-    """
+    """Reads and changes the Glue catalog through a client of Glue."""
 
     def __init__(self, glue: Any) -> None:
         self.glue = glue

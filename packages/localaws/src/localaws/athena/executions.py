@@ -102,13 +102,7 @@ def _guess_type(sql: str) -> str:
 
 
 class Executions:
-    """The history, one file for each execution; the oldest are forgotten.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files are.
-    """
+    """The history, one file for each execution in a folder; the oldest are forgotten."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

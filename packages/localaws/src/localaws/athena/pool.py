@@ -52,13 +52,7 @@ class Worker:
 
 
 class Pool:
-    """Runs statements in worker processes.
-
-    Parameters
-    ----------
-    folder : Path
-        State folder of the local AWS.
-    """
+    """Runs statements in worker processes, over the local AWS's state folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "athena"

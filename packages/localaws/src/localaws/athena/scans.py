@@ -28,13 +28,7 @@ SAMPLED_FILES = 20
 
 
 class Scans:
-    """Makes the views of one query.
-
-    Parameters
-    ----------
-    connection : DuckDBPyConnection
-        Where the query will run.
-    """
+    """Makes the views of one query on the connection where it will run."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, catalog: Catalog, lake: Lake, now: datetime) -> None:
         self._connection = connection
