@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,10 +139,14 @@ class Catalog:
             )
 
 
-def partition_location(table: Table, values: list[str] | tuple[str, ...]) -> str:
+def partition_name(keys: Iterable[str], values: Iterable[str]) -> str:
+    """Return the name of a partition, `key=value/key=value`."""
+    return "/".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+
+
+def partition_location(table: Table, values: Iterable[str]) -> str:
     """Return where a partition lies by Hive's custom: `location/key=value/`."""
-    folders = "".join(f"{key}={value}/" for key, value in zip(table.partition_keys, values, strict=True))
-    return table.location.rstrip("/") + "/" + folders
+    return f"{table.location.rstrip('/')}/{partition_name(table.partition_keys, values)}/"
 
 
 def read_table(definition: dict[str, Any]) -> Table:

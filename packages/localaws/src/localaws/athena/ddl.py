@@ -10,7 +10,7 @@ from pyiceberg.exceptions import TableAlreadyExistsError
 from sqlglot import exp
 
 from localaws.athena import definitions
-from localaws.athena.catalog import Partition, Table, partition_location
+from localaws.athena.catalog import Partition, Table, partition_location, partition_name
 from localaws.athena.errors import QueryError, failed, unsupported
 from localaws.athena.grammar import parse_statement
 from localaws.athena.statements import Outcome
@@ -231,11 +231,6 @@ def repair_table(work: Work, text: str) -> Outcome:
     }
     new = [Partition(values, partition_location(table, values)) for values in sorted(folders - existing)]
     work.catalog.add_partitions(table, new)
-    names = [
-        table.name
-        + ":"
-        + "/".join(f"{key}={value}" for key, value in zip(table.partition_keys, item.values, strict=True))
-        for item in new
-    ]
+    names = [f"{table.name}:{partition_name(table.partition_keys, item.values)}" for item in new]
     lines = ["Partitions not in metastore:\t" + "\t".join(names)] if names else []
     return work.done("MSCK_REPAIR_TABLE", lines + [f"Repair: Added partition to metastore {name}" for name in names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from localaws.athena import types
-from localaws.athena.catalog import Table
+from localaws.athena.catalog import Table, partition_name
 from localaws.athena.errors import failed, unsupported
 from localaws.athena.statements import Outcome
 from localaws.athena.work import Work
@@ -50,11 +50,7 @@ def _matching(names: list[str], pattern: str | None) -> list[str]:
 def _partitions(work: Work, table: Table) -> list[str]:
     if not table.partition_keys:
         raise failed(f"SemanticException Table {table.name} is not a partitioned table")
-    keys = list(table.partition_keys)
-    return sorted(
-        "/".join(f"{key}={value}" for key, value in zip(keys, partition.values, strict=True))
-        for partition in work.catalog.partitions(table)
-    )
+    return sorted(partition_name(table.partition_keys, item.values) for item in work.catalog.partitions(table))
 
 
 def _columns(_: Work, table: Table) -> list[str]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from localaws.athena import definitions, results, types
 from localaws.athena.casts import identifier, quote, select_list
-from localaws.athena.catalog import Partition, Table
+from localaws.athena.catalog import Partition, Table, partition_name
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.grammar import parse_statement
 from localaws.athena.query import prepare
@@ -93,9 +93,7 @@ def _write(work: Work, location: str, format_: str, columns: dict[str, Type], ke
         path = work.scratch / f"{uuid.uuid4()}{suffix}"
         connection.execute(f"COPY (SELECT {data} FROM {rows} WHERE {test or 'TRUE'}) TO {quote(str(path))} ({options})")
         values = tuple("__HIVE_DEFAULT_PARTITION__" if value is None else str(value) for value in group)
-        folder = (
-            location.rstrip("/") + "/" + "".join(f"{key}={value}/" for key, value in zip(keys, values, strict=True))
-        )
+        folder = location.rstrip("/") + "/" + (f"{partition_name(keys, values)}/" if keys else "")
         work.lake.upload(path, folder + path.name)
         path.unlink()
         partitions.append(Partition(values, folder))
