@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from localaws.clients import Clients
-from localaws.lambda_process import Outcome
+from localaws.lambda_process import Invocation
 from localaws.sources import Record
 
 
-def message(condition: str, failures: int, outcome: Outcome | None, function_arn: str) -> dict[str, Any]:
+def message(condition: str, failures: int, outcome: Invocation | None, function_arn: str) -> dict[str, Any]:
     """Return what Lambda says of records that nobody will see again, but for their `position`.
 
     Parameters
@@ -23,7 +23,7 @@ def message(condition: str, failures: int, outcome: Outcome | None, function_arn
         ``RetryAttemptsExhausted`` or ``RecordAgeExceeded``.
     failures : int
         How often the function failed on them.
-    outcome : Outcome or None
+    outcome : Invocation or None
         How the last invocation ended, if there was one.
     """
     return {

@@ -22,7 +22,7 @@ from localaws import ministack_names as base
 from localaws.clients import connect
 from localaws.extensions import Request, Response, ServiceError
 from localaws.functions import Functions
-from localaws.lambda_process import LambdaProcess, Outcome
+from localaws.lambda_process import Invocation, LambdaProcess
 from localaws.metrics import Metrics
 
 _INVOCATIONS = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
@@ -89,7 +89,7 @@ class LambdaInvoke:
             event = json.dumps(json.loads(payload or "{}"))
             threading.Thread(target=self._invoke, args=(name, event), name=f"rule:{name}", daemon=True).start()
 
-    def _invoke(self, name: str, event: str) -> Outcome | None:
+    def _invoke(self, name: str, event: str) -> Invocation | None:
         try:
             function = self._functions.current(name)
         except ClientError:

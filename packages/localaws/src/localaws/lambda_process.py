@@ -87,7 +87,7 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Invocation:
     """How an invocation ended.
 
     Attributes
@@ -226,13 +226,13 @@ class LambdaProcess:
         lasts = self.credentials.expires_at - time.time() > self.function.timeout + 60
         return self._process.poll() is None and self._init_error is None and lasts
 
-    def invoke(self, event: str) -> Outcome:
+    def invoke(self, event: str) -> Invocation:
         """Run the handler on one event, a JSON document; after a failure ask `is_usable`."""
         started = time.time()
         request_id = str(uuid.uuid4())
         deadline = started + self.function.timeout
         if self._init_error:
-            return Outcome(None, self._init_error, 0.0, request_id)
+            return Invocation(None, self._init_error, 0.0, request_id)
         line = f'{{"request_id": "{request_id}", "deadline": {deadline}, "event": {event}}}\n'
         try:
             self._channel.settimeout(self.function.timeout)
@@ -241,7 +241,7 @@ class LambdaProcess:
             answer = self._died()
         else:
             answer = self._await_answer(self.function.timeout)
-        return Outcome(answer.get("result"), answer.get("error"), time.time() - started, request_id)
+        return Invocation(answer.get("result"), answer.get("error"), time.time() - started, request_id)
 
     def close(self) -> None:
         """End the process, whatever it is doing."""

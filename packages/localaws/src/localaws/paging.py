@@ -20,7 +20,7 @@ from msgspec.json import decode
 from localaws import ministack_names as base
 from localaws.packed import PackedMap
 
-Table = dict[str, Any]
+StoredTable = dict[str, Any]
 Keys = Iterable[tuple[str, str]]
 
 _HASH_EQUALS = re.compile(r"\s*(#?\w+)\s*=\s*(:\w+)\s*")
@@ -33,7 +33,7 @@ def read_by_the_page() -> None:
 
 
 def _narrowed(
-    read: Callable[[dict[str, Any]], Any], choose: Callable[[Table, dict[str, Any]], Keys | None]
+    read: Callable[[dict[str, Any]], Any], choose: Callable[[StoredTable, dict[str, Any]], Keys | None]
 ) -> Callable[[dict[str, Any]], Any]:
     def narrowed(request: dict[str, Any]) -> Any:
         name = base.TABLE_NAME(request.get("TableName"))
@@ -55,7 +55,7 @@ def _narrowed(
     return narrowed
 
 
-def _page(table: Table, keys: Keys, limit: int) -> dict[str, PackedMap]:
+def _page(table: StoredTable, keys: Keys, limit: int) -> dict[str, PackedMap]:
     """Return the first of these items: as many as the limit, or until they are more than a page's bytes."""
     page: dict[str, PackedMap] = defaultdict(PackedMap)
     size = 0
@@ -68,7 +68,7 @@ def _page(table: Table, keys: Keys, limit: int) -> dict[str, PackedMap]:
     return page
 
 
-def _keys_of_scan(table: Table, request: dict[str, Any]) -> Keys | None:
+def _keys_of_scan(table: StoredTable, request: dict[str, Any]) -> Keys | None:
     """Return the keys of a Scan's segment behind its start, in the base's order."""
     if request.get("IndexName"):
         return None
@@ -89,7 +89,7 @@ def _keys_of_scan(table: Table, request: dict[str, Any]) -> Keys | None:
     return keys()
 
 
-def _keys_of_query(table: Table, request: dict[str, Any]) -> Keys | None:
+def _keys_of_query(table: StoredTable, request: dict[str, Any]) -> Keys | None:
     """Return the keys of a Query that asks for one hash value, in its order; None for one that asks for more."""
     match = _HASH_EQUALS.fullmatch(request.get("KeyConditionExpression") or "")
     if match is None or request.get("IndexName") or base.KEY_TYPE(table, table["sk_name"]) != "S":
@@ -109,6 +109,6 @@ def _keys_of_query(table: Table, request: dict[str, Any]) -> Keys | None:
     return ((hash_value, value) for value in first)
 
 
-def _key(table: Table, key: dict[str, Any]) -> tuple[str, str]:
+def _key(table: StoredTable, key: dict[str, Any]) -> tuple[str, str]:
     hash_value = base.KEY_VALUE(key[table["pk_name"]])
     return hash_value, base.KEY_VALUE(key[table["sk_name"]]) if table["sk_name"] else ""

@@ -17,7 +17,7 @@ from localaws import discards
 from localaws.clients import Clients
 from localaws.event_filter import EventFilter
 from localaws.functions import Functions
-from localaws.lambda_process import LambdaProcess, Outcome
+from localaws.lambda_process import Invocation, LambdaProcess
 from localaws.mapping import Checkpoint, Checkpoints, Mapping
 from localaws.metrics import Metrics
 from localaws.sources import ExpiredIteratorError, Record, Source
@@ -219,7 +219,7 @@ class ShardPoller(threading.Thread):
             self._wait(pause)
             pause = min(2 * pause, BACKOFF_SECONDS[1])
 
-    def _invoke(self, entries: Sequence[_Entry]) -> Outcome:
+    def _invoke(self, entries: Sequence[_Entry]) -> Invocation:
         function = self._retry(lambda: self._functions.current(self.mapping.function_name))
         self._process = self._retry(lambda: self._functions.usable(self._process, function))
         age = max(0.0, time.time() - entries[-1].record.arrived_at)
@@ -239,7 +239,7 @@ class ShardPoller(threading.Thread):
         self._process = None
         return True
 
-    def _done(self, entries: Sequence[_Entry], outcome: Outcome) -> int:
+    def _done(self, entries: Sequence[_Entry], outcome: Invocation) -> int:
         """Count the records that are done: up to the lowest reported failure, all without one, none after an error."""
         if outcome.error:
             return 0
@@ -264,7 +264,7 @@ class ShardPoller(threading.Thread):
             self._give_up(entries[:old], "RecordAgeExceeded", 0, None)
         return entries[old:]
 
-    def _give_up(self, entries: Sequence[_Entry], condition: str, failures: int, outcome: Outcome | None) -> None:
+    def _give_up(self, entries: Sequence[_Entry], condition: str, failures: int, outcome: Invocation | None) -> None:
         """Tell the failure destination where the records are that nobody will see again, and go on behind them."""
         first, last = entries[0].record, entries[-1].record
         logger.error(
