@@ -88,7 +88,7 @@ class Delivery:
     def refresh(self) -> None:
         """Start and stop pollers so that they are those of the deployed mappings and the streams' shards."""
         pages = self._aws.client("lambda").get_paginator("list_event_source_mappings").paginate()
-        described: list[Any] = [entry for page in pages for entry in page["EventSourceMappings"]]
+        described = [entry for page in pages for entry in page["EventSourceMappings"]]
         streams = [entry for entry in described if entry["EventSourceArn"].split(":")[2] in ("kinesis", "dynamodb")]
         wanted: dict[tuple[str, str], tuple[Mapping, Source]] = {}
         for entry in streams:

@@ -71,10 +71,12 @@ def answer(handler: Callable[[Any, LambdaContext], Any], line: bytes) -> str:
 
 def receive(channel: socket.socket, events: "queue.SimpleQueue[bytes]") -> None:
     """Read events from the channel; when its other end is gone, so is this process, in mid-handler or not."""
-    with channel.makefile("rb") as lines:
-        for line in lines:
-            events.put(line)
-    os._exit(0)
+    try:
+        with channel.makefile("rb") as lines:
+            for line in lines:
+                events.put(line)
+    finally:  # at the end, or by a reset, as when the other end was killed with an answer unread
+        os._exit(0)
 
 
 def main() -> None:
