@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from tapeline.market.quotes import FIELD_NAMES
+from tapeline.stream.outbox import MAX_CALL_BYTES, Outbox
 from tapeline.stream.pump import run
 from tapeline.stream.source import Counters
-from tapeline.stream.writer import MAX_CALL_BYTES, KinesisWriter, Outbox, StreamRefusedError
+from tapeline.stream.writer import KinesisWriter, StreamRefusedError
 from tests.producer.builders import QUOTE, FakeKinesis, FakeTime, FixedSource, quote
 
 THROTTLED = "ProvisionedThroughputExceededException"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 
 from tapeline.aws.deployment import Deployment
+from tapeline.market.quotes import Quote
 from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
 from tapeline.operations.health import Light, judge
@@ -13,19 +15,9 @@ from tapeline.operations.readings import read_readings
 from tapeline.operations.tell_once import Decide, tell_once
 from tapeline.operations.watch_memory import Memory, Message, look
 
+_GLUE_TYPES = {"str": "string", "Decimal": "double", "int": "bigint"}
 AGREED_COLUMNS = {
-    "symbol": "string",
-    "timestamp": "string",
-    "open": "double",
-    "high": "double",
-    "low": "double",
-    "price": "double",
-    "previous_close": "double",
-    "volume": "bigint",
-    "source": "string",
-    "ingested_at": "string",
-    "revision": "bigint",
-    "doubt": "string",
+    **{field.name: _GLUE_TYPES[str(field.type)] for field in fields(Quote)},
     "suspect": "array<string>",
     "confirms": "string",
     "shard": "string",

@@ -14,159 +14,27 @@ import random
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
-from tapeline.aws.backoff import pause
 from tapeline.market.quotes import Quote
+from tapeline.stream.kinesis_errors import code_of, in_words, is_of_a_record, next_step
+from tapeline.stream.outbox import Outbox, WaitingRecord, problem_of
 from tapeline.stream.source import Counters, Stop
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-# API Reference, PutRecords: 500 records and 5 MiB a call, 1 MiB a record, keys included; keys of 1 to 256 characters.
-MAX_CALL_RECORDS = 500
-MAX_CALL_BYTES = 5 * 1024**2
-MAX_RECORD_BYTES = 1024**2
-MAX_KEY_CHARACTERS = 256
-
 _STREAM_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,128}")
-_REFUSED_RECORD = {"ValidationException", "InvalidArgumentException", "SerializationException"}
-_MISSING_STREAM = {"ResourceNotFoundException"}
-_NO_ACCESS = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "KMSInvalidStateException",
-    "KMSNotFoundException",
-    "KMSOptInRequired",
-    "MissingAuthenticationTokenException",
-    "OptInRequired",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
-_THROTTLED = {
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded",
-    "ThrottlingException",
-    "TooManyRequestsException",
-}
-
 log = logging.getLogger("producer.kinesis")
 
 
 class StreamRefusedError(RuntimeError):
     """Kinesis refuses everything, and waiting will not help: no such stream, no right to write to it."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A record waiting to be accepted."""
-
-    symbol: str
-    data: bytes
-    added_at: float
-    attempts: int = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes that count against the limits."""
-        return len(self.data) + len(self.symbol.encode())
-
-
-class Outbox:
-    """Records waiting per symbol, oldest first, and when each symbol may be tried.
-
-    Not safe for threads; time is passed in.
-
-    Parameters
-    ----------
-    linger_seconds : float
-        How long the first record waits for others to share its call.
-    first_pause_seconds, longest_pause_seconds : float
-        Back-off after a failure: doubled each time, with jitter between half and all of it.
-    """
-
-    def __init__(
-        self,
-        linger_seconds: float,
-        first_pause_seconds: float,
-        longest_pause_seconds: float,
-        randomness: random.Random,
-    ) -> None:
-        self._linger_seconds = linger_seconds
-        self._first_pause_seconds = first_pause_seconds
-        self._longest_pause_seconds = longest_pause_seconds
-        self._random = randomness
-        self._queues: dict[str, deque[Entry]] = {}
-        self._not_before: dict[str, float] = {}
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def add(self, symbol: str, data: bytes, now: float) -> None:
-        """Put a record behind the others of its symbol."""
-        self._queues.setdefault(symbol, deque()).append(Entry(symbol, data, now))
-        self._length += 1
-
-    def due(self, now: float, *, hurry: bool) -> float:
-        """Return when `take` is next worth calling; `now` or earlier if at once. There must be something waiting."""
-        rested = [queue[0] for symbol, queue in self._queues.items() if self._not_before.get(symbol, now) <= now]
-        if not rested:
-            return min(self._not_before.values())
-        full = len(rested) >= MAX_CALL_RECORDS or self._length > len(self._queues)
-        if hurry or full or any(entry.attempts for entry in rested):
-            return now
-        linger_ends = min(entry.added_at for entry in rested) + self._linger_seconds
-        return min(linger_ends, *self._not_before.values()) if self._not_before else linger_ends
-
-    def take(self, now: float) -> list[Entry]:
-        """Return the next call's records: the oldest of each symbol that may be tried, within the limits of a call."""
-        batch: list[Entry] = []
-        size = 0
-        for symbol, queue in self._queues.items():
-            if self._not_before.get(symbol, now) > now:
-                continue
-            if len(batch) == MAX_CALL_RECORDS or size + queue[0].size > MAX_CALL_BYTES:
-                break
-            batch.append(queue[0])
-            size += queue[0].size
-        return batch
-
-    def done(self, entry: Entry) -> None:
-        """Forget a record that was accepted or rejected; its symbol goes behind the others."""
-        queue = self._queues.pop(entry.symbol)
-        if queue.popleft() is not entry:
-            raise AssertionError(f"{entry.symbol}: a record left before an older one")
-        self._length -= 1
-        self._not_before.pop(entry.symbol, None)
-        if queue:
-            self._queues[entry.symbol] = queue
-
-    def failed(self, entry: Entry, now: float) -> None:
-        """Keep a record to be tried again, and let its symbol rest."""
-        wait = pause(entry.attempts, self._first_pause_seconds, self._longest_pause_seconds, self._random)
-        entry.attempts += 1
-        self._not_before[entry.symbol] = now + wait
 
 
 class KinesisWriter:
@@ -236,7 +104,7 @@ class KinesisWriter:
             If the writer has given up.
         """
         data = _as_taken(quote, self._optional_fields()).to_json().encode()
-        problem = _problem(quote.symbol, data)
+        problem = problem_of(quote.symbol, data)
         if problem:
             self._reject(quote.symbol, data, problem)
             return
@@ -303,7 +171,7 @@ class KinesisWriter:
             self._failure = failure
             self._changed.notify_all()
 
-    def _next_batch(self) -> list[Entry]:
+    def _next_batch(self) -> list[WaitingRecord]:
         with self._changed:
             while True:
                 if not len(self._outbox):
@@ -317,11 +185,11 @@ class KinesisWriter:
                     return self._outbox.take(now)
                 self._changed.wait(due - now)
 
-    def _send(self, batch: Sequence[Entry]) -> None:
+    def _send(self, batch: Sequence[WaitingRecord]) -> None:
         try:
             answer: Any = self._client.put_records(
                 StreamName=self.stream_name,
-                Records=[{"Data": entry.data, "PartitionKey": entry.symbol} for entry in batch],
+                Records=[{"Data": record.data, "PartitionKey": record.symbol} for record in batch],
             )
         except (ClientError, BotoCoreError) as error:
             self._call_failed(batch, error)
@@ -329,69 +197,56 @@ class KinesisWriter:
         failures: dict[str, int] = {}
         with self._changed:
             now = self._clock()
-            for entry, result in zip(batch, answer["Records"], strict=True):
+            for record, result in zip(batch, answer["Records"], strict=True):
                 code = result.get("ErrorCode")
                 if code:
                     failures[code] = failures.get(code, 0) + 1
-                    self._outbox.failed(entry, now)
+                    self._outbox.failed(record, now)
                 else:
-                    self._outbox.done(entry)
+                    self._outbox.done(record)
             self._changed.notify_all()
         refused = sum(failures.values())
         self.counters.add(sent=len(batch) - refused, retried=refused)
         if refused < len(batch):
             self._accepted_any, self._refused_since = True, None
         for code, count in failures.items():
-            self._say(code, f"Kinesis did not take {count} of {len(batch)} records ({_in_words(code)})")
+            self._say(code, f"Kinesis did not take {count} of {len(batch)} records ({in_words(code)})")
 
-    def _call_failed(self, batch: Sequence[Entry], error: ClientError | BotoCoreError) -> None:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        if code in _REFUSED_RECORD or isinstance(error, ParamValidationError):
-            self._find_refused(batch, str(error))
+    def _call_failed(self, batch: Sequence[WaitingRecord], error: ClientError | BotoCoreError) -> None:
+        if is_of_a_record(error):
+            self._refused(batch, str(error))
             return
-        hint = self._hint(code, error)
-        if hint:
+        step = next_step(error, self.stream_name, self._client.meta.region_name)
+        if step:
             now = self._clock()
             self._refused_since = now if self._refused_since is None else self._refused_since
             if not self._accepted_any or now - self._refused_since >= self._patience_seconds:
-                raise StreamRefusedError(f"{error} {hint}") from error
+                raise StreamRefusedError(f"{error} {step}") from error
         self.counters.add(retried=len(batch))
         with self._changed:
             now = self._clock()
-            for entry in batch:
-                self._outbox.failed(entry, now)
+            for record in batch:
+                self._outbox.failed(record, now)
             waiting = len(self._outbox)
-        self._say(code, f"Kinesis took nothing ({_in_words(code)}: {error}); {waiting:,} quotes wait")
+        code = code_of(error)
+        self._say(code, f"Kinesis took nothing ({in_words(code)}: {error}); {waiting:,} quotes wait")
 
-    def _find_refused(self, batch: Sequence[Entry], reason: str) -> None:
-        """Send halves until the record that spoils the call stands alone."""
+    def _refused(self, batch: Sequence[WaitingRecord], reason: str) -> None:
+        """Reject the record that spoils a call; where there are several, send halves until it stands alone."""
         if len(batch) > 1:
-            self._send(batch[: len(batch) // 2])
-            self._send(batch[len(batch) // 2 :])
+            half = len(batch) // 2
+            self._send(batch[:half])
+            self._send(batch[half:])
             return
-        [entry] = batch
+        [record] = batch
         with self._changed:
-            self._outbox.done(entry)
+            self._outbox.done(record)
             self._changed.notify_all()
-        self._reject(entry.symbol, entry.data, reason)
+        self._reject(record.symbol, record.data, reason)
 
     def _reject(self, symbol: str, data: bytes, reason: str) -> None:
         self.counters.add(rejected=1)
         log.error("Rejected a quote of %s: %s: %s", symbol[:40], reason, data[:400].decode(errors="replace"))
-
-    def _hint(self, code: str, error: ClientError | BotoCoreError) -> str:
-        region = self._client.meta.region_name
-        if code in _MISSING_STREAM:
-            return (
-                f"There is no stream {self.stream_name} in {region}: deploy the stack (tapeline deploy) or name the "
-                "stream with --stream."
-            )
-        if code in _NO_ACCESS or isinstance(error, (NoCredentialsError, PartialCredentialsError, NoRegionError)):
-            return (
-                f"These credentials may not write to {self.stream_name} in {region}: attach the policy that the "
-                "stack's output ProducerPolicyArn names, or check AWS_PROFILE and AWS_DEFAULT_REGION."
-            )
-        return ""
 
     def _say(self, code: str, message: str) -> None:
         """Warn, but of one kind of trouble only every half minute."""
@@ -413,23 +268,3 @@ def _as_taken(quote: Quote, optional_fields: Collection[str]) -> Quote:
     if quote.high < quote.low and not optional_fields:
         quote = replace(quote, high=Decimal(0), low=Decimal(0))
     return quote
-
-
-def _problem(symbol: str, data: bytes) -> str:
-    """Say why Kinesis would refuse a record, or nothing."""
-    if not 1 <= len(symbol) <= MAX_KEY_CHARACTERS:
-        return f"a partition key has 1 to {MAX_KEY_CHARACTERS} characters, this has {len(symbol)}"
-    size = len(data) + len(symbol.encode())
-    if size > MAX_RECORD_BYTES:
-        return f"a record has at most {MAX_RECORD_BYTES:,} bytes, this has {size:,}"
-    return ""
-
-
-def _in_words(code: str) -> str:
-    if code in _THROTTLED:
-        return f"it is throttling, {code}"
-    if code in _MISSING_STREAM:
-        return "the stream is missing"
-    if code in _NO_ACCESS:
-        return f"access is refused, {code}"
-    return code
