@@ -20,13 +20,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.market.quotes import read_timestamp
-from tapeline.stream.batch import INTERNAL_ERROR, Plan, StreamRecord, plan_batch
+from tapeline.stream.batch import INTERNAL_ERROR, BatchPlan, StreamRecord, plan_batch
 from tapeline.stream.settings import StreamProcessorSettings
 from tapeline.stream.store import StreamStore
 from tapeline.stream.tables import Patience, UnfinishedWriteError
-
-SAFETY_SECONDS = 5.0
-"""Time kept back from retries, so that the report leaves before Lambda ends the invocation."""
 
 PROMPT = timedelta(days=1)
 """What the producer got longer ago was kept aside, as by a redrive: it says nothing of how fast the stream is."""
@@ -56,7 +53,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         state_table_name=settings.state_table_name,
         bucket_name=settings.bucket_name,
         quote_retention=settings.quote_retention,
-        patience=Patience(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS),
+        patience=Patience.of_invocation(context),
     )
     failed: int | None = records[0].sequence_number
     try:
@@ -84,7 +81,7 @@ def read_record(record: dict[str, Any]) -> StreamRecord:
     )
 
 
-def report(plan: Plan, records: int) -> None:
+def report(plan: BatchPlan, records: int) -> None:
     """Log and count what the batch came to; latency is that of its slowest quote."""
     observations = [entry.observation for entry in plan.entries]
     internal = [reject for reject in plan.rejects if reject.reason == INTERNAL_ERROR]

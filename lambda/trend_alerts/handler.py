@@ -21,9 +21,6 @@ from tapeline.stream.notifications import AlertSender, alerts_from_image
 from tapeline.stream.settings import TrendAlertsSettings
 from tapeline.stream.tables import Patience, UnfinishedWriteError
 
-SAFETY_SECONDS = 5.0
-"""Time kept back from retries, so that the report leaves before Lambda ends the invocation."""
-
 logger = Logger()
 metrics = Metrics()
 settings = TrendAlertsSettings.from_environment(os.environ)
@@ -48,7 +45,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         dynamodb=dynamodb,
         topic_arn=settings.alert_topic_arn,
         state_table_name=settings.state_table_name,
-        patience=Patience(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS),
+        patience=Patience.of_invocation(context),
     )
     try:
         sent, refused = sender.send(alerts, datetime.now(UTC))

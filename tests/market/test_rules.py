@@ -94,4 +94,6 @@ def test_a_new_rule_needs_an_entry_in_the_rules_and_nothing_else(monkeypatch: py
     assert rules.words_of_kinds()["new_high"]["mark"] == "High"
     course = Course()
     course.add(Tick(60.0, 100.0, 1, None, None, 1.5, ("new_high",)))
-    assert course.events() == [(60, "new_high", "Reached the day's high: +1.50%")]
+    assert [(mark.kind, mark.label, mark.text) for mark in course.marks()] == [
+        ("new_high", "High", "Reached the day's high: +1.50%")
+    ]

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tapeline.market.quotes import Quote, write_timestamp
-from tapeline.market.suspicion import NO_LIMITS, Limits, Memory, Verdict, judge
+from tapeline.market.suspicion import NO_LIMITS, Limits, QuoteVerdict, SymbolMemory, judge_quote
 
 OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 LIMITS = Limits()
 HUNDREDS = (Decimal(100),) * 20
-TODAY = Memory("2026-03-12", Decimal(98), Decimal(103), volume=2_000_000, usual_volume=50_000_000)
+TODAY = SymbolMemory("2026-03-12", Decimal(98), Decimal(103), volume=2_000_000, usual_volume=50_000_000)
 
 
 def quote(price: str = "101", *, seconds: float = 0, **fields: Any) -> Quote:
@@ -68,7 +68,7 @@ def quote(price: str = "101", *, seconds: float = 0, **fields: Any) -> Quote:
     ],
 )
 def test_each_figure_is_judged_by_itself(fields: dict[str, Any], reasons: tuple[str, ...]) -> None:
-    verdict = judge(quote(**fields), HUNDREDS, TODAY, LIMITS)
+    verdict = judge_quote(quote(**fields), HUNDREDS, TODAY, LIMITS)
     assert verdict.reasons == reasons
     assert not verdict.new_scale
 
@@ -93,13 +93,13 @@ def test_each_figure_is_judged_by_itself(fields: dict[str, Any], reasons: tuple[
 def test_the_first_quote_of_a_symbol_is_judged_by_its_own_figures(
     fields: dict[str, Any], reasons: tuple[str, ...]
 ) -> None:
-    assert judge(quote(**fields), (), Memory(), LIMITS).reasons == reasons
+    assert judge_quote(quote(**fields), (), SymbolMemory(), LIMITS).reasons == reasons
 
 
-def run(*prices: tuple[float, str], before: tuple[Decimal, ...] = HUNDREDS, **fields: Any) -> list[Verdict]:
+def run(*prices: tuple[float, str], before: tuple[Decimal, ...] = HUNDREDS, **fields: Any) -> list[QuoteVerdict]:
     memory, verdicts = TODAY, []
     for seconds, price in prices:
-        verdict = judge(quote(price, seconds=seconds, **fields), before, memory, LIMITS)
+        verdict = judge_quote(quote(price, seconds=seconds, **fields), before, memory, LIMITS)
         memory = verdict.memory
         if "price" not in verdict.figures:
             before = (*(() if verdict.new_scale else before), Decimal(price))
@@ -107,7 +107,7 @@ def run(*prices: tuple[float, str], before: tuple[Decimal, ...] = HUNDREDS, **fi
     return verdicts
 
 
-def believed(verdicts: list[Verdict]) -> list[bool]:
+def believed(verdicts: list[QuoteVerdict]) -> list[bool]:
     return ["price" not in verdict.figures for verdict in verdicts]
 
 
@@ -136,7 +136,7 @@ def test_later_quotes_confirm_a_price(prices: list[tuple[float, str]], wanted: l
 
 def test_a_jump_that_the_previous_close_has_made_is_a_split() -> None:
     split = quote("10.1", open="10", high="10.3", low="9.8", previous_close="9.95")
-    verdict = judge(split, HUNDREDS, Memory("2026-03-11", Decimal(98), Decimal(103), 2_000_000), LIMITS)
+    verdict = judge_quote(split, HUNDREDS, SymbolMemory("2026-03-11", Decimal(98), Decimal(103), 2_000_000), LIMITS)
     assert (verdict.reasons, verdict.new_scale) == ((), True)
 
 
@@ -157,21 +157,21 @@ def test_a_true_jump_within_the_session_keeps_the_days_other_figures() -> None:
 
 def test_a_quote_of_another_symbol_in_mid_session_is_no_split() -> None:
     foreign = quote("500", open="497", high="505", low="492", previous_close="495")
-    verdict = judge(foreign, HUNDREDS, TODAY, LIMITS)
+    verdict = judge_quote(foreign, HUNDREDS, TODAY, LIMITS)
     assert {"price", "previous_close"} <= verdict.figures
-    assert judge(quote("101", seconds=30), HUNDREDS, verdict.memory, LIMITS).reasons == ()
+    assert judge_quote(quote("101", seconds=30), HUNDREDS, verdict.memory, LIMITS).reasons == ()
 
 
 def test_a_fall_and_its_recovery_within_the_day_are_believed() -> None:
-    low = Memory("2026-03-12", Decimal(60), Decimal(100))
-    back = judge(quote("95", high="100", low="60", previous_close="100"), (Decimal(70),) * 20, low, LIMITS)
+    low = SymbolMemory("2026-03-12", Decimal(60), Decimal(100))
+    back = judge_quote(quote("95", high="100", low="60", previous_close="100"), (Decimal(70),) * 20, low, LIMITS)
     assert (back.reasons, back.new_scale) == ((), False)
 
 
 def test_an_overnight_gap_that_stays_near_the_old_prices_starts_no_new_scale() -> None:
     gap = quote("126", open="126", high="127", low="125", previous_close="110")
-    yesterday = Memory("2026-03-11", Decimal(98), Decimal(103), 2_000_000)
-    verdict = judge(gap, HUNDREDS, yesterday, LIMITS)
+    yesterday = SymbolMemory("2026-03-11", Decimal(98), Decimal(103), 2_000_000)
+    verdict = judge_quote(gap, HUNDREDS, yesterday, LIMITS)
     assert (verdict.reasons, verdict.new_scale) == ((), False)
 
 
@@ -182,27 +182,29 @@ def test_a_run_does_not_last_over_the_night() -> None:
 
 def test_one_tick_of_a_price_in_fractions_of_a_cent_is_near() -> None:
     cheap = dict.fromkeys(("open", "high", "low", "previous_close"), "0.0003")
-    assert judge(quote("0.0004", **cheap), (Decimal("0.0003"),) * 20, Memory(), LIMITS).reasons == ()
-    assert judge(quote("0.0009", **cheap), (Decimal("0.0003"),) * 20, Memory(), LIMITS).reasons == ("price:far",)
+    assert judge_quote(quote("0.0004", **cheap), (Decimal("0.0003"),) * 20, SymbolMemory(), LIMITS).reasons == ()
+    assert judge_quote(quote("0.0009", **cheap), (Decimal("0.0003"),) * 20, SymbolMemory(), LIMITS).reasons == (
+        "price:far",
+    )
 
 
 def test_a_price_that_comes_near_a_days_high_makes_it_believed() -> None:
-    first = judge(quote("101", high="140"), HUNDREDS, TODAY, LIMITS)
+    first = judge_quote(quote("101", high="140"), HUNDREDS, TODAY, LIMITS)
     assert first.reasons == ("high:far",)
-    assert judge(quote("119", seconds=30, high="140"), HUNDREDS, first.memory, LIMITS).reasons == ()
+    assert judge_quote(quote("119", seconds=30, high="140"), HUNDREDS, first.memory, LIMITS).reasons == ()
 
 
 def test_a_volume_that_goes_on_from_where_it_jumped_is_believed() -> None:
     memory, found = TODAY, []
     for number, volume in enumerate((6_000_000_000, 6_010_000_000, 6_020_000_000, 6_030_000_000)):
-        verdict = judge(quote(seconds=number * 30, volume=volume), HUNDREDS, memory, LIMITS)
+        verdict = judge_quote(quote(seconds=number * 30, volume=volume), HUNDREDS, memory, LIMITS)
         memory = verdict.memory
         found.append(verdict.reasons)
     assert found == [("volume:far",), ("volume:far",), (), ()]
 
 
 def test_a_new_date_forgets_the_days_range_and_keeps_what_is_usual() -> None:
-    next_day = judge(quote("101", seconds=86400, volume=90_000_000), HUNDREDS, TODAY, LIMITS)
+    next_day = judge_quote(quote("101", seconds=86400, volume=90_000_000), HUNDREDS, TODAY, LIMITS)
     assert next_day.reasons == ()
     assert (next_day.memory.day, next_day.memory.usual_volume) == ("2026-03-13", 2_000_000)
 
@@ -210,7 +212,7 @@ def test_a_new_date_forgets_the_days_range_and_keeps_what_is_usual() -> None:
 @pytest.mark.parametrize("name", ["price_percent", "change_percent", "volume_times"])
 def test_a_limit_of_zero_is_off(name: str) -> None:
     odd = quote("300", open="300", high="300", low="300", previous_close="100", volume=6_000_000_000)
-    verdict = judge(odd, HUNDREDS, TODAY, replace(NO_LIMITS, **{name: getattr(LIMITS, name)}))
+    verdict = judge_quote(odd, HUNDREDS, TODAY, replace(NO_LIMITS, **{name: getattr(LIMITS, name)}))
     figure = {"price_percent": "price", "change_percent": "previous_close", "volume_times": "volume"}[name]
     assert (figure in verdict.figures) == (name != "change_percent")
-    assert judge(odd, HUNDREDS, TODAY, NO_LIMITS).reasons == ()
+    assert judge_quote(odd, HUNDREDS, TODAY, NO_LIMITS).reasons == ()

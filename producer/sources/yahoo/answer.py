@@ -192,7 +192,7 @@ def _bars(result: Mapping[str, Any], zone: ZoneInfo) -> dict[date, _Bar]:
         column = columns.get(name)
         return column[row] if isinstance(column, list) and row < len(column) else None
 
-    found: dict[date, tuple[float, _Bar]] = {}
+    by_day: dict[date, tuple[float, _Bar]] = {}
     for row, stamp in enumerate(times):
         seconds = _number(stamp)
         if seconds is None:
@@ -204,10 +204,10 @@ def _bars(result: Mapping[str, Any], zone: ZoneInfo) -> dict[date, _Bar]:
                 day += timedelta(days=1)  # Yahoo's midnight across a change of the clocks
         except (OverflowError, OSError, ValueError):
             continue
-        if day not in found or found[day][0] <= seconds:
+        if day not in by_day or by_day[day][0] <= seconds:
             opened, high, low, close = (_price(cell(name, row)) for name in ("open", "high", "low", "close"))
-            found[day] = seconds, _Bar(opened, high, low, close, _shares(cell("volume", row)))
-    return {day: bar for day, (_, bar) in found.items()}
+            by_day[day] = seconds, _Bar(opened, high, low, close, _shares(cell("volume", row)))
+    return {day: bar for day, (_, bar) in by_day.items()}
 
 
 def _split(result: Mapping[str, Any], time: datetime, zone: ZoneInfo) -> Decimal:

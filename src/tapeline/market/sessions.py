@@ -160,10 +160,10 @@ def latest_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) ->
     '2026-03-11'
     """
     day = moment.astimezone(UTC).date() + timedelta(days=1)
-    found = previous_session(day + timedelta(days=1), exchange)
-    while found.opens_at > moment:
-        found = previous_session(found.day, exchange)
-    return found
+    newest = previous_session(day + timedelta(days=1), exchange)
+    while newest.opens_at > moment:
+        newest = previous_session(newest.day, exchange)
+    return newest
 
 
 def ended_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
@@ -172,14 +172,14 @@ def ended_session(moment: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> 
     >>> ended_session(datetime(2026, 3, 12, 19, 59, tzinfo=UTC)).key  # a minute before the close
     '2026-03-11'
     """
-    found = latest_session(moment, exchange)
-    return found if found.closes_at <= moment else previous_session(found.day, exchange)
+    newest = latest_session(moment, exchange)
+    return newest if newest.closes_at <= moment else previous_session(newest.day, exchange)
 
 
 def week(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> list[Session]:
     """Return the sessions of the week, Monday to Friday, that a day lies in.
 
-    >>> [one.key for one in week(date(2025, 11, 30))]  # the Sunday after Thanksgiving
+    >>> [session.key for session in week(date(2025, 11, 30))]  # the Sunday after Thanksgiving
     ['2025-11-24', '2025-11-25', '2025-11-26', '2025-11-28']
     """
     monday = day - timedelta(days=day.weekday())
@@ -200,15 +200,15 @@ def read_day(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -
         If it is not written as ``YYYY-MM-DD``.
     """  # noqa: E501
     try:
-        found = date.fromisoformat(key)
+        day = date.fromisoformat(key)
     except ValueError:
-        found = None
-    if found is None or found.isoformat() != key:
+        day = None
+    if day is None or day.isoformat() != key:
         raise NotASessionError(
             f"expected the date of a session such as {ended_session(now, exchange).key}, the newest that has ended; "
             f"found {key!r}"
         )
-    return found
+    return day
 
 
 def read_key(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
@@ -219,13 +219,13 @@ def read_key(key: str, now: datetime, exchange: str = NEW_YORK_STOCK_EXCHANGE) -
     NotASessionError
         If it is not written as ``YYYY-MM-DD``, the exchange does not trade that day, or has not opened yet.
     """
-    found = session(read_day(key, now, exchange), exchange)
-    if found.opens_at > now:
+    named = session(read_day(key, now, exchange), exchange)
+    if named.opens_at > now:
         raise NotASessionError(
-            f"the session of {key} is still to come: it opens at {found.opens_at:%Y-%m-%d %H:%M} UTC; the newest that "
+            f"the session of {key} is still to come: it opens at {named.opens_at:%Y-%m-%d %H:%M} UTC; the newest that "
             f"has ended is {ended_session(now, exchange).key}"
         )
-    return found
+    return named
 
 
 def time_zone(exchange: str = NEW_YORK_STOCK_EXCHANGE) -> str:
@@ -267,8 +267,8 @@ def trading_days(first: date = TABLE_FIRST_DAY, last: date = LAST_DAY) -> str:
         trades = is_session(day)
         if not trades and day.weekday() >= SATURDAY:
             continue
-        found = session(day) if trades else None
-        hours = f"{found.opens_at.astimezone(zone):%H:%M}-{found.closes_at.astimezone(zone):%H:%M}" if found else ""
+        opened = session(day) if trades else None
+        hours = f"{opened.opens_at.astimezone(zone):%H:%M}-{opened.closes_at.astimezone(zone):%H:%M}" if opened else ""
         if hours != REGULAR_HOURS:
             special.append(f'    "{day}": "{hours}",  # {day:%A}')
     return "\n".join(

@@ -67,7 +67,7 @@ NO_LIMITS = Limits(Decimal(0), Decimal(0), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class SuspectRun:
     """Suspect figures in a row that lie near each other.
 
     Attributes
@@ -89,7 +89,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class SymbolMemory:
     """What is known of one symbol beside its last prices.
 
     Attributes
@@ -100,7 +100,7 @@ class Memory:
         Lowest and highest figure of that date that was believed, USD.
     volume, usual_volume : int
         The newest volume of that date, and the last of the date before, that were believed; 0 for none.
-    price_run, volume_run : Run or None
+    price_run, volume_run : SuspectRun or None
         Suspect figures that wait for confirmation.
     """
 
@@ -109,14 +109,14 @@ class Memory:
     high: Decimal | None = None
     volume: int = 0
     usual_volume: int = 0
-    price_run: Run | None = None
-    volume_run: Run | None = None
+    price_run: SuspectRun | None = None
+    volume_run: SuspectRun | None = None
 
-    def on(self, day: str) -> Memory:
+    def on(self, day: str) -> SymbolMemory:
         """Return the memory as a trading date begins; itself if that is the date it is of."""
         if day == self.day:
             return self
-        return Memory(day=day, usual_volume=self.volume or self.usual_volume)
+        return SymbolMemory(day=day, usual_volume=self.volume or self.usual_volume)
 
     def has_seen(self, price: Decimal) -> bool:
         """Tell whether a price lies between the date's lowest and highest."""
@@ -124,7 +124,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class QuoteVerdict:
     """What is thought of a quote.
 
     Attributes
@@ -137,14 +137,14 @@ class Verdict:
         Time of the first quote of the run of suspect prices that this quote confirms; mostly empty.
     new_scale : bool
         Whether the price is believed though far from all before, so that no average may mix them: a split.
-    memory : Memory
+    memory : SymbolMemory
         What is known after the quote.
     """
 
     reasons: tuple[str, ...]
     confirms: str
     new_scale: bool
-    memory: Memory
+    memory: SymbolMemory
 
     @property
     def figures(self) -> frozenset[str]:
@@ -161,7 +161,7 @@ def figure_of(reason: str) -> str:
     return reason.partition(":")[0]
 
 
-def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limits) -> Verdict:
+def judge_quote(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, limits: Limits) -> QuoteVerdict:
     """Judge each figure of a quote.
 
     Parameters
@@ -170,13 +170,13 @@ def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limit
         The quote.
     prices : sequence of Decimal
         The last prices of its symbol that were believed, USD; none for a late quote, which is judged by itself.
-    memory : Memory
+    memory : SymbolMemory
         What else is known of the symbol; empty for a late quote.
     limits : Limits
         Thresholds.
     """
     if quote.revision and not quote.price:
-        return Verdict(("price:withdrawn", "previous_close:withdrawn"), "", new_scale=False, memory=memory)
+        return QuoteVerdict(("price:withdrawn", "previous_close:withdrawn"), "", new_scale=False, memory=memory)
     memory = memory.on(partition_of(quote.timestamp))
     reasons = dict.fromkeys(quote.doubted_figures, "doubted")
     reason, confirms, run, new_scale = _judge_price(quote, prices, memory, limits, "previous_close" in reasons)
@@ -204,11 +204,11 @@ def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limit
     believed += [figure for name in ("open", "high", "low") if name not in reasons and (figure := getattr(quote, name))]
     if memory.low is not None and memory.high is not None:
         believed += [memory.low, memory.high]
-    return Verdict(
+    return QuoteVerdict(
         reasons=tuple(f"{name}:{reasons[name]}" for name in FIGURES if name in reasons),
         confirms=confirms,
         new_scale=new_scale,
-        memory=Memory(
+        memory=SymbolMemory(
             day=memory.day,
             low=min(believed, default=None),
             high=max(believed, default=None),
@@ -221,8 +221,8 @@ def judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limit
 
 
 def _judge_price(
-    quote: Quote, prices: Sequence[Decimal], memory: Memory, limits: Limits, previous_close_is_doubted: bool
-) -> tuple[str, str, Run | None, bool]:
+    quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, limits: Limits, previous_close_is_doubted: bool
+) -> tuple[str, str, SuspectRun | None, bool]:
     """Return why the price is suspect, the run it confirms, the run that goes on, and whether the scale is new."""
     price, keep = quote.price, _kept(limits.price_percent)
     previous_close = Decimal(0) if previous_close_is_doubted else quote.previous_close
@@ -247,9 +247,9 @@ def _judge_price(
         jumped = False
     run = memory.price_run
     if run is None or not _reaches(price, run.first, run.first, keep):
-        return "far", "", Run(price, quote.timestamp), False
+        return "far", "", SuspectRun(price, quote.timestamp), False
     is_near = abs(price - run.first) <= run.first * NEARNESS
-    run = Run(run.first, run.since, run.near + is_near, run.quotes + 1)
+    run = SuspectRun(run.first, run.since, run.near + is_near, run.quotes + 1)
     has_waited = quote.time - read_timestamp(run.since) >= CONFIRMING_TIME
     if (is_near and (run.near >= CONFIRMING_QUOTES or has_waited)) or (run.quotes >= CONFIRMING_QUOTES and has_waited):
         return "", run.since, None, jumped
@@ -268,7 +268,7 @@ def _fits_alone(quote: Quote, previous_close: Decimal, limits: Limits) -> bool:
 
 
 def _judge_previous_close(
-    previous_close: Decimal, price: Decimal | None, prices: Sequence[Decimal], memory: Memory, limits: Limits
+    previous_close: Decimal, price: Decimal | None, prices: Sequence[Decimal], memory: SymbolMemory, limits: Limits
 ) -> str:
     """Return why a previous close is suspect: today's prices speak for it, those of before where there are none."""
     if not previous_close:
@@ -292,7 +292,7 @@ def _judge_day(quote: Quote, known: Sequence[Decimal], limits: Limits, reasons: 
         reasons.update(high="below_low", low="above_high")
 
 
-def _judge_volume(quote: Quote, memory: Memory, limits: Limits) -> tuple[str, Run | None]:
+def _judge_volume(quote: Quote, memory: SymbolMemory, limits: Limits) -> tuple[str, SuspectRun | None]:
     """Return why a volume is suspect, and the run that goes on; 0 says nothing."""
     volume, times = quote.volume, limits.volume_times
     if volume > MOST_UNITS:
@@ -305,8 +305,8 @@ def _judge_volume(quote: Quote, memory: Memory, limits: Limits) -> tuple[str, Ru
     reason = "far" if has_jumped else "fell"
     run = memory.volume_run
     if run is None or volume < run.first * (1 - NEARNESS) or volume > run.first * times:
-        return reason, Run(Decimal(volume), quote.timestamp)
-    run = Run(run.first, run.since, run.near + 1, run.quotes + 1)
+        return reason, SuspectRun(Decimal(volume), quote.timestamp)
+    run = SuspectRun(run.first, run.since, run.near + 1, run.quotes + 1)
     if run.near >= CONFIRMING_QUOTES or quote.time - read_timestamp(run.since) >= CONFIRMING_TIME:
         return "", None
     return reason, run

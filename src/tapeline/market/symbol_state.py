@@ -12,7 +12,7 @@ from tapeline.market.dates import partition_of
 from tapeline.market.quotes import CORRECTION, Quote, read_timestamp
 from tapeline.market.rules import CORRECTED, SUSPECT, default_thresholds, unanswerable
 from tapeline.market.rules import reasons as reasons_of
-from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, Memory, Verdict, figure_of
+from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, QuoteVerdict, SymbolMemory, figure_of
 from tapeline.market.trends import Side
 
 
@@ -57,7 +57,7 @@ class SymbolState:
         Of the newest quote.
     is_counted : bool
         Whether the newest quote's price is the last of `prices`.
-    memory : Memory
+    memory : SymbolMemory
         What suspicion needs beside.
     """
 
@@ -69,7 +69,7 @@ class SymbolState:
     suspect: tuple[str, ...] = ()
     revision: int = 0
     is_counted: bool = True
-    memory: Memory = field(default_factory=Memory)
+    memory: SymbolMemory = field(default_factory=SymbolMemory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ def observe(
         return _observe_next(state, quote, arrived_at, rules)
     if quote.timestamp == state.newest_timestamp and quote.revision > state.revision:
         return _observe_revision(state, quote, arrived_at, rules)
-    day = state.memory if state.memory.day == partition_of(quote.timestamp) else Memory()
+    day = state.memory if state.memory.day == partition_of(quote.timestamp) else SymbolMemory()
     seen = (day.low, day.high) if day.low is not None and day.high is not None else ()
-    verdict = _judge(quote, seen, Memory(), rules)
+    verdict = _judge(quote, seen, SymbolMemory(), rules)
     return _observation(quote, arrived_at, verdict, reasons=_anomalies(quote, (), verdict, rules), late=True), state
 
 
@@ -227,7 +227,7 @@ def _observe_revision(
     )
 
 
-def _told(before: Sequence[str], verdict: Verdict, *, is_told: bool) -> tuple[str, ...]:
+def _told(before: Sequence[str], verdict: QuoteVerdict, *, is_told: bool) -> tuple[str, ...]:
     """Return what is suspect without the figures that nobody was told of: they are news when the cooldown is over."""
     known = set(map(figure_of, before))
     return tuple(
@@ -235,15 +235,15 @@ def _told(before: Sequence[str], verdict: Verdict, *, is_told: bool) -> tuple[st
     )
 
 
-def _judge(quote: Quote, prices: Sequence[Decimal], memory: Memory, rules: Rules) -> Verdict:
-    return suspicion.judge(quote, prices, memory, NO_LIMITS if quote.source == CORRECTION else rules.limits)
+def _judge(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, rules: Rules) -> QuoteVerdict:
+    return suspicion.judge_quote(quote, prices, memory, NO_LIMITS if quote.source == CORRECTION else rules.limits)
 
 
-def _anomalies(quote: Quote, earlier: Sequence[Decimal], verdict: Verdict, rules: Rules) -> tuple[str, ...]:
+def _anomalies(quote: Quote, earlier: Sequence[Decimal], verdict: QuoteVerdict, rules: Rules) -> tuple[str, ...]:
     return reasons_of(quote, earlier, rules.thresholds, absent=verdict.figures)
 
 
-def _remembered(before: Sequence[str], now: Sequence[str], verdict: Verdict) -> tuple[str, ...]:
+def _remembered(before: Sequence[str], now: Sequence[str], verdict: QuoteVerdict) -> tuple[str, ...]:
     """Return the rules that hold, with those that held before and could not be asked."""
     unasked = [name for name in before if name in unanswerable(verdict.figures)]
     return (*now, *unasked)
@@ -252,7 +252,7 @@ def _remembered(before: Sequence[str], now: Sequence[str], verdict: Verdict) -> 
 def _observation(
     quote: Quote,
     arrived_at: datetime,
-    verdict: Verdict,
+    verdict: QuoteVerdict,
     *,
     prices: Sequence[Decimal] = (),
     trend: Side | None = None,

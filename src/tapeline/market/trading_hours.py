@@ -68,8 +68,8 @@ def latest(moment: datetime) -> Hours | None:
     if day > LAST_DAY:
         return None
     while day >= _FIRST_DAY:
-        found = on(day)
-        if found and found.opens_at <= moment:
-            return found
+        hours = on(day)
+        if hours and hours.opens_at <= moment:
+            return hours
         day -= timedelta(days=1)
     return None

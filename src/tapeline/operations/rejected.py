@@ -15,8 +15,8 @@ from tapeline.market.symbol_state import Rules, SymbolState
 from tapeline.stream.batch import (
     INTERNAL_ERROR,
     BatchFailedError,
+    BatchPlan,
     Key,
-    Plan,
     Reject,
     Stored,
     StreamRecord,
@@ -120,7 +120,7 @@ def read_letter(body: str) -> Letter:
 
 def read_again(record: StreamRecord) -> Quote | Reject:
     """Read a record as the stream would today, by its own arrival time."""
-    plan = Plan()
+    plan = BatchPlan()
     quotes = read_quotes([record], plan)
     return quotes[0][1] if quotes else plan.rejects[0]
 

@@ -105,7 +105,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Plan:
+class BatchPlan:
     """What one batch comes to.
 
     Attributes
@@ -142,7 +142,7 @@ def plan_batch(
     read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
     read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
     rules: Rules,
-) -> Plan:
+) -> BatchPlan:
     """Decide what a batch comes to.
 
     The decision depends on the records, on the state before them and on what is stored, never on a clock or on how the
@@ -164,14 +164,16 @@ def plan_batch(
     BatchFailedError
         If our own code fails on every record. One that it fails on among others is refused as `INTERNAL_ERROR`.
     """
-    plan = Plan()
+    plan = BatchPlan()
     quotes = read_quotes(records, plan)
     states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
-    observed = _observe(quotes, states, rules, plan)
+    observations = _observe(quotes, states, rules, plan)
     # The newest quote's revision is decided by the state, so that a retry decides alike; what it replaces is stored.
-    known = {_key(one.quote) for _, one in observed if one.late or one.quote.revision}
-    stored = dict(read_stored(known)) if known else {}
-    for record, observation in observed:
+    keys = {
+        _key(observation.quote) for _, observation in observations if observation.late or observation.quote.revision
+    }
+    stored = dict(read_stored(keys)) if keys else {}
+    for record, observation in observations:
         try:
             _add(plan, record, observation, stored)
         except Exception as error:  # noqa: BLE001 - one record's trouble must not stop its shard
@@ -182,7 +184,7 @@ def plan_batch(
     return plan
 
 
-def read_quotes(records: Sequence[StreamRecord], plan: Plan) -> list[tuple[StreamRecord, Quote]]:
+def read_quotes(records: Sequence[StreamRecord], plan: BatchPlan) -> list[tuple[StreamRecord, Quote]]:
     """Read each record by itself; the plan refuses what is no quote."""
     quotes = []
     for record in records:
@@ -196,9 +198,9 @@ def read_quotes(records: Sequence[StreamRecord], plan: Plan) -> list[tuple[Strea
 
 
 def _observe(
-    quotes: Sequence[tuple[StreamRecord, Quote]], states: dict[str, SymbolState], rules: Rules, plan: Plan
+    quotes: Sequence[tuple[StreamRecord, Quote]], states: dict[str, SymbolState], rules: Rules, plan: BatchPlan
 ) -> list[tuple[StreamRecord, Observation]]:
-    observed = []
+    observations = []
     for record, quote in quotes:
         try:
             observation, state = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
@@ -206,13 +208,13 @@ def _observe(
             plan.refuse(record, error)
             continue
         states[quote.symbol] = state
-        observed.append((record, observation))
+        observations.append((record, observation))
         if not observation.late:
             plan.steps.append(Step(record.sequence_number, observation, state))
-    return observed
+    return observations
 
 
-def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dict[Key, Stored]) -> None:
+def _add(plan: BatchPlan, record: StreamRecord, observation: Observation, stored: dict[Key, Stored]) -> None:
     """Decide what becomes of a quote whose symbol and time may be stored already; of the rest, it is stored."""
     quote = observation.quote
     earlier = stored.get(_key(quote))
@@ -224,7 +226,9 @@ def _add(plan: Plan, record: StreamRecord, observation: Observation, stored: dic
         versions = (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts))
         entry = Entry(record, observation, versions[-KEPT_VERSIONS:])
     elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state
-        entry = Entry(record, observation, tuple(t for t in earlier.superseded if _revision(t) < quote.revision))
+        entry = Entry(
+            record, observation, tuple(text for text in earlier.superseded if _revision(text) < quote.revision)
+        )
     else:
         figures = figures_of(earlier, quote.revision)
         if figures is None:
@@ -275,13 +279,13 @@ def _figures(quote: Quote) -> tuple[Decimal, ...]:
     return tuple(Decimal(getattr(quote, name)) for name in FIGURES)
 
 
-def _describe_conflict(stored: tuple[Decimal, ...], found: Quote) -> str:
+def _describe_conflict(stored: tuple[Decimal, ...], quote: Quote) -> str:
     differences = [
         f"{name} {before:f} then {now:f}"
-        for name, before, now in zip(FIGURES, stored, _figures(found), strict=True)
+        for name, before, now in zip(FIGURES, stored, _figures(quote), strict=True)
         if before != now
     ]
     return (
-        f"{found.symbol} at {found.timestamp} is stored with other figures, which stay: {', '.join(differences)}. "
+        f"{quote.symbol} at {quote.timestamp} is stored with other figures, which stay: {', '.join(differences)}. "
         "`tapeline correct` puts a stored quote right"
     )

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from tapeline.market.quotes import Quote
-from tapeline.market.suspicion import Memory, Run
+from tapeline.market.suspicion import SuspectRun, SymbolMemory
 from tapeline.market.symbol_state import Observation, SymbolState
 from tapeline.stream.batch import Stored
 from tapeline.stream.tables import Item
@@ -155,7 +155,7 @@ def _guard_from_json(text: str) -> dict[str, Any]:
         "suspect": tuple(guard["suspect"]),
         "revision": guard["revision"],
         "is_counted": guard["counted"],
-        "memory": Memory(
+        "memory": SymbolMemory(
             day=guard["day"],
             low=_decimal_or_none(guard["low"]),
             high=_decimal_or_none(guard["high"]),
@@ -167,12 +167,12 @@ def _guard_from_json(text: str) -> dict[str, Any]:
     }
 
 
-def _run_to_list(run: Run | None) -> list[Any] | None:
+def _run_to_list(run: SuspectRun | None) -> list[Any] | None:
     return None if run is None else [f"{run.first:f}", run.since, run.near, run.quotes]
 
 
-def _run_from_list(run: list[Any] | None) -> Run | None:
-    return None if run is None else Run(Decimal(run[0]), *run[1:])
+def _run_from_list(run: list[Any] | None) -> SuspectRun | None:
+    return None if run is None else SuspectRun(Decimal(run[0]), *run[1:])
 
 
 def _text_or_none(value: Decimal | None) -> str | None:

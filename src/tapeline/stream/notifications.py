@@ -94,8 +94,8 @@ class AlertSender:
 
     def _unsent(self, alerts: dict[str, Alert]) -> list[Alert]:
         keys = [_memory_key(identity) for identity in alerts]
-        found = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
-        sent = {item["key"]["S"].removeprefix(items.ALERT_PREFIX) for item in found}
+        remembered = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
+        sent = {item["key"]["S"].removeprefix(items.ALERT_PREFIX) for item in remembered}
         return [alert for identity, alert in alerts.items() if identity not in sent]
 
     def _remember(self, alerts: Iterable[Alert], now: datetime) -> None:

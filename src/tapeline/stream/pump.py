@@ -22,7 +22,7 @@ REMEMBERED_TIMES = 256
 
 log = logging.getLogger("producer")
 
-Progress = Callable[[Counts], None]
+OnCounts = Callable[[Counts], None]
 
 
 class Seen:
@@ -47,7 +47,7 @@ def run(
     writer: KinesisWriter,
     *,
     stop: Stop,
-    on_progress: Progress | None = None,
+    on_progress: OnCounts | None = None,
     flush_seconds: float = 20.0,
     beside: Callable[[WatchedStop], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Counts:
@@ -123,7 +123,7 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def _reports(writer: KinesisWriter, stop: WatchedStop, on_progress: Progress | None) -> Iterator[None]:
+def _reports(writer: KinesisWriter, stop: WatchedStop, on_progress: OnCounts | None) -> Iterator[None]:
     """Log the counts every half minute when they changed, tell the progress, and beat while source and stream work."""
     done = threading.Event()
 

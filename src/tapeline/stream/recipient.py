@@ -40,21 +40,21 @@ class Recipient:
     def look(self) -> None:
         """Read the outputs, which a deploy may have changed; keep the last ones if they cannot be read."""
         try:
-            found = find_deployment(self._aws, self._stack_name).outputs
+            outputs = find_deployment(self._aws, self._stack_name).outputs
         except (StackError, ClientError, BotoCoreError) as error:
             if self._outputs is None:
                 self._warn(f"Only the base fields of quotes are sent, and nobody learns what is followed: {error}")
             return
-        if found.stream_name != self._stream_name:
+        if outputs.stream_name != self._stream_name:
             self._warn(
                 f"Only the base fields of quotes are sent, and nobody learns what is followed: stack "
-                f"{self._stack_name} has the stream {found.stream_name}, not {self._stream_name}; name the stack of "
+                f"{self._stack_name} has the stream {outputs.stream_name}, not {self._stream_name}; name the stack of "
                 f"{self._stream_name} with --stack"
             )
             return
-        if self._outputs and found.quote_fields != self._outputs.quote_fields:
-            log.info("The deployment now takes of optional fields: %s", found.quote_fields or "none")
-        self._outputs = found
+        if self._outputs and outputs.quote_fields != self._outputs.quote_fields:
+            log.info("The deployment now takes of optional fields: %s", outputs.quote_fields or "none")
+        self._outputs = outputs
 
     @property
     def quote_fields(self) -> frozenset[str]:

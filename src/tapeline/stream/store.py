@@ -20,7 +20,7 @@ from tapeline.market.dates import partition_of, trading_date
 from tapeline.market.quotes import write_timestamp
 from tapeline.market.symbol_state import SymbolState
 from tapeline.stream import items, raw_zone, tables
-from tapeline.stream.batch import Entry, Key, Plan, Reject, Stored
+from tapeline.stream.batch import BatchPlan, Entry, Key, Reject, Stored
 from tapeline.stream.keys import raw_key, rejected_key
 from tapeline.stream.tables import Patience, UnfinishedWriteError
 
@@ -58,17 +58,16 @@ class StreamStore:
     def read_states(self, symbols: Iterable[str]) -> dict[str, SymbolState]:
         """Return the remembered state of each symbol that has one."""
         keys = [items.state_key(symbol) for symbol in sorted(symbols)]
-        found = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
-        return dict(items.state_from_item(item) for item in found)
+        stored = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
+        return dict(map(items.state_from_item, stored))
 
     def read_stored(self, keys: Iterable[Key]) -> dict[Key, Stored]:
         """Return the stored quotes among some keys."""
         wanted = [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol, timestamp in sorted(keys)]
-        found = tables.read_items(self.dynamodb, self.table_name, wanted, self.patience)
-        stored = map(items.stored_from_item, found)
-        return {(one.quote.symbol, one.quote.timestamp): one for one in stored}
+        stored = map(items.stored_from_item, tables.read_items(self.dynamodb, self.table_name, wanted, self.patience))
+        return {(version.quote.symbol, version.quote.timestamp): version for version in stored}
 
-    def store(self, plan: Plan) -> int | None:
+    def store(self, plan: BatchPlan) -> int | None:
         """Write all that a batch comes to.
 
         Returns
@@ -109,7 +108,9 @@ class StreamStore:
         """Write items, a quote's versions one after the other; return the lowest sequence number not written."""
         unwritten = [entry.record.sequence_number for entry in entries]
         for wave in _waves(entries):
-            rows = [items.observation_to_item(one.observation, self.quote_retention, one.superseded) for one in wave]
+            rows = [
+                items.observation_to_item(entry.observation, self.quote_retention, entry.superseded) for entry in wave
+            ]
             try:
                 tables.write_items(self.dynamodb, self.table_name, rows, self.patience)
             except UnfinishedWriteError as error:

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tapeline.aws.backoff import pause
 
 if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = dict[str, Any]
@@ -24,6 +25,9 @@ WRITE_ITEMS = 25
 
 WRITERS = 2
 """Calls under way at once: one waits for DynamoDB while a small function makes the next one ready."""
+
+SAFETY_SECONDS = 5.0
+"""Kept back from a Lambda's retries, so that its answer leaves before the invocation ends."""
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
@@ -60,6 +64,11 @@ class Patience:
         self._seconds_left = seconds_left
         self._sleep = sleep
 
+    @classmethod
+    def of_invocation(cls, context: LambdaContext) -> Patience:
+        """Return the patience of a Lambda: as long as its invocation may last, but for `SAFETY_SECONDS`."""
+        return cls(lambda: context.get_remaining_time_in_millis() / 1000 - SAFETY_SECONDS)
+
     def pauses(self) -> Iterator[None]:
         """Yield once for each attempt, pausing between them, and end when the next pause would pass the deadline."""
         yield
@@ -79,18 +88,18 @@ def read_items(client: DynamoDBClient, table: str, keys: Sequence[Item], patienc
     TimeoutError
         If DynamoDB keeps leaving keys unread until time runs out.
     """
-    found: list[Item] = []
+    stored: list[Item] = []
     for chunk in _chunks(keys, READ_KEYS):
         wanted: Any = {table: {"Keys": chunk, "ConsistentRead": True}}
         for _ in patience.pauses():
             answer = client.batch_get_item(RequestItems=wanted)
-            found += answer["Responses"].get(table, [])
+            stored += answer["Responses"].get(table, [])
             wanted = answer.get("UnprocessedKeys")
             if not wanted:
                 break
         else:
             raise TimeoutError(f"DynamoDB left keys of {table} unread until time ran out")
-    return found
+    return stored
 
 
 def write_items(client: DynamoDBClient, table: str, items: Sequence[Item], patience: Patience) -> None:
