@@ -18,7 +18,7 @@ from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment
 from tapeline.deploy import stack
 from tapeline.lake import athena, rollup, sql_files
-from tapeline.lake.athena import Finished
+from tapeline.lake.athena import Execution
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import Quote
 from tapeline.stream.keys import raw_key
@@ -59,11 +59,11 @@ class Lake:
         if crawler["LastCrawl"]["Status"] != "SUCCEEDED":
             raise RuntimeError(f"the crawl failed: {crawler['LastCrawl']}")
 
-    def run(self, name: str, **values: object) -> tuple[Finished, list[Row]]:
+    def run(self, name: str, **values: object) -> tuple[Execution, list[Row]]:
         """Run a file of include/sql and return what it took and gave."""
         return self.execute(sql_files.load(name).render(values, bucket=self.deployment.outputs.bucket_name))
 
-    def execute(self, statement: str) -> tuple[Finished, list[Row]]:
+    def execute(self, statement: str) -> tuple[Execution, list[Row]]:
         """Run a statement and return what it took and gave."""
         finished = athena.run(self.deployment, statement)
         _, rows = athena.results(self.deployment, finished)

@@ -24,7 +24,7 @@ from tapeline.cli import query_output, query_reasons
 from tapeline.cli.errors import CommandError
 from tapeline.cli.query_output import Format
 from tapeline.lake import sql_files
-from tapeline.lake.athena import Column, Finished, StatementFailedError
+from tapeline.lake.athena import Column, Execution, StatementFailedError
 from tapeline.reports import plots
 from tapeline.reports.plots import cells, layout, plot, wording
 from tests.sql.lakes import AthenaLake
@@ -123,7 +123,7 @@ def test_a_failure_says_what_to_do_next(reason: str, next_step: str) -> None:
     ],
 )
 def test_the_price_is_athena_s_list_price(kind: str, scanned: int, price: float) -> None:
-    assert Finished("id", kind, scanned, 1.0).price_usd == pytest.approx(price)
+    assert Execution("id", kind, scanned, 1.0).price_usd == pytest.approx(price)
 
 
 def test_csv_has_a_header_and_nothing_for_null(tmp_path: Path) -> None:

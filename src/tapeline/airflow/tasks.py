@@ -223,15 +223,9 @@ def watch_schema() -> list[str]:
 
 def describe_raw_zone() -> dict[str, Any]:
     """Return how many dates the catalog knows of the raw zone, and the first and last."""
-    outputs = deployment().outputs
-    pages = deployment().client("glue").get_paginator("get_partitions")
-    days = [
-        partition["Values"][0]
-        for page in pages.paginate(
-            DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True
-        )
-        for partition in page["Partitions"]
-    ]
+    from tapeline.lake.partitions import registered
+
+    days = registered(deployment())
     return {"partitions": len(days), "first": min(days, default=None), "last": max(days, default=None)}
 
 

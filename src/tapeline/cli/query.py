@@ -20,8 +20,9 @@ from tapeline.cli.query_output import Format, check_plot, draw, print_table, sum
 from tapeline.cli.query_reasons import Run, Values, why_empty, why_failed
 from tapeline.cli.terminal import console, errors, slow_status
 from tapeline.lake import athena, sql_files
-from tapeline.lake.athena import Column, Finished, StatementFailedError
+from tapeline.lake.athena import Column, Execution, StatementFailedError
 from tapeline.lake.parameters import Lookup
+from tapeline.lake.partitions import registered
 from tapeline.market import sessions
 from tapeline.reports.plots import PlotError
 
@@ -94,7 +95,7 @@ class _Runner:
     def __init__(self, deployment: Deployment, name: str) -> None:
         self._deployment = deployment
         self._name = name
-        self.finished: list[Finished] = []
+        self.finished: list[Execution] = []
 
     def __call__(self, text: str) -> tuple[Sequence[Column], list[tuple[Any, ...]]]:
         try:
@@ -138,16 +139,10 @@ def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, l
 
 
 def _latest_session(deployment: Deployment) -> str:
-    outputs = deployment.outputs
-    pages = (
-        deployment.client("glue")
-        .get_paginator("get_partitions")
-        .paginate(DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True)
-    )
-    days = sorted((partition["Values"][0] for page in pages for partition in page["Partitions"]), reverse=True)
-    for day in days:
+    for day in sorted(registered(deployment), reverse=True):
         if sessions.is_session(date.fromisoformat(day)):
-            return str(day)
+            return day
+    outputs = deployment.outputs
     raise CommandError(
         f"{outputs.raw_table_name} has no partition of a session yet, so there is no latest one; "
         f"let quotes flow and run the crawler {outputs.crawler_name} (the DAG crawl_raw_data does)"

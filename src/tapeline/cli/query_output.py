@@ -20,7 +20,7 @@ from rich.table import Table
 from tapeline.aws.printable import json_text, printable
 from tapeline.cli.errors import CommandError
 from tapeline.lake import sql_files
-from tapeline.lake.athena import Column, Finished
+from tapeline.lake.athena import Column, Execution
 from tapeline.lake.sql_files import SqlFile
 from tapeline.market.dates import NEW_YORK
 from tapeline.reports import plots
@@ -216,10 +216,10 @@ def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -
     pyarrow.parquet.write_table(table, output or sys.stdout.buffer)
 
 
-def summary(finished: Sequence[Finished], rows: int, target: str) -> str:
+def summary(finished: Sequence[Execution], rows: int, target: str) -> str:
     """Return the line below a result: rows, bytes scanned, time and price of all that was run for it.
 
-    >>> summary([Finished("q", "DML", 1_234_567, 0.42)], 7, "local")
+    >>> summary([Execution("q", "DML", 1_234_567, 0.42)], 7, "local")
     '7 rows, 1.2 MB scanned, 0.42 s, $0.000050 on AWS'
     """
     where = " on AWS" if target == "local" else ""

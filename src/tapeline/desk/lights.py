@@ -16,6 +16,7 @@ from tapeline.desk.access import Run
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.desk.models import Health, PipelineLight, Report, State
+from tapeline.lake.partitions import registered
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import write_timestamp
@@ -166,14 +167,7 @@ def _of_lake(name: str, look: Callable[[], tuple[str, Light]]) -> tuple[str, str
 
 def _days(deployment: Deployment) -> tuple[list[date], set[date]]:
     """Return the dates of the raw zone and those that the catalog knows."""
-    glue = deployment.client("glue")
-    pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=deployment.outputs.database_name,
-        TableName=deployment.outputs.raw_table_name,
-        ExcludeColumnSchema=True,
-    )
-    registered = {date.fromisoformat(entry["Values"][0]) for page in pages for entry in page["Partitions"]}
-    return lake.date_folders(deployment, RAW_PREFIX), registered
+    return lake.date_folders(deployment, RAW_PREFIX), set(map(date.fromisoformat, registered(deployment)))
 
 
 def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:

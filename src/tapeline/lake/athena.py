@@ -71,7 +71,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Execution:
     """A statement that succeeded.
 
     Attributes
@@ -105,7 +105,7 @@ class Finished:
         return self.billed_megabytes * USD_PER_TERABYTE / 1_000_000
 
 
-def run(deployment: Deployment, statement: str) -> Finished:
+def run(deployment: Deployment, statement: str) -> Execution:
     """Run one statement to its end in the deployment's database and work group.
 
     Interrupted while it waits, it asks Athena to stop, for a query that nobody reads still costs.
@@ -134,7 +134,7 @@ def run(deployment: Deployment, statement: str) -> Finished:
     if status["State"] != "SUCCEEDED":
         raise StatementFailedError(status["State"], status.get("StateChangeReason", "no reason given"), query_id)
     statistics = execution.get("Statistics", {})
-    return Finished(
+    return Execution(
         query_id=query_id,
         kind=execution.get("StatementType", "DML"),
         scanned_bytes=statistics.get("DataScannedInBytes", 0),
@@ -154,7 +154,7 @@ def by_name(columns: Sequence[Column], rows: Iterable[tuple[Any, ...]]) -> Itera
     return (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def results(deployment: Deployment, finished: Finished) -> tuple[tuple[Column, ...], Iterator[tuple[Any, ...]]]:
+def results(deployment: Deployment, finished: Execution) -> tuple[tuple[Column, ...], Iterator[tuple[Any, ...]]]:
     """Return the columns of a result and its rows, which are fetched as they are read.
 
     Values are bool, int, float, Decimal, date, datetime (without a zone, as Athena's timestamp) or None; those of any

@@ -22,9 +22,12 @@ class Folder:
     objects: int
     size_bytes: int
 
+    def __str__(self) -> str:
+        return f"{self.day} ({self.objects:,} objects, {self.size_bytes / 1e6:,.1f} MB)"
+
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PartitionPlan:
     """What makes catalog and bucket agree.
 
     Attributes
@@ -62,17 +65,14 @@ class Plan:
         else:
             would = "would " if dry_run else ""
             lines = [f"{self.keep} partitions are right."]
-            for verb, found in (
-                (
-                    "add",
-                    [f"{one.day} ({one.objects:,} objects, {one.size_bytes / 1e6:,.1f} MB)" for one in self.add],
-                ),
+            for verb, partitions in (
+                ("add", [str(folder) for folder in self.add]),
                 ("correct the location of", list(map(str, self.move))),
                 ("remove, since their folders are empty,", list(map(str, self.remove))),
             ):
-                if found:
+                if partitions:
                     start = f"{would}{verb}"
-                    lines.append(f"{start[0].upper()}{start[1:]} {len(found)}: {_some(found)}")
+                    lines.append(f"{start[0].upper()}{start[1:]} {len(partitions)}: {_some(partitions)}")
         if self.strange:
             lines.append(f"Left alone, of no trading date: {_some(list(self.strange))}")
         return "\n".join(lines)
@@ -94,21 +94,21 @@ def folders(sizes: Iterable[tuple[str, int]]) -> tuple[list[Folder], list[str]]:
     return [Folder(day, objects[day], total[day]) for day in sorted(objects)], strange
 
 
-def plan(
+def plan_repair(
     location: str,
-    found: Iterable[Folder],
+    stored: Iterable[Folder],
     registered: Mapping[str, str],
     strange: Iterable[str] = (),
     first: date | None = None,
     last: date | None = None,
-) -> Plan:
+) -> PartitionPlan:
     """Compare folders with the catalog.
 
     Parameters
     ----------
     location : str
         Of the table.
-    found : iterable of Folder
+    stored : iterable of Folder
         What the bucket has.
     registered : mapping of str to str
         Location by partition value, as the catalog has them.
@@ -120,12 +120,12 @@ def plan(
     if first and last and first > last:
         raise ValueError(f"expected a range from an earlier to a later date, found {first} to {last}")
     location = location.rstrip("/") + "/"
-    known = {value: _day(value) for value in registered}
-    foreign = [value for value, day in known.items() if day is None]
-    at = {day: registered[value] for value, day in known.items() if day is not None and _inside(day, first, last)}
-    present = {folder.day: folder for folder in found if _inside(folder.day, first, last)}
+    days = {value: _day(value) for value in registered}
+    foreign = [value for value, day in days.items() if day is None]
+    at = {day: registered[value] for value, day in days.items() if day is not None and _inside(day, first, last)}
+    present = {folder.day: folder for folder in stored if _inside(folder.day, first, last)}
     wrong = {day for day in at if day in present and at[day].rstrip("/") != f"{location}dt={day}"}
-    return Plan(
+    return PartitionPlan(
         location=location,
         add=tuple(present[day] for day in sorted(present.keys() - at.keys())),
         move=tuple(sorted(wrong)),

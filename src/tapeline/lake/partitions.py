@@ -10,14 +10,11 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.deployment import Deployment
-from tapeline.lake.partition_plan import Plan, folders, plan
+from tapeline.lake.partition_plan import PartitionPlan, folders, plan_repair
 from tapeline.stream.keys import RAW_PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 CREATED_PER_CALL = 100
 """Most a BatchCreatePartition takes (Glue API Reference)."""
@@ -31,7 +28,7 @@ class RepairError(RuntimeError):
 class Repair:
     """A plan and whether it was carried out."""
 
-    plan: Plan
+    plan: PartitionPlan
     dry_run: bool
 
     @property
@@ -57,30 +54,34 @@ def repair_partitions(deployment: Deployment, first: str = "", last: str = "", *
     RepairError
         If Glue refuses a partition.
     """
-    s3 = deployment.client("s3")
-    outputs = deployment.outputs
-    glue = deployment.client("glue")
-    table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
-    pages = glue.get_paginator("get_partitions").paginate(
-        DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True
-    )
-    registered = {
-        one["Values"][0]: one.get("StorageDescriptor", {}).get("Location", "")
-        for found in pages
-        for one in found["Partitions"]
-    }
-    present, strange = folders(_list(s3, outputs.bucket_name))
-    made = plan(
-        table["StorageDescriptor"]["Location"],
-        present,
-        registered,
+    descriptor = _table(deployment)["StorageDescriptor"]
+    stored, strange = folders(_objects(deployment))
+    plan = plan_repair(
+        descriptor["Location"],
+        stored,
+        registered(deployment),
         strange,
         date.fromisoformat(first) if first else None,
         date.fromisoformat(last) if last else None,
     )
     if not dry_run:
-        _Catalog(deployment, table["StorageDescriptor"]).carry_out(made)
-    return Repair(made, dry_run)
+        _Catalog(deployment, descriptor).carry_out(plan)
+    return Repair(plan, dry_run)
+
+
+def registered(deployment: Deployment) -> dict[str, str]:
+    """Return the locations of the raw zone's partitions in the catalog, by their values of ``dt``."""
+    outputs = deployment.outputs
+    pages = (
+        deployment.client("glue")
+        .get_paginator("get_partitions")
+        .paginate(DatabaseName=outputs.database_name, TableName=outputs.raw_table_name, ExcludeColumnSchema=True)
+    )
+    return {
+        partition["Values"][0]: partition.get("StorageDescriptor", {}).get("Location", "")
+        for page in pages
+        for partition in page["Partitions"]
+    }
 
 
 def renew_partition(deployment: Deployment, day: str) -> bool:
@@ -101,18 +102,14 @@ def renew_partition(deployment: Deployment, day: str) -> bool:
     RepairError
         If Glue refuses.
     """
-    outputs = deployment.outputs
-    glue = deployment.client("glue")
+    glue, outputs = deployment.client("glue"), deployment.outputs
     name: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
-    table: Any = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
     try:
         partition: Any = glue.get_partition(**name, PartitionValues=[day])["Partition"]
     except glue.exceptions.EntityNotFoundException:
         return False
-    own, wanted = partition["StorageDescriptor"], table["StorageDescriptor"]
-    if [(one["Name"], one["Type"]) for one in own.get("Columns", [])] == [
-        (one["Name"], one["Type"]) for one in wanted["Columns"]
-    ]:
+    own, wanted = partition["StorageDescriptor"], _table(deployment)["StorageDescriptor"]
+    if _columns(own) == _columns(wanted):
         return False
     entry: Any = {"Values": [day], "StorageDescriptor": {**wanted, "Location": own["Location"]}}
     entries: Any = [{"PartitionValueList": [day], "PartitionInput": entry}]
@@ -121,9 +118,21 @@ def renew_partition(deployment: Deployment, day: str) -> bool:
     return True
 
 
-def _list(s3: S3Client, bucket: str) -> Iterator[tuple[str, int]]:
-    for found in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RAW_PREFIX):
-        yield from ((one["Key"], one["Size"]) for one in found.get("Contents", []) if one["Key"] != RAW_PREFIX)
+def _table(deployment: Deployment) -> Any:
+    outputs = deployment.outputs
+    answer = deployment.client("glue").get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)
+    return answer["Table"]
+
+
+def _columns(descriptor: Any) -> list[tuple[str, str]]:
+    return [(column["Name"], column["Type"]) for column in descriptor.get("Columns", [])]
+
+
+def _objects(deployment: Deployment) -> Iterator[tuple[str, int]]:
+    """Yield key and bytes of what lies in the raw zone."""
+    pages = deployment.client("s3").get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=deployment.outputs.bucket_name, Prefix=RAW_PREFIX):
+        yield from ((item["Key"], item["Size"]) for item in page.get("Contents", []) if item["Key"] != RAW_PREFIX)
 
 
 class _Catalog:
@@ -134,14 +143,14 @@ class _Catalog:
         self._table: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
         self._descriptor = descriptor
 
-    def carry_out(self, made: Plan) -> None:
+    def carry_out(self, plan: PartitionPlan) -> None:
         # A quote may have come since the listing: a folder is looked at once more before its partition goes.
-        for day in [*made.move, *(day for day in made.remove if not self._has_objects(day))]:
+        for day in [*plan.move, *(day for day in plan.remove if not self._has_objects(day))]:
             with contextlib.suppress(self._glue.exceptions.EntityNotFoundException):
                 self._glue.delete_partition(**self._table, PartitionValues=[str(day)])
         errors: list[Any] = []
-        for days in _chunks([*(folder.day for folder in made.add), *made.move], CREATED_PER_CALL):
-            entries = [self._entry(made, day) for day in days]
+        for days in _chunks([*(folder.day for folder in plan.add), *plan.move], CREATED_PER_CALL):
+            entries = [self._entry(plan, day) for day in days]
             errors += self._glue.batch_create_partition(**self._table, PartitionInputList=entries).get("Errors", [])
         refused = [
             f"{error['PartitionValues'][0]}: {error['ErrorDetail']['ErrorCode']}"
@@ -151,15 +160,16 @@ class _Catalog:
         if refused:
             raise RepairError(f"Glue refused {len(refused)} partitions: {', '.join(refused[:10])}")
 
-    def _entry(self, made: Plan, day: date) -> Any:
+    def _entry(self, plan: PartitionPlan, day: date) -> Any:
         return {
             "Values": [str(day)],
-            "StorageDescriptor": {**self._descriptor, "Location": f"{made.location}dt={day}/"},
+            "StorageDescriptor": {**self._descriptor, "Location": f"{plan.location}dt={day}/"},
         }
 
     def _has_objects(self, day: date) -> bool:
-        found = self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=f"{RAW_PREFIX}dt={day}/", MaxKeys=1)
-        return bool(found.get("KeyCount"))
+        prefix = f"{RAW_PREFIX}dt={day}/"
+        listing = self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=prefix, MaxKeys=1)
+        return bool(listing.get("KeyCount"))
 
 
 def _chunks(days: Sequence[date], size: int) -> Iterator[Sequence[date]]:

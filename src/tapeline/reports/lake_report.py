@@ -8,7 +8,7 @@ from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, audit, prices, sql_files
-from tapeline.lake.athena import Finished
+from tapeline.lake.athena import Execution
 from tapeline.lake.prices import CostLine
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
@@ -91,7 +91,7 @@ class _BilledQueries:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._athena = deployment.client("athena")
-        self._own: dict[str, Finished] = {}
+        self._own: dict[str, Execution] = {}
 
     def rows(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
         """Return the rows of a SQL file, by column name."""
@@ -107,7 +107,7 @@ class _BilledQueries:
             if start <= submitted < end:
                 scanned = execution.get("Statistics", {}).get("DataScannedInBytes", 0)
                 kind = execution.get("StatementType", "DML")
-                billed[execution["QueryExecutionId"]] = Finished("", kind, scanned, 0.0).billed_megabytes
+                billed[execution["QueryExecutionId"]] = Execution("", kind, scanned, 0.0).billed_megabytes
         return sum(billed.values())
 
     def _executions(self, start: datetime) -> Iterator[Any]:
