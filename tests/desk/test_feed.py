@@ -42,12 +42,12 @@ class Table:
             raise self.trouble
         return list(self.quotes.items())
 
-    def read_course(self, day: date) -> dict[str, list[Point]]:
+    def read_points(self, day: date) -> dict[str, list[Point]]:
         self.courses_read.append(day)
         return self.course
 
     def feed(self) -> Feed:
-        return Feed(self.read, self.read_course, pause_seconds=0.005)
+        return Feed(self.read, self.read_points, pause_seconds=0.005)
 
 
 def symbols(document: bytes) -> dict[str, Any]:

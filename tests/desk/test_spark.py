@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.desk.spark import MOST_COMPRESSED_BYTES, MOST_OBJECTS, MOST_POINTS, Spark, chosen, course_of
+from tapeline.desk.spark import MOST_COMPRESSED_BYTES, MOST_OBJECTS, MOST_POINTS, Spark, chosen, points_of
 from tapeline.stream.keys import ObjectKey
 
 OPEN = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
@@ -26,7 +26,7 @@ def line(second: int, price: float, symbol: str = "AAPL", **fields: Any) -> str:
 
 def test_a_day_that_came_in_one_step_is_its_course_and_not_one_point() -> None:
     falls_and_recovers = [100 - abs(195 - minute) / 39 for minute in range(390)]
-    course = course_of(line(60 * minute, price) for minute, price in enumerate(falls_and_recovers))
+    course = points_of(line(60 * minute, price) for minute, price in enumerate(falls_and_recovers))
     assert course["AAPL"] == [(START + 60 * minute, price) for minute, price in enumerate(falls_and_recovers)]
     spark = Spark()
     spark.put_before(course["AAPL"])
@@ -60,7 +60,7 @@ def test_a_day_that_came_in_one_step_is_its_course_and_not_one_point() -> None:
     ],
 )
 def test_the_prices_that_stand_are_the_course(lines: list[str], points: list[tuple[int, float]]) -> None:
-    assert course_of(lines)["AAPL"] == [(START + second, price) for second, price in points]
+    assert points_of(lines)["AAPL"] == [(START + second, price) for second, price in points]
 
 
 def test_a_quiet_morning_counts_as_much_as_a_busy_evening() -> None:

@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Point, Words
-from tapeline.desk.spark import Spark, read_course
+from tapeline.desk.spark import Spark, read_points
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
 from tapeline.market.rules import words_of_kinds
@@ -255,13 +255,13 @@ class Feed:
 
     async def _fill(self, day: date) -> None:
         try:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._read_course, day)
+            await asyncio.get_running_loop().run_in_executor(self._pool, self._read_points, day)
         except Exception as error:  # noqa: BLE001 - sparklines then begin now
             log.warning("the course of %s cannot be read, its sparklines begin now: %s", day, error)
         else:
             self._wake()
 
-    def _read_course(self, day: date) -> None:
+    def _read_points(self, day: date) -> None:
         course = self._read_earlier(day)
         changed = False
         with self._lock:
@@ -295,7 +295,7 @@ def _changed(symbol: str, text: str, before: _Entry | None, version: int) -> _En
 
 def feed_of(deployment: Callable[[], Deployment]) -> Feed:
     """Return the feed of a deployment, which is found when it is first read."""
-    return Feed(lambda: read_newest(deployment()), lambda day: read_course(deployment(), day))
+    return Feed(lambda: read_newest(deployment()), lambda day: read_points(deployment(), day))
 
 
 def read_newest(deployment: Deployment) -> list[tuple[str, str]]:

@@ -60,7 +60,7 @@ class Spark:
         return json.dumps(self._points, separators=(",", ":")).encode()
 
 
-def read_course(deployment: Deployment, day: date) -> dict[str, list[Point]]:
+def read_points(deployment: Deployment, day: date) -> dict[str, list[Point]]:
     """Return prices of every symbol over a session, of as many batches as there are points to draw.
 
     An object of the raw zone holds one batch of all symbols of a shard, so the number of reads does not grow with the
@@ -73,7 +73,7 @@ def read_course(deployment: Deployment, day: date) -> dict[str, list[Point]]:
         objects += [(parse_key(entry["Key"]), entry["Size"]) for entry in page.get("Contents", [])]
     with ThreadPoolExecutor(_READERS) as pool:
         batches = pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen(objects))
-        return course_of(line for lines in batches for line in lines)
+        return points_of(line for lines in batches for line in lines)
 
 
 def chosen(objects: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
@@ -109,7 +109,7 @@ def chosen(objects: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
     return sorted(taken, key=_time)
 
 
-def course_of(lines: Iterable[str]) -> dict[str, list[Point]]:
+def points_of(lines: Iterable[str]) -> dict[str, list[Point]]:
     """Return the first price of each minute, by symbol: of revised quotes the last, without suspect prices.
 
     A suspect price counts after all if it lies in a run that a later line confirms, unless it was withdrawn.
@@ -119,8 +119,8 @@ def course_of(lines: Iterable[str]) -> dict[str, list[Point]]:
     for line in lines:
         quote = json.loads(line)
         symbol, at, revision = quote["symbol"], quote["timestamp"], quote.get("revision", 0)
-        known = versions[symbol].get(at)
-        if known is None or revision > known[0]:
+        before = versions[symbol].get(at)
+        if before is None or revision > before[0]:
             verdicts = [verdict for verdict in quote.get("suspect") or () if verdict.startswith("price:")]
             price = None if "price:withdrawn" in verdicts else quote["price"]
             versions[symbol][at] = revision, bool(verdicts), price

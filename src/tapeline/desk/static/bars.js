@@ -96,13 +96,13 @@ export function figuresOf(minutes, previousClose) {
   const change = previousClose ? close - previousClose : null;
   return {
     open_usd: minutes[0][1],
-    high_usd: Math.max(...minutes.map((one) => one[2])),
-    low_usd: Math.min(...minutes.map((one) => one[3])),
+    high_usd: Math.max(...minutes.map((minute) => minute[2])),
+    low_usd: Math.min(...minutes.map((minute) => minute[3])),
     close_usd: close,
     previous_close_usd: previousClose,
     change_usd: change,
     change_pct: change === null ? null : (100 * change) / previousClose,
-    volume_shares: minutes.reduce((sum, one) => sum + one[5], 0),
+    volume_shares: minutes.reduce((sum, minute) => sum + minute[5], 0),
     vwap_usd: null,
   };
 }

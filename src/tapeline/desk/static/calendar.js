@@ -55,7 +55,7 @@ export class SessionCalendar {
     this.#today = today;
     this.#chosen = chosen;
     this.#sessions = [...new Set([...(today ? [today] : []), ...sessions])].sort();
-    this.#months = [...new Set(this.#sessions.map((one) => one.slice(0, 7)))];
+    this.#months = [...new Set(this.#sessions.map((session) => session.slice(0, 7)))];
     this.#month = chosen?.slice(0, 7) ?? this.#months.at(-1) ?? null;
     this.#draw();
   }
@@ -78,7 +78,7 @@ export class SessionCalendar {
       return;
     }
     title.textContent = MONTH.format(utc(`${month}-01`));
-    const known = new Set(this.#sessions);
+    const dates = new Set(this.#sessions);
     const weeks = weeksOf(month, this.#sessions);
     const days = DAYS.slice(0, weeks[0].length);
     const heads = days.map((day) => el("th", { scope: "col" }, el("abbr", { title: day }, day.slice(0, 3))));
@@ -86,16 +86,16 @@ export class SessionCalendar {
       el(
         "tr",
         {},
-        week.map((day) => el("td", {}, day && this.#day(day, known))),
+        week.map((day) => el("td", {}, day && this.#day(day, dates))),
       ),
     );
     const caption = el("caption", { class: "unseen" }, `Sessions of ${title.textContent}`);
     grid.replaceChildren(el("table", {}, caption, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)));
   }
 
-  #day(session, known) {
+  #day(session, dates) {
     const number = String(Number(session.slice(8)));
-    if (!known.has(session)) return el("span", { class: "day none" }, number);
+    if (!dates.has(session)) return el("span", { class: "day none" }, number);
     const today = session === this.#today;
     const properties = {
       class: `day${today ? " today" : ""}`,

@@ -215,11 +215,11 @@ export class PriceChart {
     this.bars = toBars(candles, interval, opens);
     this.#limit = volumeLimit(this.bars);
     /** @type {Map<number, Candle>} */
-    const known = new Map(this.bars.map((bar) => [bar[0], bar]));
+    const byStart = new Map(this.bars.map((bar) => [bar[0], bar]));
     // A bar that is missing keeps its place on the axis.
     const times = timesBetween(this.bars, interval);
     const drawn = (bar, time) => (bar && !this.#isLine ? candle(bar) : { time });
-    this.#series.candles.setData(times.map((time) => drawn(known.get(time), time)));
+    this.#series.candles.setData(times.map((time) => drawn(byStart.get(time), time)));
     this.#series.line.setData(this.#isLine ? broken(this.bars.map((bar) => [bar[0], bar[4]])) : []);
     this.#series.volume.setData(this.bars.map((bar) => this.#volume(bar)));
     for (const [name, line] of Object.entries(AVERAGES)) {

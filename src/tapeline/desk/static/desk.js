@@ -12,7 +12,7 @@ import { followTheme } from "./theme.js";
 import * as words from "./words.js";
 
 /** @import { FeedAlert } from "./feed.js" */
-/** @typedef {{ element: Element, enter: Function, leave: Function, quotes?: Function, known?: Function, themed?: Function }} View */
+/** @typedef {{ element: Element, enter: Function, leave: Function, quotes?: Function, permissions?: Function, themed?: Function }} View */
 
 const NAMES = { market: "Market", symbol: "Symbol", health: "Health", reports: "Reports" };
 const VIEWS = { market: MarketView, symbol: SymbolView, health: HealthView, reports: ReportsView };
@@ -42,9 +42,8 @@ let shown = "";
  */
 function route() {
   const [name, ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-  const known = Object.hasOwn(VIEWS, name) ? name : "market";
   try {
-    return [known, rest.filter(Boolean).map(decodeURIComponent)];
+    return [Object.hasOwn(VIEWS, name) ? name : "market", rest.filter(Boolean).map(decodeURIComponent)];
   } catch {
     return ["market", []]; // an address with a broken %-escape
   }
@@ -111,7 +110,7 @@ async function learnWho() {
   if (me.user || (feed.state !== "live" && feed.state !== "polling")) return;
   const answer = await get("api/me").catch(() => null);
   if (answer) Object.assign(me, answer);
-  view?.known?.();
+  view?.permissions?.();
 }
 
 function showBadges() {

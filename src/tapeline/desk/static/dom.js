@@ -87,4 +87,4 @@ const icon = (path, name) =>
     svg("path", { d: path, "fill-rule": "evenodd" }),
   );
 export const arrow = (direction) => icon(ARROWS[direction], direction);
-export const light = (state) => icon(LIGHTS[state] ?? LIGHTS.unknown, state);
+export const lightIcon = (state) => icon(LIGHTS[state] ?? LIGHTS.unknown, state);

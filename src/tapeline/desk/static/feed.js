@@ -130,7 +130,7 @@ export class Feed extends EventTarget {
   /** @param {ServerError | null} error */
   #become(state, error = null) {
     if (this.state === state) return;
-    const gone = (one) => one === "lost" || one === "login";
+    const gone = (name) => name === "lost" || name === "login";
     if (!gone(this.state) || !gone(state)) this.since = Date.now();
     this.state = state;
     this.error = error;
@@ -149,19 +149,19 @@ export class Feed extends EventTarget {
     const changed = new Set();
     const raised = [];
     for (const fields of document.symbols) {
-      const known = this.symbols.get(fields.symbol);
-      const moved = known ? Math.sign(fields.price - known.price) : 0;
+      const before = this.symbols.get(fields.symbol);
+      const moved = before ? Math.sign(fields.price - before.price) : 0;
       const quote = {
         ...fields,
-        spark: fields.spark ?? known?.spark ?? [],
+        spark: fields.spark ?? before?.spark ?? [],
         at: Date.parse(fields.timestamp),
         takenAt: Date.parse(fields.ingested_at),
-        tick: moved || (known?.tick ?? 0),
+        tick: moved || (before?.tick ?? 0),
       };
       this.symbols.set(quote.symbol, quote);
       changed.add(quote.symbol);
       const alert = quote.last_alert;
-      const old = known?.last_alert;
+      const old = before?.last_alert;
       if (alert && (alert.timestamp !== old?.timestamp || alert.kind !== old?.kind)) {
         raised.push({ symbol: quote.symbol, kind: alert.kind, timestamp: alert.timestamp, quote });
       }
@@ -172,7 +172,7 @@ export class Feed extends EventTarget {
     }
     if (first || changed.size) this.dispatchEvent(new CustomEvent("quotes", { detail: changed }));
     // What was raised before the page was opened is shown, not read out.
-    if (!first) for (const one of raised) this.dispatchEvent(new CustomEvent("alert", { detail: one }));
+    if (!first) for (const alert of raised) this.dispatchEvent(new CustomEvent("alert", { detail: alert }));
   }
 
   #takeHealth(document) {

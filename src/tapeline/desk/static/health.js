@@ -1,6 +1,6 @@
 // The pipeline's lights, each with what to do, and what was rejected.
 
-import { button, el, fromTemplate, light, note, setAttribute, setText } from "./dom.js";
+import { button, el, fromTemplate, lightIcon, note, setAttribute, setText } from "./dom.js";
 import { dagPage, get, ServerError, trigger } from "./server.js";
 import * as words from "./words.js";
 
@@ -25,7 +25,7 @@ const plainly = (reason) => reason.replaceAll("_", " ");
  * @returns {{ state: string, count: number, text: string }[]}
  */
 export function troubles(lights) {
-  const count = (state) => lights.filter((one) => one.state === state).length;
+  const count = (state) => lights.filter((light) => light.state === state).length;
   return [
     { state: "bad", count: count("bad"), text: words.plural(count("bad"), "problem") },
     { state: "warn", count: count("warn"), text: words.plural(count("warn"), "warning") },
@@ -67,8 +67,8 @@ export class HealthView {
     clearTimeout(this.#timer);
   }
 
-  /** Who is looking is known now. */
-  known() {
+  /** What the reader may do is known now. */
+  permissions() {
     this.#show();
   }
 
@@ -93,18 +93,18 @@ export class HealthView {
     const texts = troubles(health.lights).map((trouble) => trouble.text);
     setText(summary, `${texts.join(", ") || "Everything is well"}, ${words.clock(health.at)} ${words.ZONE}`);
     for (const [name, card] of this.#cards) {
-      if (health.lights.some((one) => one.name === name)) continue;
+      if (health.lights.some((light) => light.name === name)) continue;
       card.element.remove();
       this.#cards.delete(name);
     }
-    for (const one of health.lights) {
-      let card = this.#cards.get(one.name);
+    for (const light of health.lights) {
+      let card = this.#cards.get(light.name);
       if (!card) {
         card = fromTemplate("light");
-        this.#cards.set(one.name, card);
+        this.#cards.set(light.name, card);
         lights.append(card.element);
       }
-      this.#patch(card, one, health.triggers);
+      this.#patch(card, light, health.triggers);
     }
   }
 
@@ -114,7 +114,7 @@ export class HealthView {
    * @param {string[]} triggers
    */
   #patch({ element, parts }, { label, state, value, detail, todo, dag_id: dag }, triggers) {
-    if (element.dataset.state !== state) parts.sign.replaceChildren(light(state));
+    if (element.dataset.state !== state) parts.sign.replaceChildren(lightIcon(state));
     setAttribute(element, "data-state", state);
     setText(parts.label, label);
     setText(parts.state, STATES[state]);
@@ -201,7 +201,7 @@ export class HealthView {
   #choose(reason, text) {
     this.#reason = reason;
     if (this.#rejects) this.#showRejects(this.#rejects);
-    [...this.#parts.reasons.querySelectorAll("button")].find((one) => one.textContent === text)?.focus();
+    [...this.#parts.reasons.querySelectorAll("button")].find((chip) => chip.textContent === text)?.focus();
   }
 }
 

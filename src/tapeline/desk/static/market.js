@@ -85,7 +85,7 @@ export class MarketView {
 
   #sortChosen() {
     const [name, order] = this.#parts.choice.value.split(" ");
-    const column = COLUMNS.find((one) => one.name === name);
+    const column = COLUMNS.find((each) => each.name === name);
     this.#table.sortBy(column, order);
   }
 

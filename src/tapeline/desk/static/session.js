@@ -112,7 +112,7 @@ export function leftOutText({ left_out: reasons, symbol }) {
  * @returns {[label: string, text: string, name?: string][]}
  */
 export function legendOf(detail, bars, time) {
-  const bar = bars.find((one) => one[0] === time) ?? bars[bars.length - 1];
+  const bar = bars.find((each) => each[0] === time) ?? bars[bars.length - 1];
   const [at, open, high, low, close, volume] = bar;
   const inside = within(at, nextStart(bars, bar));
   const value = (line) => words.price(line.findLast((point) => inside(point[0]))?.[1]);

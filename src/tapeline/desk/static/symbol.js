@@ -259,11 +259,11 @@ export class SymbolView {
     this.#showFacts(published ? "Session, regular trading" : "Session, as stored", pastFacts(figures));
   }
 
-  #showHead(known) {
+  #showHead(isKnown) {
     const { head, factsCard, facts } = this.#parts;
-    head.classList.toggle("unknown", !known);
-    factsCard.hidden = !known;
-    if (!known) facts.replaceChildren();
+    head.classList.toggle("unknown", !isKnown);
+    factsCard.hidden = !isKnown;
+    if (!isKnown) facts.replaceChildren();
   }
 
   #showMarks(key, labels) {
