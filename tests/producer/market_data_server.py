@@ -100,6 +100,21 @@ class Listing:
         return {"chart": {"result": [result], "error": None}}
 
 
+# Thursday 2026-03-12, half past eleven in New York: 15:30 UTC, daylight saving.
+AAPL = Listing(
+    symbol="AAPL",
+    time=new_york("2026-03-12 11:29:58"),
+    open=258.6400146484375,  # 258.64 as a 32-bit float, as Yahoo sends it
+    high=258.95001220703125,
+    low=254.1300048828125,
+    price=255.76,
+    volume=21_540_000,
+    opens_at=new_york("2026-03-12 09:30"),
+    closes_at=new_york("2026-03-12 16:00"),
+    closes={date(2026, 3, 10): 260.83, date(2026, 3, 11): 260.80999755859375},
+)
+
+
 class ChartServer:
     """Answers for charts, cookies and crumbs. `answers` maps a symbol to a `Listing`, a word of trouble, or a callable.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,18 +10,15 @@ import pytest
 
 from producer.sources.yahoo.chart import RateLimitedError, UnreachableError, yahoo_session
 from producer.sources.yahoo.history import YahooHistory
-from tests.producer.market_data_server import ChartServer, Listing, new_york
+from tests.producer.market_data_server import AAPL, ChartServer, new_york
 
-LISTING = Listing(
-    symbol="AAPL",
+LISTING = replace(
+    AAPL,
     time=new_york("2026-03-12 16:00"),
-    open=258.6400146484375,  # 258.64 as a 32-bit float, as Yahoo sends it
     high=260.0,
     low=257.5,
     price=259.25,
     volume=40_000_000,
-    opens_at=new_york("2026-03-12 09:30"),
-    closes_at=new_york("2026-03-12 16:00"),
     closes={date(2026, 3, 9): 255.0, date(2026, 3, 10): 256.5, date(2026, 3, 11): 257.25},
 )
 

@@ -21,6 +21,7 @@ from tapeline.laptop.start import Start, tell_addresses
 from tapeline.laptop.steps import done
 from tapeline.laptop.supervisor import Supervisor
 from tapeline.laptop.watch import watch
+from tapeline.stream.pump import signals_handled
 
 
 class _StopRequestedError(BaseException):
@@ -83,12 +84,8 @@ class Laptop:
                 self._go_on_unheard()
             raise _StopRequestedError
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-        try:
+        with signals_handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:

@@ -129,29 +129,22 @@ RULES = (
 )
 """In the order in which a quote's reasons are stored."""
 
-TREND_UP = AlertKind(
-    name="trend_up",
-    mark="Trend up",
-    label="turned up",
-    event="5-quote average went over the 20-quote average",
-    sent="turns up",
-    subject="{symbol} turns up at {price}",
-    explanation="{symbol}: the average of its last 5 prices has risen above\nthe average of its last 20.",
-    severity="info",
-    tone="up",
-)
 
-TREND_DOWN = AlertKind(
-    name="trend_down",
-    mark="Trend down",
-    label="turned down",
-    event="5-quote average went under the 20-quote average",
-    sent="turns down",
-    subject="{symbol} turns down at {price}",
-    explanation="{symbol}: the average of its last 5 prices has fallen below\nthe average of its last 20.",
-    severity="info",
-    tone="down",
-)
+def _trend(side: Literal["up", "down"], *, event: str, moved: str) -> AlertKind:
+    return AlertKind(
+        name=f"trend_{side}",
+        mark=f"Trend {side}",
+        label=f"turned {side}",
+        event=f"5-quote average went {event} the 20-quote average",
+        sent=f"turns {side}",
+        subject=f"{{symbol}} turns {side} at {{price}}",
+        explanation=f"{{symbol}}: the average of its last 5 prices has {moved}\nthe average of its last 20.",
+        severity="info",
+        tone=side,
+    )
+
+
+TRENDS = (_trend("up", event="over", moved="risen above"), _trend("down", event="under", moved="fallen below"))
 
 SUSPECT = AlertKind(
     name="suspect",
@@ -183,7 +176,7 @@ CORRECTED = AlertKind(
     tone="plain",
 )
 
-KINDS: Mapping[str, AlertKind] = {kind.name: kind for kind in (*RULES, TREND_UP, TREND_DOWN, SUSPECT, CORRECTED)}
+KINDS: Mapping[str, AlertKind] = {kind.name: kind for kind in (*RULES, *TRENDS, SUSPECT, CORRECTED)}
 
 
 def kind_named(name: str) -> AlertKind:

@@ -114,7 +114,14 @@ def stop_on_signals(stop: threading.Event) -> Iterator[None]:
             stop.set()
             log.info("Stopping: sending what is held (%s)", signal.Signals(number).name)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    with signals_handled(handle, signal.SIGTERM, signal.SIGINT):
+        yield
+
+
+@contextmanager
+def signals_handled(handle: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Let a function handle some signals, and afterwards whoever did before."""
+    before = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:
