@@ -28,28 +28,28 @@ def messages(deployment: LocalDeployment) -> Read:
 
     def read() -> list[Message]:
         nonlocal seen
-        found = mail_to(deployment, "reports@example.com")[seen:]
-        seen += len(found)
-        return found
+        result = mail_to(deployment, "reports@example.com")[seen:]
+        seen += len(result)
+        return result
 
     return read
 
 
 def test_a_session_is_reported_from_its_tables(deployment: LocalDeployment, lake: AthenaLake) -> None:
-    found = publication.anomaly_report(deployment, "2025-11-28")
-    assert [(mover.symbol, mover.change_pct) for mover in found.market.top] == [
+    result = publication.anomaly_report(deployment, "2025-11-28")
+    assert [(mover.symbol, mover.change_pct) for mover in result.market.top] == [
         ("XOM", Decimal("5.88")),
         ("AAPL", Decimal("2.67")),
     ]
-    assert [(one.symbol, one.phase, one.peak_change_pct, one.usual_move_pct) for one in found.anomalies] == [
+    assert [(one.symbol, one.phase, one.peak_change_pct, one.usual_move_pct) for one in result.anomalies] == [
         ("AAPL", "pre", Decimal("5.88"), Decimal("2.01")),
         ("XOM", "regular", Decimal("5.88"), Decimal("1.98")),
     ]
-    assert (found.market.symbols, found.traffic.quotes) == (2, 10)
-    assert (found.quality.coverage.minutes, found.quality.coverage.expected_minutes) == (6, 630)
-    assert found.sources == ("replay",)
-    assert found.half_days == found.sessions
-    cost = {line.name: line.quantity for line in found.cost}
+    assert (result.market.symbols, result.traffic.quotes) == (2, 10)
+    assert (result.quality.coverage.minutes, result.quality.coverage.expected_minutes) == (6, 630)
+    assert result.sources == ("replay",)
+    assert result.half_days == result.sessions
+    cost = {line.name: line.quantity for line in result.cost}
     assert cost["Kinesis, records in and out"] == 10
     assert cost["Kinesis, the stream"] == 24
     assert cost["Athena, scanned"] >= 5 * 10  # five queries of ten megabytes at the least
@@ -84,10 +84,10 @@ def test_a_report_is_sent_once_for_what_it_says(deployment: LocalDeployment, lak
 def test_changed_figures_are_sent_as_a_correction(
     deployment: LocalDeployment, lake: AthenaLake, messages: Read
 ) -> None:
-    found = publication.anomaly_report(deployment, "2025-11-26")
-    publication.publish(deployment, found)
+    result = publication.anomaly_report(deployment, "2025-11-26")
+    publication.publish(deployment, result)
     messages()
-    publication.publish(deployment, replace(found, market=replace(found.market, up=found.market.up + 1)))
+    publication.publish(deployment, replace(result, market=replace(result.market, up=result.market.up + 1)))
     (message,) = messages()
     assert message.subject.startswith("[replay] Corrected: Wed 26 Nov 2025")
 
@@ -95,23 +95,23 @@ def test_changed_figures_are_sent_as_a_correction(
 def test_a_run_that_dies_before_the_memory_sends_once_more(
     deployment: LocalDeployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = publication.anomaly_report(deployment, "2025-11-26")
-    found = replace(found, market=replace(found.market, up=12345))
+    result = publication.anomaly_report(deployment, "2025-11-26")
+    result = replace(result, market=replace(result.market, up=12345))
     messages()
     with monkeypatch.context() as patch:
         patch.setattr(deployment.client("dynamodb"), "put_item", _die)
         with pytest.raises(InterruptedError):
-            publication.publish(deployment, found)
-    assert publication.publish(deployment, found).sent
-    assert not publication.publish(deployment, found).sent
+            publication.publish(deployment, result)
+    assert publication.publish(deployment, result).sent
+    assert not publication.publish(deployment, result).sent
     assert len(messages()) == 2
 
 
 def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: LocalDeployment, lake: AthenaLake) -> None:
-    found = publication.weekly_report(deployment, "2025-11-28")
-    assert [session.day for session in found.sessions] == [24, 25, 26, 28]
-    assert [(day.session.day, day.anomalies) for day in found.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
-    assert next(line.quantity for line in found.cost if line.unit == "hours") == 5 * 24
+    result = publication.weekly_report(deployment, "2025-11-28")
+    assert [session.day for session in result.sessions] == [24, 25, 26, 28]
+    assert [(day.session.day, day.anomalies) for day in result.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
+    assert next(line.quantity for line in result.cost if line.unit == "hours") == 5 * 24
 
 
 def test_a_week_waits_for_its_sessions_unless_it_was_reported_before(

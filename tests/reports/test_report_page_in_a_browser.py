@@ -20,15 +20,15 @@ def open_in_browser(chromium: str, folder: Path, html: str, *options: str) -> st
     file.write_text(html, encoding="utf-8")
     command = [chromium, "--headless", *ARGUMENTS]
     command += [f"--user-data-dir={folder / 'profile'}", "--enable-logging=stderr", "--hide-scrollbars"]
-    told = subprocess.run([*command, *options, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
-    return "\n".join(line for line in told.stderr.splitlines() if "CONSOLE" in line) + told.stdout
+    run = subprocess.run([*command, *options, file.as_uri()], capture_output=True, text=True, timeout=120, check=True)
+    return "\n".join(line for line in run.stderr.splitlines() if "CONSOLE" in line) + run.stdout
 
 
 @pytest.mark.parametrize("html", [page(report()), page(weekly())], ids=["daily", "weekly"])
 def test_a_page_opens_without_a_word_from_its_policy(chromium: str, html: str, tmp_path: Path) -> None:
     picture = tmp_path / "page.png"
-    said = open_in_browser(chromium, tmp_path, html, f"--screenshot={picture}", "--window-size=500,900")
-    assert said.strip() == ""
+    log = open_in_browser(chromium, tmp_path, html, f"--screenshot={picture}", "--window-size=500,900")
+    assert log.strip() == ""
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == (500, 900)
 
 

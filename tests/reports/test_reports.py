@@ -54,43 +54,43 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 
 
 def test_a_report_counts_ranks_and_averages_its_symbols() -> None:
-    found = report()
-    assert (found.market.symbols, found.market.up, found.market.down) == (4, 3, 1)
-    assert found.market.mean_change_pct == Decimal("1.86")  # (1.50 - 0.25 + 0.30 + 5.88) / 4 = 1.8575
-    assert [mover.symbol for mover in found.market.top] == ["XOM", "AAPL", "SPY"]
-    assert [mover.symbol for mover in found.market.bottom] == ["KO"]
-    assert found.market.benchmark is not None
-    assert found.market.benchmark.symbol == "SPY"
-    assert found.quality.coverage.completeness_pct == Decimal("97.50")  # 819 of 840
-    assert [(worst.symbol, worst.completeness_pct) for worst in found.quality.worst] == [("XOM", Decimal("90.00"))]
-    assert (found.traffic.quotes, found.traffic.late_quotes, found.traffic.repeated_quotes) == (4000, 8, 12)
+    result = report()
+    assert (result.market.symbols, result.market.up, result.market.down) == (4, 3, 1)
+    assert result.market.mean_change_pct == Decimal("1.86")  # (1.50 - 0.25 + 0.30 + 5.88) / 4 = 1.8575
+    assert [mover.symbol for mover in result.market.top] == ["XOM", "AAPL", "SPY"]
+    assert [mover.symbol for mover in result.market.bottom] == ["KO"]
+    assert result.market.benchmark is not None
+    assert result.market.benchmark.symbol == "SPY"
+    assert result.quality.coverage.completeness_pct == Decimal("97.50")  # 819 of 840
+    assert [(worst.symbol, worst.completeness_pct) for worst in result.quality.worst] == [("XOM", Decimal("90.00"))]
+    assert (result.traffic.quotes, result.traffic.late_quotes, result.traffic.repeated_quotes) == (4000, 8, 12)
 
 
 def test_a_symbol_of_the_session_before_that_is_gone_is_missed() -> None:
-    found = report([row("AAPL", 1.0), row("AAPL", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)])
-    assert found.quality.missing == ("GE",)
-    assert found.market.symbols == 1
-    assert "Missing:      GE" in text(found, LINK)
+    result = report([row("AAPL", 1.0), row("AAPL", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)])
+    assert result.quality.missing == ("GE",)
+    assert result.market.symbols == 1
+    assert "Missing:      GE" in text(result, LINK)
 
 
 def test_a_week_multiplies_the_changes_of_its_sessions() -> None:
-    found = weekly()
-    changes = {mover.symbol: mover.change_pct for mover in (*found.market.top, *found.market.bottom)}
+    result = weekly()
+    changes = {mover.symbol: mover.change_pct for mover in (*result.market.top, *result.market.bottom)}
     assert changes == {"AAPL": Decimal("-1.00"), "KO": Decimal("2.01")}  # 1.1 * 0.9, 1.01 * 1.01
-    assert [(day.session, day.change_pct, day.anomalies) for day in found.days] == [
+    assert [(day.session, day.change_pct, day.anomalies) for day in result.days] == [
         (WEDNESDAY, Decimal("5.50"), 1),
         (FRIDAY, Decimal("-4.50"), 1),
     ]
 
 
 def test_a_symbol_without_a_regular_quote_has_no_change() -> None:
-    found = report([row("AAPL", 1.0), row("NIO", None)])
-    assert (found.market.symbols, found.market.mean_change_pct) == (1, Decimal("1.00"))
+    result = report([row("AAPL", 1.0), row("NIO", None)])
+    assert (result.market.symbols, result.market.mean_change_pct) == (1, Decimal("1.00"))
 
 
 def test_the_mail_of_an_eventful_day_reads_so() -> None:
-    said = text(report(), "https://example.com/r")
-    assert said == (
+    body = text(report(), "https://example.com/r")
+    assert body == (
         """Fri 28 Nov 2025, half day: 1 anomaly, market +1.86%.
 
 Anomalies
@@ -125,58 +125,58 @@ https://example.com/r
 
 def test_a_symbol_that_comes_and_goes_is_told_once_and_every_event_is_counted() -> None:
     spells = [anomaly("XOM", peak) for peak in (5.5, 5.9, -5.1)]
-    found = report(anomalies=[*spells, anomaly("KO", 5.2), *(anomaly(f"S{number}", 5.05) for number in range(12))])
-    said = text(found, LINK)
-    assert found.anomalies[0].peak_change_pct == Decimal("5.90")
-    assert "XOM +5.90% from 10:02 for 12 min (and 2 more): usual" in said
-    assert "  ... and 2 more, on the page" in said  # 16 events, of which 12 symbols' 14 are told
-    assert said.count("for 12 min") == 12
+    result = report(anomalies=[*spells, anomaly("KO", 5.2), *(anomaly(f"S{number}", 5.05) for number in range(12))])
+    body = text(result, LINK)
+    assert result.anomalies[0].peak_change_pct == Decimal("5.90")
+    assert "XOM +5.90% from 10:02 for 12 min (and 2 more): usual" in body
+    assert "  ... and 2 more, on the page" in body  # 16 events, of which 12 symbols' 14 are told
+    assert body.count("for 12 min") == 12
 
 
 def test_a_day_without_anomalies_is_a_short_mail_too() -> None:
     quiet = report(anomalies=[], gaps=[])
-    said = text(quiet, LINK)
+    body = text(quiet, LINK)
     assert subject(quiet) == "Fri 28 Nov 2025, half day: no anomalies, market +1.86%"
-    assert len(said.splitlines()) < 20
-    assert "Up:           XOM +5.88%, AAPL +1.50%, SPY +0.30%" in said
+    assert len(body.splitlines()) < 20
+    assert "Up:           XOM +5.88%, AAPL +1.50%, SPY +0.30%" in body
     assert quiet.severity == "info"
 
 
 @pytest.mark.parametrize("source", ["simulated", "replay"])
 def test_unreal_data_is_said_in_subject_mail_and_page(source: str) -> None:
-    found = report(source=source)
-    assert subject(found).startswith(f"[{source}] ")
-    assert found.unreal[0] in " ".join(text(found, LINK).split())
-    assert found.unreal[0] in " ".join(read(page(found)).seen)
+    result = report(source=source)
+    assert subject(result).startswith(f"[{source}] ")
+    assert result.unreal[0] in " ".join(text(result, LINK).split())
+    assert result.unreal[0] in " ".join(read(page(result)).seen)
 
 
-@pytest.mark.parametrize("found", [report(), report([], [], []), weekly(), report(gaps=[gap("*", 9)])])
-def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(found: Report) -> None:
-    quality = replace(found.quality, missing=tuple(f"SYM{number}" for number in range(30)))
-    many = replace(found, anomalies=found.anomalies * 40, quality=quality)
-    for one in (found, many):
-        assert all(len(line) <= 72 for line in text(one, LINK).splitlines() if line != LINK)
-        assert LINK in text(one, LINK).splitlines()
+@pytest.mark.parametrize("result", [report(), report([], [], []), weekly(), report(gaps=[gap("*", 9)])])
+def test_mails_keep_to_72_characters_and_ascii_subjects_under_100(result: Report) -> None:
+    quality = replace(result.quality, missing=tuple(f"SYM{number}" for number in range(30)))
+    many = replace(result, anomalies=result.anomalies * 40, quality=quality)
+    for mailed in (result, many):
+        assert all(len(line) <= 72 for line in text(mailed, LINK).splitlines() if line != LINK)
+        assert LINK in text(mailed, LINK).splitlines()
         for corrected in (False, True):
-            said = subject(one, corrected=corrected)
-            assert said.isascii()
-            assert len(said) < 100
+            line = subject(mailed, corrected=corrected)
+            assert line.isascii()
+            assert len(line) < 100
 
 
-@pytest.mark.parametrize("found", [report(), weekly(), report(gaps=[gap("*", 9), gap("KO", 44)])])
-def test_every_figure_of_the_mail_stands_in_the_page(found: Report) -> None:
-    seen = " ".join(" ".join(read(page(found)).seen).split())
-    for label, value in words.facts(found):
+@pytest.mark.parametrize("result", [report(), weekly(), report(gaps=[gap("*", 9), gap("KO", 44)])])
+def test_every_figure_of_the_mail_stands_in_the_page(result: Report) -> None:
+    seen = " ".join(" ".join(read(page(result)).seen).split())
+    for label, value in words.facts(result):
         assert f"{label} {value}" in seen or value in seen
-    figures = re.findall(r"[-+]?\$?[\d,]*\.?\d+%?", text(found, "").split("Charts and tables")[0])
+    figures = re.findall(r"[-+]?\$?[\d,]*\.?\d+%?", text(result, "").split("Charts and tables")[0])
     assert [figure for figure in figures if figure not in seen] == []
 
 
 def test_every_figure_of_the_tables_is_the_reports_own() -> None:
-    found = report()
-    assert words.mover_rows(found.market.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
-    assert words.anomaly_rows(found).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
-    assert words.cost_rows(found).rows[-1] == ("In all", "", "$0.9600")
+    result = report()
+    assert words.mover_rows(result.market.top).rows[0] == ("XOM", "+5.88%", "$105.88", "1,000,000")
+    assert words.anomaly_rows(result).rows == (("XOM", "+5.88%", "1.70%", "3.4", "2.0", "10:02", "12 min", "+2.94%"),)
+    assert words.cost_rows(result).rows[-1] == ("In all", "", "$0.9600")
 
 
 def test_a_page_runs_and_loads_nothing_and_hostile_names_stay_text() -> None:
@@ -199,11 +199,11 @@ def test_a_page_with_nothing_to_show_is_still_a_page() -> None:
 
 
 def test_reports_that_differ_in_cost_or_in_quotes_of_the_evening_have_one_fingerprint() -> None:
-    found = report()
-    assert replace(found, cost=()).fingerprint == found.fingerprint
-    traffic = replace(found.traffic, quotes=found.traffic.quotes + 98, arrival=None, last_quote_at=None)
-    assert replace(found, traffic=traffic).fingerprint == found.fingerprint
-    assert report(anomalies=[]).fingerprint != found.fingerprint
+    result = report()
+    assert replace(result, cost=()).fingerprint == result.fingerprint
+    traffic = replace(result.traffic, quotes=result.traffic.quotes + 98, arrival=None, last_quote_at=None)
+    assert replace(result, traffic=traffic).fingerprint == result.fingerprint
+    assert report(anomalies=[]).fingerprint != result.fingerprint
 
 
 def test_a_report_that_was_sent_before_reports_had_parts_is_still_known() -> None:
@@ -216,20 +216,20 @@ def test_a_report_that_was_sent_before_reports_had_parts_is_still_known() -> Non
 
 def test_symbols_that_are_not_published_come_first_in_subject_and_mail() -> None:
     rows = [row("AAPL", 1.0), row("KO", 1.0, WEDNESDAY), row("GE", 2.0, WEDNESDAY)]
-    found = composed(rows, withheld={"THIN": "coverage (daily_summary)"}, missing=["NIO"])
-    assert subject(found).startswith("Fri 28 Nov 2025, half day: 4 of 5 symbols missing, ")
-    said = text(found, LINK)
-    assert "4 of 5 symbols missing" in said.splitlines()[0]
-    assert "Missing:      GE, KO, NIO\nLeft out:     THIN: coverage (daily_summary)\n" in said
-    assert "4 of 5 symbols missing" in " ".join(read(page(found)).seen)
-    assert found.severity == "warning"
+    result = composed(rows, withheld={"THIN": "coverage (daily_summary)"}, missing=["NIO"])
+    assert subject(result).startswith("Fri 28 Nov 2025, half day: 4 of 5 symbols missing, ")
+    body = text(result, LINK)
+    assert "4 of 5 symbols missing" in body.splitlines()[0]
+    assert "Missing:      GE, KO, NIO\nLeft out:     THIN: coverage (daily_summary)\n" in body
+    assert "4 of 5 symbols missing" in " ".join(read(page(result)).seen)
+    assert result.severity == "warning"
 
 
 def test_suspect_and_corrected_figures_are_named() -> None:
     codes = [("NVDA", "previous_close:far", 390), ("AAPL", "price:zero", 1), ("KO", "corrected", 2)]
     suspects = [{"symbol": symbol, "code": code, "quotes": quotes} for symbol, code, quotes in codes]
-    said = " ".join(text(composed([row("AAPL", 1.0)], suspects=suspects), LINK).split())
-    assert "Suspect: NVDA previous close (far) 390 quotes, AAPL price (zero) 1 quote Corrected: KO 2 quotes" in said
+    body = " ".join(text(composed([row("AAPL", 1.0)], suspects=suspects), LINK).split())
+    assert "Suspect: NVDA previous close (far) 390 quotes, AAPL price (zero) 1 quote Corrected: KO 2 quotes" in body
     assert "Suspect" not in text(report(), LINK)
 
 
@@ -254,17 +254,17 @@ def test_what_is_not_known_on_the_first_day_is_said_once() -> None:
 )
 def test_freshness_is_told_of_quotes_that_came_as_they_were_quoted(source: str, within: int, expected: str) -> None:
     rows = [{**received(source), "within_60_seconds": within}, {**received("correction"), "longest_seconds": 90_000}]
-    said = " ".join(text(composed([row("AAPL", 1.0)], received=rows), LINK).split())
-    assert expected in said
-    assert "25 h" not in said
+    body = " ".join(text(composed([row("AAPL", 1.0)], received=rows), LINK).split())
+    assert expected in body
+    assert "25 h" not in body
 
 
 def test_figures_that_two_wrong_prices_make_break_no_report() -> None:
     rows = [row("ODD", 9.9e27, close_usd=1e12, previous_close_usd=1e-14), row("NIO", None, previous_close_usd=None)]
     far = anomaly("ODD", 9.9e27, times_usual_move=1e300)
-    found = composed(rows, anomalies=[far], course=[{**course()[0], "change_pct": None}])
-    assert "ODD" in text(found, LINK)
-    assert "ODD" in " ".join(read(page(found)).seen)
+    result = composed(rows, anomalies=[far], course=[{**course()[0], "change_pct": None}])
+    assert "ODD" in text(result, LINK)
+    assert "ODD" in " ".join(read(page(result)).seen)
 
 
 def test_one_of_a_thing_is_said_in_the_singular() -> None:

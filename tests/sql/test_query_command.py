@@ -26,7 +26,7 @@ from tapeline.cli.query_output import Format
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, Execution, StatementFailedError
 from tapeline.reports import plots
-from tapeline.reports.plots import cells, layout, plot, wording
+from tapeline.reports.plots import cells, plot, wording
 from tests.sql.lakes import AthenaLake
 
 COLUMNS = (Column("symbol", "varchar"), Column("change_pct", "double"), Column("session", "date"))
@@ -43,7 +43,7 @@ def query(*arguments: str) -> Result:
 # Without AWS
 
 
-@pytest.mark.parametrize("module", [cells, layout, plot, wording, query_output])
+@pytest.mark.parametrize("module", [plots, cells, plot, wording, query_output])
 def test_the_examples_in_the_docstrings_hold(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 
@@ -303,7 +303,7 @@ def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: obj
     try:
         assert "<svg viewBox" in page(name, columns)
     except plots.PlotError as error:
-        assert "nothing is known of" in str(error)
+        assert "no value of" in str(error)
         assert value is None or value != value
 
 

@@ -50,17 +50,7 @@ def bars(title: str, drawn: Sequence[ChartBar]) -> Markup:
 
 
 def line(title: str, values: Sequence[float], names: Sequence[str], x_labels: AxisLabels) -> Markup:
-    """Draw a line over evenly spaced points, zero marked; each point's name shows under the pointer.
-
-    Parameters
-    ----------
-    title : str
-        Read out in place of the picture.
-    values, names : sequence of float, sequence of str
-        The points.
-    x_labels : iterable of (float, str)
-        Of the axis below.
-    """
+    """Draw a line over evenly spaced points, zero marked; each one's name shows under the pointer."""
     marks = ticks(min((*values, 0.0)), max((*values, 0.0)))
     height = scale(marks[-1], marks[0], 0, PLOT_HEIGHT)
     steps = max(1, len(values) - 1)

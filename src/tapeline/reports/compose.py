@@ -143,17 +143,7 @@ def _anomalies(rows: Iterable[Row]) -> tuple[Anomaly, ...]:
 
 
 def _quality(by_symbol: Mapping[str, Sequence[Row]], before: Iterable[str], rows: ReportRows) -> Quality:
-    """Sum up what is there and what is not.
-
-    Parameters
-    ----------
-    by_symbol : mapping of str to sequence of mapping
-        The rows of `daily_summary` of the range's sessions.
-    before : iterable of str
-        Symbols of the session before.
-    rows : ReportRows
-        All else.
-    """
+    """Sum up what is there and what is not; `before` are the symbols of the session before."""
     covered = sorted(
         (_coverage(symbol, own) for symbol, own in by_symbol.items()),
         key=lambda coverage: (coverage.completeness_pct, coverage.symbol),

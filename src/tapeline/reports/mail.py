@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from tapeline.aws.notify import mail_subject
 from tapeline.reports import words
-from tapeline.reports.report import UNREAL, Report
+from tapeline.reports.report import UNREAL, Mover, Report
 from tapeline.reports.templating import templates
 from tapeline.reports.words import NONE, TextTable
 
 WIDTH = 72
+LABEL = 14
 FIRST_MOVERS = 3
 """How many are named where there is no table of them."""
 
@@ -28,26 +30,22 @@ def text(report: Report, link: str, *, corrected: bool = False) -> str:
     Without an anomaly it is short: the facts, the first movers and the link. The link stands on a line of its own and
     is never broken, however long.
     """
-    shown = words.farthest(report)
-    up, down = map(words.mover_rows, (report.market.top, report.market.bottom))
-    movers = () if report.anomalies else (("Up", _in_one_line(up)), ("Down", _in_one_line(down)))
+    pieces = {"fill": _fill, "fact": _fact, "first_of": _first_of, "in_columns": _in_columns}
     return templates.get_template("mail.txt.j2").render(
-        words=words,
-        report=report,
-        shown=shown,
-        more_anomalies=len(report.anomalies) - sum(1 + others for _, others in shown),
-        up=up,
-        down=down,
-        facts=(*words.facts(report), *movers),
-        link=link,
-        corrected=corrected,
-        fill=_fill,
-        in_columns=_in_columns,
+        pieces, words=words, report=report, link=link, corrected=corrected
     )
 
 
 def _fill(sentence: str, first: str = "", others: str = "") -> str:
     return textwrap.fill(sentence, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+
+
+def _fact(label: str, value: str) -> str:
+    return _fill(value, f"{label + ':':<{LABEL}}", " " * LABEL)
+
+
+def _first_of(movers: Sequence[Mover]) -> str:
+    return ", ".join(f"{mover.symbol} {words.percent(mover.change_pct)}" for mover in movers[:FIRST_MOVERS]) or NONE
 
 
 def _in_columns(table: TextTable) -> str:
@@ -59,7 +57,3 @@ def _in_columns(table: TextTable) -> str:
         cells = (f"{cell:{'>' if place in table.numbers else '<'}{widths[place]}}" for place, cell in enumerate(row))
         lines.append(f"  {'  '.join(cells)}".rstrip())
     return "\n".join(["", *lines])
-
-
-def _in_one_line(movers: TextTable) -> str:
-    return ", ".join(f"{symbol} {change}" for symbol, change, *_ in movers.rows[:FIRST_MOVERS]) or NONE

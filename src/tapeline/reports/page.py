@@ -32,7 +32,7 @@ def _course(report: Report) -> Markup:
     changes = {point: point.change_pct for point in report.course if point.change_pct is not None}
     if not changes:
         return Markup()
-    names = [f"{_when(report, point)} {percent(change)}" for point, change in changes.items()]
+    names = [f"{words.moment(report, point.session, point.at)} {percent(change)}" for point, change in changes.items()]
     title = "Mean change from the previous close"
     return charts.line(title, [float(change) for change in changes.values()], names, _axis(tuple(changes)))
 
@@ -40,7 +40,9 @@ def _course(report: Report) -> Markup:
 def _quotes(report: Report) -> Markup:
     if not report.course:
         return Markup()
-    names = [f"{_when(report, point)} {count(point.quotes, 'quote')}" for point in report.course]
+    names = [
+        f"{words.moment(report, point.session, point.at)} {count(point.quotes, 'quote')}" for point in report.course
+    ]
     quotes = [float(point.quotes) for point in report.course]
     return charts.columns(f"Quotes over the {words.span(report)}", quotes, names, _axis(report.course))
 
@@ -83,7 +85,3 @@ def _axis(course: Sequence[Point]) -> list[tuple[float, str]]:
         return [(number / last, hour) for number, hour in hours if hour.endswith(":00")]
     starts = [0] + [number for number in range(1, len(course)) if course[number].session != course[number - 1].session]
     return [(number / last, f"{course[number].session:%a}") for number in starts]
-
-
-def _when(report: Report, point: Point) -> str:
-    return f"{point.session:%a} {clock(point.at)}" if len(report.sessions) > 1 else clock(point.at)

@@ -28,16 +28,9 @@ LINK_LIFE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of a report.
+    """What became of a report: its page's key in the bucket, whether a mail was sent now, and one line for a log.
 
-    Attributes
-    ----------
-    key : str
-        Of the page in the bucket.
-    sent : bool
-        Whether a mail was sent now; not if the last one told the same.
-    summary : str
-        One line for a log.
+    No mail is sent if the last one told the same.
     """
 
     key: str
@@ -99,10 +92,6 @@ def publish(deployment: Deployment, report: Report, *, again: bool = False) -> P
 
     Parameters
     ----------
-    deployment : Deployment
-        Where.
-    report : Report
-        What to say.
     again : bool
         Put the page and send the mail whatever was sent before.
     """

@@ -59,14 +59,9 @@ class Anomaly:
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """Quotes of one symbol of which the same was not believed, or that were corrected.
+    """How many quotes of one symbol were not believed, or were corrected, for the same reason.
 
-    Attributes
-    ----------
-    code : str
-        ``figure:reason`` as the stream judged it, or ``corrected``.
-    quotes : int
-        How many.
+    The code is ``figure:reason`` as the stream judged it, or ``corrected``.
     """
 
     symbol: str
@@ -139,18 +134,9 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """How the symbols ended.
+    """How many symbols have a change, rose and fell, their mean change in per cent, and the largest changes first.
 
-    Attributes
-    ----------
-    symbols, up, down : int
-        How many symbols have a change, rose and fell.
-    mean_change_pct : Decimal or None
-        Mean over the symbols, per cent; None without one.
-    benchmark : Mover or None
-        The symbol that stands for the market, if there is one.
-    top, bottom : tuple of Mover
-        The largest rises and falls, the largest first.
+    The benchmark is the symbol that stands for the market; it and the mean are None without one.
     """
 
     symbols: int
@@ -166,20 +152,9 @@ class Market:
 class Quality:
     """How much of what should be in the tables is there, and can be believed.
 
-    Attributes
-    ----------
-    gaps : tuple of Gap
-        The longest silence first.
-    coverage, worst : Coverage, tuple of Coverage
-        Over all symbols, and the least complete ones.
-    missing : tuple of str
-        Symbols that the session before had and these sessions have not.
-    withheld : tuple of (str, str)
-        Symbols that failed a check and are not published again, each with the reason.
-    expected : int
-        How many symbols there are, those included.
-    suspects : tuple of Suspect
-        What was not believed, or corrected.
+    The longest silence and the least complete symbols come first. Symbols that are missing were there in the session
+    before; those that are withheld failed a check and are not published again, each with the reason; both are among
+    those that are expected.
     """
 
     gaps: tuple[Gap, ...]
@@ -208,16 +183,9 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The quotes that came.
+    """The quotes that came, the time of the newest of regular trading or after, and how soon they arrived.
 
-    Attributes
-    ----------
-    quotes, late_quotes, repeated_quotes : int
-        Counts over the sessions.
-    arrival : Arrival or None
-        None if no record is in the raw zone that was quoted as it arrived.
-    last_quote_at : datetime or None
-        Time of the newest quote of regular trading or after.
+    The arrival is None if no record is in the raw zone that was quoted as it arrived.
     """
 
     quotes: int
@@ -280,13 +248,13 @@ class Report:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for reports that tell the same.
+        """Text that is the same for reports that say the same.
 
-        The cost is left out, for every look at the tables adds to it; so is how many quotes came and when, for a feed
-        that goes on after the close adds to that, and no figure of the session is another for it.
+        The cost is left out, because each look at the tables adds to it. How many quotes came and when is left out too:
+        a feed that goes on after the close changes that, and no figure of the session.
 
-        Installations remember it. It is of all figures in one line, as if the parts were none, so that a report which
-        was sent before there were parts is still known; names and order of the figures are part of it.
+        Installations remember it from version to version. The names and the order of all figures are part of it, as
+        one flat list: do not rename or reorder them, or each report that is written again goes out as corrected.
         """
         same = replace(
             self,

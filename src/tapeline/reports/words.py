@@ -105,8 +105,9 @@ def headline(report: Report) -> str:
     return f"{gone}{count(len(report.anomalies), 'anomaly')}, {market}"
 
 
-def _moment(report: Report, session: date, moment: datetime) -> str:
-    return f"{session:%a} {clock(moment)}" if len(report.sessions) > 1 else clock(moment)
+def moment(report: Report, session: date, at: datetime) -> str:
+    """Return a time of day, with its day in a report of several sessions."""
+    return f"{session:%a} {clock(at)}" if len(report.sessions) > 1 else clock(at)
 
 
 # Facts
@@ -169,7 +170,7 @@ def _gaps(report: Report) -> str:
         return (
             f"the whole feed was silent {count(sum(gap.gaps for gap in of_feed), 'time')}, "
             f"{sum(gap.silent_minutes for gap in of_feed)} min in all; longest {longest.longest_minutes} min "
-            f"from {_moment(report, longest.session, longest.longest_started_at)}"
+            f"from {moment(report, longest.session, longest.longest_started_at)}"
         )
     symbols = len({gap.symbol for gap in report.quality.symbol_gaps})
     return "none in the feed" + (f"; {count(symbols, 'symbol')} silent for 3 min or more" if symbols else "")
@@ -210,11 +211,19 @@ def farthest(report: Report) -> list[tuple[Anomaly, int]]:
     return [(first, len(others)) for first, *others in groups.values()][:SHOWN_ANOMALIES]
 
 
-def sentence(report: Report, anomaly: Anomaly, others: int) -> str:
-    """Return an anomaly as a sentence; the symbol had some others in the session.
+def anomaly_sentences(report: Report) -> Iterator[str]:
+    """Yield the first anomalies as a sentence each, then how many are left out, and whose usual move is not known."""
+    shown = farthest(report)
+    yield from (_sentence(report, anomaly, others) for anomaly, others in shown)
+    if left := len(report.anomalies) - sum(1 + others for _, others in shown):
+        yield f"... and {left} more, on the page"
+    is_known = {anomaly.symbol: anomaly.usual_move_pct is not None for anomaly, _ in shown}
+    if unknown := [symbol for symbol, known in is_known.items() if not known]:
+        of_them = "" if len(unknown) == len(is_known) else f" of {named(unknown)}"
+        yield f"What is usual{of_them} is not known yet."
 
-    Of a symbol of which nothing is usual yet it says nothing of that; `nothing_usual` says it once.
-    """
+
+def _sentence(report: Report, anomaly: Anomaly, others: int) -> str:
     symbol, peak, usual, times, volume, since, lasted, ended = _anomaly_row(report, anomaly)
     context = ""
     if anomaly.usual_move_pct is not None:
@@ -225,16 +234,6 @@ def sentence(report: Report, anomaly: Anomaly, others: int) -> str:
     return f"{symbol} {peak} from {since} for {lasted}{more}: {context}the session ended at {ended}."
 
 
-def nothing_usual(report: Report) -> str:
-    """Return of which of the first anomalies' symbols it is not known what is usual; empty if it is of all."""
-    is_known = {anomaly.symbol: anomaly.usual_move_pct is not None for anomaly, _ in farthest(report)}
-    unknown = [symbol for symbol, known in is_known.items() if not known]
-    if not unknown:
-        return ""
-    of_them = "" if len(unknown) == len(is_known) else f" of {named(unknown)}"
-    return f"What is usual{of_them} is not known yet."
-
-
 def _anomaly_row(report: Report, anomaly: Anomaly) -> tuple[str, ...]:
     phase = {"pre": " before the open", "post": " after the close"}.get(anomaly.phase, "")
     return (
@@ -243,7 +242,7 @@ def _anomaly_row(report: Report, anomaly: Anomaly) -> tuple[str, ...]:
         f"{anomaly.usual_move_pct}%" if anomaly.usual_move_pct is not None else "unknown",
         f"{anomaly.times_usual_move}" if anomaly.times_usual_move is not None else "-",
         f"{anomaly.times_usual_volume}" if anomaly.times_usual_volume is not None else "-",
-        _moment(report, anomaly.session, anomaly.started_at) + phase,
+        moment(report, anomaly.session, anomaly.started_at) + phase,
         length(anomaly.duration_seconds),
         percent(anomaly.session_change_pct),
     )
@@ -273,7 +272,7 @@ def gap_rows(report: Report) -> TextTable:
 
 
 def _gap_row(report: Report, gap: Gap) -> tuple[str, ...]:
-    start = _moment(report, gap.session, gap.longest_started_at)
+    start = moment(report, gap.session, gap.longest_started_at)
     return (
         "whole feed" if gap.symbol == WHOLE_FEED else gap.symbol,
         f"{gap.gaps}",

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from tapeline.reports.drawing import box, label, rule, scale, ticks
-from tapeline.reports.plots.plot import (
-    MAX_BARS,
-    ROW,
-    WIDTH,
-    Columns,
-    Picture,
-    Plot,
-    is_number,
-    name_width,
-    nothing_known,
-)
-from tapeline.reports.plots.wording import digits, number, short, with_unit, words
+from tapeline.reports.plots.plot import WIDTH, Columns, Picture, Plot, PlotError, name_width
+from tapeline.reports.plots.wording import digits, is_known, number, short, with_unit, words
 
+MAX_BARS = 60
+ROW = 22
 TOP = 52
 
 
@@ -23,9 +15,9 @@ def draw(plot: Plot, columns: Columns) -> Picture:
     """Draw the rows in their order, each with its figure."""
     (column,) = plot.roles["of"]
     names = [" ".join(map(short, row)) for row in zip(*(columns[name] for name in plot.roles["by"]), strict=True)]
-    bars = [(name, float(value)) for name, value in zip(names, columns[column], strict=True) if is_number(value)]
+    bars = [(name, float(value)) for name, value in zip(names, columns[column], strict=True) if is_known(value)]
     if not bars:
-        raise nothing_known(column, f"in any of the {len(names)} rows")
+        raise PlotError(f"no value of {words(column)} in any of the {len(names)} rows")
     shown = bars[:MAX_BARS]
     values = [value for _, value in shown]
     decimals = digits(column, values)
@@ -48,5 +40,5 @@ def draw(plot: Plot, columns: Columns) -> Picture:
         parts.append(label(figure, end, top + ROW / 2, "tick", anchor))
     notes = [f"The first {len(shown)} of {len(bars)} rows."] if len(bars) > len(shown) else []
     if unknown := len(names) - len(bars):
-        notes.append(f"Nothing is known of {unknown} more.")
+        notes.append(f"{unknown} more without a value.")
     return Picture(parts, bottom + 8, notes)

@@ -11,18 +11,8 @@ from markupsafe import Markup
 
 from tapeline.reports.drawing import box, label
 from tapeline.reports.plots import bars
-from tapeline.reports.plots.plot import (
-    LETTER,
-    MAX_CELLS,
-    WIDTH,
-    Columns,
-    Picture,
-    Plot,
-    is_number,
-    name_width,
-    nothing_known,
-)
-from tapeline.reports.plots.wording import MINUS, digits, number, short, with_unit, words
+from tapeline.reports.plots.plot import LETTER, MAX_CELLS, WIDTH, Columns, Picture, Plot, PlotError, name_width
+from tapeline.reports.plots.wording import MINUS, digits, is_known, number, short, with_unit, words
 
 LABELLED_CELLS = 400
 """With more of them no figure stands in a cell."""
@@ -46,9 +36,9 @@ def draw_grid(plot: Plot, columns: Columns) -> Picture:
     """Draw one row for each name, by its mean, and one column for each session; bars if there is one session."""
     (column,), (across,), (down,) = plot.roles["of"], plot.roles["across"], plot.roles["down"]
     cells = zip(columns[down], columns[across], columns[column], strict=True)
-    values = {(name, session): float(value) for name, session, value in cells if is_number(value)}
+    values = {(name, session): float(value) for name, session, value in cells if is_known(value)}
     if not values:
-        raise nothing_known(column, "in any row")
+        raise PlotError(f"no value of {words(column)} in any row")
     lowest_first = "first" in plot.roles
     by_name: dict[Any, list[float]] = {}
     for (name, _), value in values.items():
@@ -69,7 +59,7 @@ def draw_grid(plot: Plot, columns: Columns) -> Picture:
     order = f"Rows by their mean of {words(column)}, the {'lowest' if lowest_first else 'highest'} first."
     notes = [order] if len(names) > 1 else []
     if len(values) < len(names) * len(sessions):
-        notes.append("Where a cell is empty there is no row.")
+        notes.append("An empty cell has no row.")
     if len(shown) < len(names):
         notes.append(f"The first {len(shown)} of {len(names)}.")
     if len(shown_sessions) < len(sessions):
@@ -83,16 +73,16 @@ def draw_matrix(plot: Plot, columns: Columns) -> Picture:
     (column,), (first, second) = plot.roles["of"], plot.roles["between"]
     pairs: dict[tuple[str, str], float] = {}
     for one, other, value in zip(columns[first], columns[second], columns[column], strict=True):
-        if is_number(value):
+        if is_known(value):
             pairs[one, other] = pairs[other, one] = float(value)
     if not pairs:
-        raise nothing_known(column, "of any two")
+        raise PlotError(f"no value of {words(column)} for any two")
     order = clustered(sorted({name for pair in pairs for name in pair}), pairs)
     shown = order[: int(MAX_CELLS**0.5)]
     values = pairs | {(name, name): 1.0 for name in shown}
-    notes = ["Those that move alike stand beside each other. Empty: too few in common."]
+    notes = ["Those that move alike stand side by side. An empty cell: too few sessions in common."]
     if len(shown) < len(order):
-        notes.append(f"{len(shown)} of {len(order)}.")
+        notes.append(f"Shown: {len(shown)} of {len(order)}.")
     cells = _Cells(shown, shown, values, lambda value: ("up" if value >= 0 else "down", abs(value) * 0.95), 2)
     return _picture(f"{with_unit(column)}, from {MINUS}1 to 1", cells, [-1.0, -0.5, 0.5, 1.0], notes)
 

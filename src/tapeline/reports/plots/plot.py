@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
-from tapeline.reports.plots.wording import words
-
-MAX_BARS = 60
 MAX_CELLS = 2000
-MAX_POINTS = 800
 """What a page shows at most, so that it stays under 300 kB; it says how much more there is."""
 
 WIDTH = 960
-ROW = 22
 LETTER = 7.2
 """Width of a letter and then some."""
 
@@ -58,16 +52,6 @@ class Picture:
     notes: Sequence[str] = ()
     legend: Sequence[tuple[str, str]] = ()
     """Classes of the style sheet and what they stand for."""
-
-
-def is_number(value: object) -> bool:
-    """Return whether a value can be drawn: neither NULL nor infinite nor not a number."""
-    return value is not None and isfinite(float(value))  # type: ignore[arg-type]
-
-
-def nothing_known(column: str, where: str) -> PlotError:
-    """Return the error of a column without a value."""
-    return PlotError(f"nothing is known of {words(column)} {where}")
 
 
 def name_width(names: Iterable[str]) -> float:

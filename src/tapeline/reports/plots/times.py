@@ -9,23 +9,11 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from tapeline.reports.drawing import Scale, box, element, label, rule, scale, ticks
-from tapeline.reports.plots.plot import (
-    LETTER,
-    MAX_BARS,
-    MAX_CELLS,
-    MAX_POINTS,
-    ROW,
-    WIDTH,
-    Columns,
-    Picture,
-    Plot,
-    PlotError,
-    is_number,
-    name_width,
-    nothing_known,
-)
-from tapeline.reports.plots.wording import local, number, unit, value_words, with_unit, words
+from tapeline.reports.plots.bars import MAX_BARS, ROW
+from tapeline.reports.plots.plot import LETTER, MAX_CELLS, WIDTH, Columns, Picture, Plot, PlotError, name_width
+from tapeline.reports.plots.wording import is_known, local, number, unit, value_words, with_unit, words
 
+MAX_POINTS = 800
 HUES = 4
 RIGHT = WIDTH - 12
 TOP, HEIGHT = 40, 380
@@ -44,11 +32,11 @@ def draw_lines(plot: Plot, columns: Columns) -> Picture:
     rows = sorted((row for row in range(len(times)) if times[row] is not None), key=lambda row: times[row])
     rows = rows[:: -(-len(rows) // MAX_POINTS)] if rows else rows
     series = {
-        name: [float(columns[name][row]) if is_number(columns[name][row]) else None for row in rows] for name in names
+        name: [float(columns[name][row]) if is_known(columns[name][row]) else None for row in rows] for name in names
     }
     values = [value for points in series.values() for value in points if value is not None]
     if not values:
-        raise nothing_known(names[0], "at any time")
+        raise PlotError(f"no value of {words(names[0])} at any time")
     moments = [times[row] for row in rows]
     marks = ticks(min(values), max(values), 6)
     left, bottom = 20 + LETTER * max(len(number(mark)) for mark in marks), TOP + HEIGHT
@@ -62,13 +50,13 @@ def draw_lines(plot: Plot, columns: Columns) -> Picture:
         parts.append(rule("zero", x(moment), bottom, x(moment), bottom + 5))
         parts.append(label(text, x(moment), bottom + 16, "tick", "middle"))
     kinds = {name: f"line hue{place % HUES}{' band' if '_band_' in name else ''}" for place, name in enumerate(names)}
-    seconds = [_seconds(moment) for moment in moments]
+    places = [_seconds(moment) for moment in moments]
     for name in reversed(names):
-        parts += _curve(kinds[name], _runs(seconds, series[name]), x, y)
+        parts += _curve(kinds[name], _runs(places, series[name]), x, y)
     step = (RIGHT - left) / max(1, len(rows) - 1)
     for place, moment in enumerate(moments):
         tip = [f"{words(name)} {number(value, 2)}" for name in names if (value := series[name][place]) is not None]
-        start = x(seconds[place]) - step / 2
+        start = x(places[place]) - step / 2
         parts.append(box(" ".join([_clock(moment), *tip]), "target", start, TOP, step, HEIGHT))
     axis = "time in New York" if isinstance(moments[0], datetime) else words(over)
     parts.append(label(axis, (left + WIDTH) / 2, bottom + 38, "tick", "middle"))
@@ -86,13 +74,13 @@ def _curve(kind: str, runs: Sequence[Run], x: Scale, y: Scale) -> list[Markup]:
     return parts
 
 
-def _runs(seconds: Sequence[float], values: Sequence[float | None]) -> list[Run]:
+def _runs(moments: Sequence[float], values: Sequence[float | None]) -> list[Run]:
     """Cut a line where values are missing, or times: at more than ten of its usual steps."""
-    steps = sorted(after - before for before, after in pairwise(seconds))
+    steps = sorted(after - before for before, after in pairwise(moments))
     longest = 10 * steps[len(steps) // 2] if steps else 0
     runs: list[Run] = []
     before: float | None = None
-    for moment, value in zip(seconds, values, strict=True):
+    for moment, value in zip(moments, values, strict=True):
         if value is None:
             before = None
             continue
@@ -125,7 +113,7 @@ def draw_spans(plot: Plot, columns: Columns) -> Picture:
         minutes = round((ended - began) / timedelta(minutes=1))
         tip = f"{name} {_clock(began)} to {_clock(ended)}, {minutes} minutes"
         parts.append(box(tip, "down", at, SPANS_TOP + places[name] * ROW + 4, max(1.0, width), ROW - 8))
-    notes = [f"{len(places)} of {len(names)}."] if len(places) < len(names) else []
+    notes = [f"Shown: {len(places)} of {len(names)}."] if len(places) < len(names) else []
     if len(shown) < len(spans):
         notes.append(f"The first {len(shown)} of {len(spans)} rows.")
     return Picture(parts, bottom + 8, notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from math import isfinite
 
 from tapeline.market.dates import NEW_YORK
 
@@ -27,6 +28,11 @@ _WORDS = {
     "dt": "trading date",
 }
 MINUS = "−"
+
+
+def is_known(value: object) -> bool:
+    """Return whether a value can be shown: neither NULL nor infinite nor not a number."""
+    return value is not None and isfinite(float(value))  # type: ignore[arg-type]
 
 
 def words(column: str) -> str:
