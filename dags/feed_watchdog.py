@@ -16,7 +16,7 @@ is well again. All lights are in the task's log.
 
 **What a message means.** A symbol is missing after five minutes of silence in session: one symbol is a halt or the
 vendor, all of them the producer. An outage is over when quotes come, not when the market closes. A dead letter is
-a batch that was given up after all its retries: `redrive_rejected` sends it again once the cause is mended.
+a batch that was given up after all its retries: `redrive_rejected` sends it again once the cause is fixed.
 
 **Start by hand.** *Trigger*; there is nothing to choose. Outside of trading hours a silent feed is no fault.
 

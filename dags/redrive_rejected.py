@@ -5,7 +5,7 @@
 over what is stored now, and puts those that it would take on the stream; the others stay, and the log says why. The
 processor stores them as it stores any: late, so they move no indicator and raise no alert.
 
-**When, and why then.** By hand, after the cause is mended: a parser that refused what a vendor had changed, a function
+**When, and why then.** By hand, after the cause is fixed: a parser that refused what a vendor had changed, a function
 that failed. Nothing is redriven by itself, for what was refused for a good reason would come back for ever.
 
 **Input.** `rejected/dt=…/` of a range of dates of arrival, and the messages of the dead-letter queue, whose records

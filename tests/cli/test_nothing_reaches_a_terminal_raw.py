@@ -24,10 +24,12 @@ from tapeline.cli import errors, query_output, show
 from tapeline.cli.terminal import Terminal
 from tapeline.lake.athena import Column
 from tapeline.laptop import logs
-from tapeline.operations.health import Colour, Light, Readings
+from tapeline.operations.dead_letters import Letter
+from tapeline.operations.health import Readings
 from tapeline.operations.ledger import DIFFERENCES, Counts
+from tapeline.operations.light import Colour, Light
 from tapeline.operations.reconcile import Difference, Reconciliation
-from tapeline.operations.rejected import Letter, Redrive, describe
+from tapeline.operations.rejected import Redrive, describe
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
 HOSTILE = "\x1b]0;own\x07\x1b[2J\r\b\x00\x7f\x9b31m\x85\u202egpj\u2066\u200b\ufeff\u2028\ud800[/]\\"

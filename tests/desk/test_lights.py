@@ -12,8 +12,9 @@ from tapeline.desk import lights
 from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
 from tapeline.desk.models import PipelineLight
-from tapeline.operations.feed import NewestQuote
-from tapeline.operations.health import UNREAD, Part, Readings
+from tapeline.operations.feed_signs import NewestQuote
+from tapeline.operations.health import UNREAD, Readings
+from tapeline.operations.light import Part
 
 NOW = datetime(2026, 3, 12, 15, tzinfo=UTC)
 AGES = {"stream-processor": 0.5, "trend-alerts": 0.5}

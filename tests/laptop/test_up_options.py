@@ -22,7 +22,7 @@ from tapeline.laptop.parts import part_of
 from tapeline.laptop.programs import Options, programs, signed
 from tapeline.laptop.supervisor import LOCK_NAME, ProcessState, Supervisor
 from tapeline.laptop.up import Laptop
-from tapeline.operations.health import Part
+from tapeline.operations.light import Part
 
 
 @pytest.fixture

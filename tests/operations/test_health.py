@@ -7,8 +7,9 @@ import pytest
 
 from tapeline.market.quotes import write_timestamp
 from tapeline.market.trading_hours import LAST_DAY, latest
-from tapeline.operations.feed import Followed, NewestQuote
-from tapeline.operations.health import UNREAD, Colour, Light, Part, Readings, exit_code, explained, is_green, judge
+from tapeline.operations.feed_signs import Followed, NewestQuote
+from tapeline.operations.health import UNREAD, Readings, exit_code, explained, is_green, judge
+from tapeline.operations.light import Colour, Light, Part
 
 NOW = datetime(2026, 3, 12, 15, 0, tzinfo=UTC)  # Thursday, 11:00 in New York
 OPEN = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)

@@ -8,15 +8,13 @@ import pytest
 
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, parse_quote
 from tapeline.market.symbol_state import Rules
+from tapeline.operations.dead_letters import Letter, UnknownLetterError, read_letter
 from tapeline.operations.rejected import (
-    Letter,
     Redrive,
-    UnknownLetterError,
     in_order,
-    judge,
     read_again,
-    read_letter,
     read_line,
+    refusals,
 )
 from tapeline.stream import batch
 from tapeline.stream.batch import Reject, Stored, StreamRecord, plan_batch
@@ -71,7 +69,7 @@ def refused(datas: list[bytes], stored: tuple[bytes, ...] = (), fields: tuple[st
     table = {(quote.symbol, quote.timestamp): Stored(quote) for quote in known}
     read = [read_again(record(data, number)) for number, data in enumerate(datas)]
     quotes = [(record(data), quote) for data, quote in zip(datas, read, strict=True) if isinstance(quote, Quote)]
-    judged = judge(quotes, lambda _: states, lambda _: table, Rules(), fields)
+    judged = refusals(quotes, lambda _: states, lambda _: table, Rules(), fields)
     reasons = iter([judged[at].reason if at in judged else "" for at in range(len(quotes))])
     return [one.reason if isinstance(one, Reject) else next(reasons) for one in read]
 

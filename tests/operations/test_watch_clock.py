@@ -12,8 +12,9 @@ import pytest
 
 from tapeline.market import trading_hours
 from tapeline.market.quotes import write_timestamp
-from tapeline.operations.feed import Followed, NewestQuote
-from tapeline.operations.health import Colour, Light, Readings, judge
+from tapeline.operations.feed_signs import Followed, NewestQuote
+from tapeline.operations.health import Readings, judge
+from tapeline.operations.light import Colour, Light
 from tapeline.operations.watch_memory import Memory, Missed, look
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -20,6 +20,7 @@ from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, T
 from airflow.utils.strings import get_random_string
 
 from tapeline.market import sessions
+from tapeline.market.durations import words
 from tapeline.market.sessions import NEW_YORK_STOCK_EXCHANGE, NotASessionError, Session
 
 _EXCHANGE = re.compile(r"[A-Z0-9]{4}")
@@ -46,13 +47,13 @@ class TradingSessionTimetable(Timetable):
         self.exchange = exchange
         self.delay = delay
         self.description = (
-            f"{_words(delay)} after the close of each {exchange} session; none on holidays, earlier on half days"
+            f"{words(delay)} after the close of each {exchange} session; none on holidays, earlier on half days"
         )
 
     @property
     def summary(self) -> str:
         """What the list of DAGs shows."""
-        return f"{self.exchange} close + {_words(self.delay)}"
+        return f"{self.exchange} close + {words(self.delay)}"
 
     def validate(self) -> None:
         """Refuse what can be no exchange; whether there is one of that name is known only with the calendar."""
@@ -168,13 +169,13 @@ class TradingHoursTimetable(Timetable):
         self.every = every
         self.exchange = exchange
         self.after_close = after_close
-        last = "" if after_close is None else f", and {_words(after_close)} after the close"
-        self.description = f"Every {_words(every)} while {exchange} is open{last}; none on holidays"
+        last = "" if after_close is None else f", and {words(after_close)} after the close"
+        self.description = f"Every {words(every)} while {exchange} is open{last}; none on holidays"
 
     @property
     def summary(self) -> str:
         """What the list of DAGs shows."""
-        return f"every {_words(self.every)} of {self.exchange} hours"
+        return f"every {words(self.every)} of {self.exchange} hours"
 
     def validate(self) -> None:
         """Refuse what can be no exchange, and a pace without an end."""
@@ -292,9 +293,3 @@ def _validate(exchange: str) -> None:
 
 def _day(session: Session) -> date:
     return session.day
-
-
-def _words(span: timedelta) -> str:
-    minutes = round(span.total_seconds() / 60)
-    hours, rest = divmod(minutes, 60)
-    return f"{hours} h" if hours and not rest else f"{minutes} min"

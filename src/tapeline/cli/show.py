@@ -10,10 +10,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tapeline.market.durations import words
 from tapeline.market.quotes import read_timestamp
-from tapeline.operations.feed import words
-from tapeline.operations.health import Colour, Light, Readings, age, exit_code, is_green
+from tapeline.operations.health import Readings, exit_code, is_green
 from tapeline.operations.ledger import DIFFERENCES
+from tapeline.operations.light import Colour, Light
 from tapeline.operations.reconcile import Reconciliation
 from tapeline.stream.tables import Item
 
@@ -82,7 +83,7 @@ def _newest(readings: Readings) -> Table:
                 style="green" if change > 0 else "red" if change < 0 else "dim",
             ),
             quote.timestamp,
-            f"{words(age(quote, readings.at).total_seconds())} ago",
+            f"{words(quote.age(readings.at))} ago",
             quote.source,
             Text(f"suspect: {', '.join(quote.suspect)}" if quote.suspect else "", style="yellow"),
         )

@@ -23,7 +23,8 @@ from tapeline.laptop.logs import log_of
 from tapeline.laptop.loopback import local_aws_answers
 from tapeline.laptop.parts import parts
 from tapeline.operations.feed_state import read_followed
-from tapeline.operations.health import Part, Readings, exit_code, explained, is_green, judge
+from tapeline.operations.health import Readings, exit_code, explained, is_green, judge
+from tapeline.operations.light import Part
 from tapeline.operations.readings import read_readings
 from tapeline.operations.reconcile import Places
 from tapeline.operations.reconcile import reconcile as compare

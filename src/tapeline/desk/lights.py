@@ -19,10 +19,12 @@ from tapeline.desk.models import Health, PipelineLight, Report, State
 from tapeline.lake.partitions import registered
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
+from tapeline.market.durations import words
 from tapeline.market.quotes import write_timestamp
 from tapeline.market.suspicion_words import verdict_words
-from tapeline.operations.feed import NewestQuote, words
-from tapeline.operations.health import Colour, Light, Readings, judge_by_group, unjudged
+from tapeline.operations.feed_signs import NewestQuote
+from tapeline.operations.health import Readings, judge_by_group, unjudged
+from tapeline.operations.light import Colour, Light
 from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
 

@@ -12,8 +12,8 @@ from tapeline.aws import local
 from tapeline.laptop.errors import LaptopError, NotRunningError
 from tapeline.laptop.logs import last_lines, last_words
 from tapeline.laptop.supervisor import ProcessState, Supervisor
-from tapeline.operations.feed import words
-from tapeline.operations.health import Part
+from tapeline.market.durations import words
+from tapeline.operations.light import Part
 
 NOT_STARTED = "Not started"
 """What supervisord says of a program that nobody has started yet."""

@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.markup import escape
 
-from tapeline.operations.feed import words
+from tapeline.market.durations import words
 
 
 def done(console: Console, text: str, since: float | None = None) -> None:

@@ -15,17 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from tapeline.market.quotes import read_timestamp
+from tapeline.market.durations import words
 from tapeline.market.trading_hours import Hours
-
-SIMULATED = "simulated"
-SIMULATED_SILENCE = timedelta(seconds=60)
-MARKET_SILENCE = timedelta(minutes=5)
-"""How long a symbol may be silent: the simulated market never sleeps; a poll of a real one comes every 30 s in session,
-but a quote only when its time moved."""
-
-PACES_OF_SILENCE = 3
-"""A producer that asks less often than that is missed after so many of its own paces."""
+from tapeline.operations.feed_signs import (
+    MARKET_SILENCE,
+    NOT_A_FEED,
+    SIMULATED,
+    SIMULATED_SILENCE,
+    Followed,
+    NewestQuote,
+)
 
 TROUBLED_SILENCE = timedelta(minutes=2)
 """How long all may be silent while the producer itself says that it has trouble; one failed poll is none."""
@@ -40,12 +39,6 @@ HUNG_AFTER = timedelta(minutes=3)
 CLOCK_AHEAD = timedelta(minutes=2)
 """How far the producer's clock may be ahead of ours before it is trouble: a silence is heard so much later."""
 
-BEFORE_THE_OPEN = timedelta(minutes=30)
-"""A quote from longer before the open is the session's before, though it came only now; others are late by 15 min."""
-
-NOT_A_FEED = ("replay", "correction")
-"""Sources whose quotes are no sign of life: a file, and a figure put right by hand."""
-
 _NAMED = 5
 
 
@@ -57,86 +50,6 @@ class Verdict(StrEnum):
     CLOSED = "closed"
     LOST = "lost"
     UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """What a producer says that it follows.
-
-    Attributes
-    ----------
-    source : str
-        ``yahoo``, ``yahoo-stream`` or ``simulated``.
-    symbols : tuple of str
-        What it was told to follow.
-    every_seconds : float
-        Its pace, 0 if it has none.
-    started_at, said_at : datetime
-        When it began to follow these, and when it said so last; aware.
-    trouble : str
-        What keeps it from its source, in its own words; empty if nothing.
-    """
-
-    source: str
-    symbols: tuple[str, ...]
-    every_seconds: float
-    started_at: datetime
-    said_at: datetime
-    trouble: str = ""
-
-    @property
-    def never_sleeps(self) -> bool:
-        """Whether its market has no closing time."""
-        return self.source == SIMULATED
-
-    @property
-    def patience(self) -> timedelta:
-        """How long a symbol of it may be silent."""
-        base = SIMULATED_SILENCE if self.never_sleeps else MARKET_SILENCE
-        return max(base, timedelta(seconds=PACES_OF_SILENCE * self.every_seconds))
-
-
-@dataclass(frozen=True, slots=True)
-class NewestQuote:
-    """The newest quote of a symbol.
-
-    Attributes
-    ----------
-    symbol : str
-    timestamp, ingested_at : str
-        Its own time and when the producer got it, UTC.
-    price, change_percent : str
-        USD and per cent of the previous close, as stored; the latter empty where it says nothing.
-    source : str
-        Where it came from.
-    suspect : tuple of str
-        Which of its figures are not believed and why, as ``price:far``.
-    """
-
-    symbol: str
-    timestamp: str
-    price: str
-    change_percent: str
-    source: str
-    ingested_at: str
-    suspect: tuple[str, ...] = ()
-
-    def heard_at(self, now: datetime, hours: Hours | None) -> datetime:
-        """Return when the feed gave this sign of life, no later than now.
-
-        That is the quote's own time for a correction, and for a quote of the session before: a producer sends the last
-        quote of each symbol at its start.
-
-        Parameters
-        ----------
-        now : datetime
-            Aware.
-        hours : Hours or None
-            The session that began last; None if it is not known or the market never sleeps.
-        """
-        own = read_timestamp(self.timestamp)
-        is_old = hours is not None and own < hours.opens_at - BEFORE_THE_OPEN
-        return min(own if is_old or self.source in NOT_A_FEED else read_timestamp(self.ingested_at), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +108,7 @@ def judge_feed(
     if now - followed.said_at >= HUNG_AFTER:
         return Feed(
             Verdict.LOST,
-            f"the producer ({followed.source}) has said nothing for {words((now - followed.said_at).total_seconds())}",
+            f"the producer ({followed.source}) has said nothing for {words(now - followed.said_at)}",
             "It hangs or is dead. On the laptop: `tapeline restart producer`; elsewhere start it again where it runs. "
             "Its log says what it did last.",
         )
@@ -210,22 +123,6 @@ def judge_feed(
     begin = followed.started_at if followed.never_sleeps or hours is None else hours.opens_at
     silent, alive = _silent_and_alive(now, begin, followed, heard, thin)
     return _in_session(now, begin, followed, heard, silent, alive, thin)
-
-
-def words(seconds: float) -> str:
-    """Return a duration as a person says it.
-
-    >>> words(0.25), words(42), words(150), words(7300), words(200000)
-    ('0.2 s', '42 s', '2 min 30 s', '2 h 1 min', '2 d 7 h')
-    """
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {name}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
 
 
 def named(symbols: Sequence[str]) -> str:
@@ -266,7 +163,7 @@ def _trouble(now: datetime, followed: Followed) -> tuple[str, str]:
     said = f"the producer says: {followed.trouble}" if followed.trouble else ""
     if followed.said_at - now <= CLOCK_AHEAD:
         return said, "See the producer's log." if said else ""
-    ahead = f"the producer's clock is {words((followed.said_at - now).total_seconds())} ahead"
+    ahead = f"the producer's clock is {words(followed.said_at - now)} ahead"
     return "; ".join(filter(None, (said, ahead))), "Set the clock where the producer runs: silence is heard late."
 
 
@@ -285,28 +182,28 @@ def _in_session(
         return Feed(Verdict.UNKNOWN, "could not be judged: no symbol is followed", "Start the producer with symbols.")
     usual = set(followed.symbols) - thin or set(followed.symbols)
     newest = max((heard[symbol] for symbol in followed.symbols if symbol in heard), default=None)
-    wrong, mend = _trouble(now, followed)
+    wrong, remedy = _trouble(now, followed)
     trouble = f"; {wrong}" if wrong else ""
     if quiet >= QUIET_AFTER:
-        trouble += f"; the producer has said nothing for {words(quiet.total_seconds())}"
+        trouble += f"; the producer has said nothing for {words(quiet)}"
     quietest = now - max(_since(begin, followed, heard.get(symbol)) for symbol in followed.symbols)
     is_troubled = followed.trouble and quietest >= min(followed.patience, TROUBLED_SILENCE)
     feed = Feed(
         Verdict.ALIVE,
         f"{count} symbols{trouble}",
-        f"Quotes still come. {mend}" if wrong else "",
+        f"Quotes still come. {remedy}" if wrong else "",
         silent,
         alive,
         wrong,
         proven=2 * len(usual.intersection(alive)) >= len(usual),
     )
     if is_troubled or (silent and not alive):
-        what = f"nothing new for {words((now - newest).total_seconds())}" if newest else "no quote has ever come"
+        what = f"nothing new for {words(now - newest)}" if newest else "no quote has ever come"
         return replace(
             feed,
             verdict=Verdict.LOST,
             reading=f"{what}, {count} symbols followed{trouble}",
-            next_step="If `tapeline status` shows a part that is down, mend that first. Else read the producer's log: "
+            next_step="If `tapeline status` shows a part that is down, fix that first. Else read the producer's log: "
             "it says whether the source refuses, is closed or is silent.",
         )
     if silent and 2 * len(silent) > max(2, count):
@@ -324,13 +221,13 @@ def _in_session(
             "out of its list what is gone.",
         )
     if not alive:
-        since = words((now - max(begin, followed.started_at)).total_seconds())
+        since = words(now - max(begin, followed.started_at))
         start = "start" if followed.started_at > begin or followed.never_sleeps else "open"
         return replace(
             feed,
             verdict=Verdict.WAITING,
             reading=f"waiting for the first quote since the {start}, {since} ago{trouble}",
-            next_step=mend,
+            next_step=remedy,
         )
     return feed
 
@@ -340,9 +237,9 @@ def _closed(
 ) -> Feed:
     """Say of a market that is closed how its last session ended, which nothing can have changed since."""
     count = f"{len(followed.symbols)} symbols; market closed"
-    wrong, mend = _trouble(now, followed)
+    wrong, remedy = _trouble(now, followed)
     if wrong:
-        return Feed(Verdict.CLOSED, f"{count}; {wrong}", f"Mend it before the market opens. {mend}", trouble=wrong)
+        return Feed(Verdict.CLOSED, f"{count}; {wrong}", f"Fix it before the market opens. {remedy}", trouble=wrong)
     silent, alive = _silent_and_alive(hours.closes_at, hours.opens_at, followed, heard, thin)
     if silent and not alive and followed.started_at < hours.closes_at:
         trouble = "nothing came any more when the last session ended"
@@ -373,7 +270,7 @@ def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote
     if is_open and now - since >= patience:
         return Feed(
             Verdict.LOST,
-            f"nothing new for {words((now - last).total_seconds())}, and no producer says what it follows",
+            f"nothing new for {words(now - last)}, and no producer says what it follows",
             "Start the producer.",
             tuple(quote.symbol for quote in newest),
         )

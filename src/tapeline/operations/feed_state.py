@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.printable import printable
 from tapeline.market.quotes import read_timestamp
-from tapeline.operations.feed import Followed, NewestQuote
+from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.stream.items import FOLLOWED_KEY, SYMBOL_PREFIX
 from tapeline.stream.tables import Item
 

@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.market import trading_hours
 from tapeline.operations import feed_state
-from tapeline.operations.feed import Followed, NewestQuote
-from tapeline.operations.health import Light, Readings, judge
+from tapeline.operations.feed_signs import Followed, NewestQuote
+from tapeline.operations.health import Readings, judge
+from tapeline.operations.light import Light
 from tapeline.operations.tell_once import memory_key, tell_once
 from tapeline.operations.watch_memory import Memory, Message, look
 from tapeline.stream import tables

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from tapeline.market.quotes import read_timestamp
+from tapeline.market.durations import words
 from tapeline.market.trading_hours import LAST_DAY, Hours
-from tapeline.operations.feed import Feed, Followed, NewestQuote, Verdict, judge_feed, words
+from tapeline.operations.feed import Feed, Verdict, judge_feed
+from tapeline.operations.feed_signs import Followed, NewestQuote
+from tapeline.operations.light import Colour, Light, Part
 from tapeline.stream.batch import INTERNAL_ERROR
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0
@@ -31,69 +32,6 @@ TELLERS = {
     "alerts": "stock-market-trend-alerts",
 }
 """The program of the laptop whose log explains a light."""
-
-
-class Colour(StrEnum):
-    """A light's colour; grey says that there is nothing to judge, which is no trouble, unjudged that we do not know."""
-
-    GREEN = "green"
-    GREY = "grey"
-    UNJUDGED = "unjudged"
-    YELLOW = "yellow"
-    RED = "red"
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """One line of the page.
-
-    Attributes
-    ----------
-    name : str
-        What is judged.
-    colour : Colour
-        How it is.
-    reading : str
-        What was found.
-    next_step : str
-        What to do, in words; empty if nothing.
-    log : tuple of str
-        The last lines of the log that explains it.
-    """
-
-    name: str
-    colour: Colour
-    reading: str
-    next_step: str = ""
-    log: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Something that must be up: a process on the laptop, a resource or a mapping on AWS.
-
-    Attributes
-    ----------
-    name : str
-        As the page shows it.
-    up : bool
-        Whether it works.
-    detail : str
-        Its state in the words of who runs it.
-    next_step : str
-        What to do if it is down.
-    log : tuple of str
-        Its last words if it is down.
-    passing : bool
-        Whether it is on its way up, so that waiting is all there is to do.
-    """
-
-    name: str
-    up: bool
-    detail: str
-    next_step: str = ""
-    log: tuple[str, ...] = ()
-    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +171,7 @@ def unjudged(name: str, reason: str) -> Light:
         name,
         Colour.UNJUDGED,
         f"could not be judged: {reason}",
-        "It may be well or not. Mend what keeps it from being read: a right, the network, a missing stack.",
+        "It may be well or not. Fix what keeps it from being read: a right, the network, a missing stack.",
     )
 
 
@@ -253,11 +191,6 @@ def _teller(light: str) -> str:
     if light.startswith(ITERATOR_AGE):
         return light.removeprefix(ITERATOR_AGE)
     return TELLERS.get(light, "")
-
-
-def age(quote: NewestQuote, now: datetime) -> timedelta:
-    """Return how long ago a quote came in."""
-    return max(timedelta(0), now - read_timestamp(quote.ingested_at))
 
 
 def _part(part: Part) -> Light:
@@ -304,7 +237,7 @@ def _rejects(readings: Readings) -> Light:
             Colour.RED,
             f"our own code failed on {failed:,} in the last 24 h ({INTERNAL_ERROR}); {reading}",
             "Nothing is lost: the record and the error are under rejected/, the traceback is in the stream processor's "
-            "log. Report it; once it is mended, `tapeline redrive --go` brings the records back.",
+            "log. Report it; once it is fixed, `tapeline redrive --go` brings the records back.",
         )
     if not hour:
         return Light("rejects", Colour.GREEN, reading)
@@ -329,7 +262,7 @@ def _dead_letters(count: int) -> Light:
         "dead letters",
         Colour.RED,
         f"{count:,} batches were given up",
-        "Read the function's log for the cause and mend it. Each message names shard and sequence numbers; the stream "
+        "Read the function's log for the cause and fix it. Each message names shard and sequence numbers; the stream "
         "keeps the records for 24 h. `tapeline reconcile` names what is missing.",
     )
 

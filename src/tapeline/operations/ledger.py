@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from tapeline.market.quotes import FIGURES, Quote
 from tapeline.stream.batch import Key
 
 _SCHEMA = """
@@ -98,7 +97,7 @@ class Accepted(NamedTuple):
     expired: bool
 
 
-class Kept(NamedTuple):
+class KeptQuote(NamedTuple):
     """A quote as DynamoDB or the raw zone holds it; `expired` if its time in DynamoDB is over."""
 
     symbol: str
@@ -144,15 +143,15 @@ class Counts:
     rejected: dict[str, int]
 
 
-def figures(quote: Quote) -> str:
+def figures_text(figures: Iterable[Decimal | int | str]) -> str:
     """Return a quote's six figures as text that is equal for equal figures, 5.10 and 5.1 alike."""
-    return " ".join(plain(getattr(quote, name)) for name in FIGURES)
+    return " ".join(map(_shortest, figures))
 
 
-def plain(number: Decimal | int | str) -> str:
+def _shortest(number: Decimal | int | str) -> str:
     """Return a number in its shortest plain form.
 
-    >>> plain("180.50"), plain(12000), plain(Decimal("1E+3"))
+    >>> _shortest("180.50"), _shortest(12000), _shortest(Decimal("1E+3"))
     ('180.5', '12000', '1000')
     """
     return f"{Decimal(number).normalize():f}"
@@ -170,11 +169,11 @@ class Ledger:
         """Add records of the stream."""
         self._insert("INSERT OR IGNORE INTO accepted VALUES (?, ?, ?, ?, ?, ?, ?, ?)", records)
 
-    def add_stored(self, quotes: Iterable[Kept]) -> None:
+    def add_stored(self, quotes: Iterable[KeptQuote]) -> None:
         """Add items of DynamoDB."""
         self._insert("INSERT OR REPLACE INTO stored VALUES (?, ?, ?, ?)", (quote[:4] for quote in quotes))
 
-    def add_raw(self, quotes: Iterable[Kept], *, recent: bool) -> None:
+    def add_raw(self, quotes: Iterable[KeptQuote], *, recent: bool) -> None:
         """Add quotes of the raw zone; `recent` ones came after the count began and need not be in DynamoDB yet."""
         self._insert("INSERT OR IGNORE INTO raw VALUES (?, ?, ?, ?, ?, ?)", ((*quote, recent) for quote in quotes))
 

@@ -17,8 +17,9 @@ from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
 from tapeline.operations import feed_state
-from tapeline.operations.feed import Followed, NewestQuote
-from tapeline.operations.health import Part, Readings
+from tapeline.operations.feed_signs import Followed, NewestQuote
+from tapeline.operations.health import Readings
+from tapeline.operations.light import Part
 from tapeline.operations.tell_once import MEMORY_PREFIX
 from tapeline.operations.watch_memory import Memory
 from tapeline.stream import items, raw_zone

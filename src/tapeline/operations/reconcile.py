@@ -27,7 +27,15 @@ from tapeline.aws.backoff import pause
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
-from tapeline.operations.ledger import Accepted, Counts, Kept, Ledger, Rejected, figures, open_ledger, plain
+from tapeline.operations.ledger import (
+    Accepted,
+    Counts,
+    KeptQuote,
+    Ledger,
+    Rejected,
+    figures_text,
+    open_ledger,
+)
 from tapeline.stream import items, raw_zone, tables
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
@@ -201,7 +209,15 @@ class _Count:
             quote = parse_quote(record["Data"], arrived_at)
         except QuoteRejectedError as error:
             return Accepted(*place, None, None, None, None, error.reason, expired)
-        return Accepted(*place, quote.symbol, quote.timestamp, quote.revision, figures(quote), None, expired)
+        return Accepted(
+            *place,
+            quote.symbol,
+            quote.timestamp,
+            quote.revision,
+            figures_text(getattr(quote, name) for name in FIGURES),
+            None,
+            expired,
+        )
 
     def wait_for_delivery(self) -> None:
         """Wait until the last accepted quote of each symbol is stored, rejected, or passed by a newer one."""
@@ -263,11 +279,11 @@ class _Count:
     def _get_lines(self, key: str) -> list[str]:
         return raw_zone.get_lines(self._s3, self._places.bucket, key)
 
-    def _raw(self, line: str) -> Kept:
+    def _raw(self, line: str) -> KeptQuote:
         record = json.loads(line, parse_float=Decimal, parse_int=Decimal)
         expired = read_timestamp(record["ingested_at"]) + self._places.quote_retention <= self._began
-        texts = " ".join(plain(record[name]) for name in FIGURES)
-        return Kept(record["symbol"], record["timestamp"], int(record.get("revision", 0)), texts, expired)
+        texts = figures_text(record[name] for name in FIGURES)
+        return KeptQuote(record["symbol"], record["timestamp"], int(record.get("revision", 0)), texts, expired)
 
     def look_again(self) -> None:
         """Look again for what seemed missing, as long as some of it turns up: it may be on its way."""
@@ -325,10 +341,10 @@ def _key(symbol: str, timestamp: str) -> tables.Item:
     return {"symbol": {"S": symbol}, "timestamp": {"S": timestamp}}
 
 
-def _stored(item: Any) -> Kept:
-    texts = " ".join(plain(item[name]["N"]) for name in FIGURES)
+def _stored(item: Any) -> KeptQuote:
+    texts = figures_text(item[name]["N"] for name in FIGURES)
     revision = int(item["revision"]["N"]) if "revision" in item else 0
-    return Kept(item["symbol"]["S"], item["timestamp"]["S"], revision, texts, expired=False)
+    return KeptQuote(item["symbol"]["S"], item["timestamp"]["S"], revision, texts, expired=False)
 
 
 def _rejected(line: str) -> Rejected:

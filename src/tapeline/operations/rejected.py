@@ -12,6 +12,7 @@ from datetime import datetime
 from tapeline.aws.printable import printable
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
 from tapeline.market.symbol_state import Rules, SymbolState
+from tapeline.operations.dead_letters import Letter
 from tapeline.stream.batch import (
     INTERNAL_ERROR,
     BatchFailedError,
@@ -32,8 +33,8 @@ FINAL_REASONS = frozenset({"conflicting_quote"})
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A line under `rejected/`, as `stream_store.reject_to_json` writes it.
+class RejectedLine:
+    """A line under `rejected/`, as `tapeline.stream.store.reject_to_json` writes it.
 
     Attributes
     ----------
@@ -50,72 +51,24 @@ class Kept:
     record: StreamRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter: a batch of the Kinesis stream that delivery gave up.
-
-    Attributes
-    ----------
-    shard_id, first, last : str
-        The batch's place on the stream: shard, first and last sequence number.
-    records : int
-        How many it had.
-    condition : str
-        Why it was given up, in Lambda's words: ``RetryAttemptsExhausted`` and so on.
-    """
-
-    shard_id: str
-    first: str
-    last: str
-    records: int
-    condition: str
-
-
-class UnknownLetterError(ValueError):
-    """A message in the dead-letter queue that tells of no batch of the Kinesis stream."""
-
-
-def read_line(line: str) -> Kept | None:
+def read_line(line: str) -> RejectedLine | None:
     """Read a line under `rejected/`; None if it is none, and then it stays where it is."""
     try:
-        told = json.loads(line)
-        if "payload_base64" in told:
-            data = base64.b64decode(told["payload_base64"], validate=True)
+        reject = json.loads(line)
+        if "payload_base64" in reject:
+            data = base64.b64decode(reject["payload_base64"], validate=True)
         else:
-            data = told["payload"].encode()
+            data = reject["payload"].encode()
         record = StreamRecord(
-            shard_id=str(told["shard_id"]),
-            sequence_number=int(told["sequence_number"]),
-            partition_key=str(told["partition_key"]),
-            arrived_at=read_timestamp(told["arrived_at"]),
+            shard_id=str(reject["shard_id"]),
+            sequence_number=int(reject["sequence_number"]),
+            partition_key=str(reject["partition_key"]),
+            arrived_at=read_timestamp(reject["arrived_at"]),
             data=data,
         )
-        return Kept(line, str(told["reason"]), record)
+        return RejectedLine(line, str(reject["reason"]), record)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
         return None
-
-
-def read_letter(body: str) -> Letter:
-    """Read a dead letter (Lambda Developer Guide, "Retaining discarded batch records for a Kinesis source").
-
-    Raises
-    ------
-    UnknownLetterError
-        If it is of another kind.
-    """
-    try:
-        told = json.loads(body)
-        batch = told["KinesisBatchInfo"]
-        return Letter(
-            shard_id=batch["shardId"],
-            first=batch["startSequenceNumber"],
-            last=batch["endSequenceNumber"],
-            records=int(batch["batchSize"]),
-            condition=str(told.get("requestContext", {}).get("condition", "unknown")),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        kind = "a batch of the table's stream" if "DDBStreamBatchInfo" in body else f"not understood ({error})"
-        raise UnknownLetterError(kind) from error
 
 
 def read_again(record: StreamRecord) -> Quote | Reject:
@@ -125,7 +78,7 @@ def read_again(record: StreamRecord) -> Quote | Reject:
     return quotes[0][1] if quotes else plan.rejects[0]
 
 
-def judge(
+def refusals(
     quotes: Sequence[tuple[StreamRecord, Quote]],
     read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
     read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
@@ -178,7 +131,7 @@ def judge(
 def in_order(quotes: Iterable[Quote]) -> list[Quote]:
     """Return quotes as they go on the stream: by their own time, so in order per symbol, none twice.
 
-    Of two that share symbol and time but not figures `judge` refuses the second.
+    Of two that share symbol and time but not figures `refusals` names the second.
     """
     distinct = {(quote.symbol, quote.time, quote.to_json()): quote for quote in quotes}
     return sorted(distinct.values(), key=_place)

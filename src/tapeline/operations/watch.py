@@ -10,7 +10,8 @@ from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import Quote
 from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
-from tapeline.operations.health import Light, judge
+from tapeline.operations.health import judge
+from tapeline.operations.light import Light
 from tapeline.operations.readings import read_readings
 from tapeline.operations.tell_once import Decide, tell_once
 from tapeline.operations.watch_memory import Memory, Message, look

@@ -13,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from tapeline.market.durations import words
 from tapeline.market.quotes import read_timestamp, write_timestamp
-from tapeline.operations.feed import Feed, Verdict, named, words
-from tapeline.operations.health import Colour, Light, Readings
+from tapeline.operations.feed import Feed, Verdict, named
+from tapeline.operations.health import Readings
+from tapeline.operations.light import Colour, Light
 
 TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""
@@ -143,7 +145,7 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     if "quotes" in seen and feed.verdict is Verdict.WAITING and memory.waiting_since:
         waiting = now - memory.waiting_since
         if waiting >= LONGEST_START:
-            reading = f"no quote for {words(waiting.total_seconds())} though the producer was started anew"
+            reading = f"no quote for {words(waiting)} though the producer was started anew"
             seen["quotes"] = replace(seen["quotes"], colour=Colour.RED, reading=reading, next_step="Read its log.")
 
     red = [light for light in seen.values() if light.colour is Colour.RED]

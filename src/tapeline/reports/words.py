@@ -8,6 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from tapeline.lake.audit_result import MOST_NAMES_SHOWN, named
+from tapeline.market import durations
 from tapeline.market.dates import NEW_YORK
 from tapeline.reports.report import WHOLE_FEED, Anomaly, Gap, Mover, Report
 
@@ -58,15 +59,11 @@ def clock(moment: datetime) -> str:
 def length(seconds: int) -> str:
     """Return a length of time.
 
-    >>> length(0), length(59), length(3540), length(5400)
+    >>> length(0), length(59), length(3565), length(5400)
     ('1 quote', '59 s', '59 min', '1 h 30 min')
     """
-    if seconds == 0:
-        return "1 quote"
-    if seconds < 60:
-        return f"{seconds} s"
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+    whole_minutes = seconds // 60 * 60
+    return durations.words(whole_minutes or seconds) if seconds else "1 quote"
 
 
 def count(number: int, thing: str) -> str:

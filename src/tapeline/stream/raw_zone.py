@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_TAKEN = ("PreconditionFailed", "ConditionalRequestConflict")
+_CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
+"""Somebody else has put the object meanwhile."""
 
 
 def put_lines(client: S3Client, bucket: str, key: str, lines: Sequence[str]) -> None:
@@ -22,7 +23,7 @@ def put_lines(client: S3Client, bucket: str, key: str, lines: Sequence[str]) -> 
     try:
         client.put_object(Bucket=bucket, Key=key, Body=_pack(lines), IfNoneMatch="*")
     except client.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in _TAKEN:
+        if error.response["Error"]["Code"] not in _CHANGED:
             raise
         present = get_lines(client, bucket, key)
         missing = [line for line in lines if line not in set(present)]
@@ -34,6 +35,26 @@ def get_lines(client: S3Client, bucket: str, key: str) -> list[str]:
     """Return the lines of an object."""
     body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     return gzip.decompress(body).decode().splitlines()
+
+
+def remove_lines(client: S3Client, bucket: str, key: str, lines: Collection[str]) -> None:
+    """Take lines out of an object, and the object away with its last line; one that grows meanwhile is read again."""
+    place: Any = {"Bucket": bucket, "Key": key}
+    while True:
+        try:
+            answer = client.get_object(**place)
+            present = gzip.decompress(answer["Body"].read()).decode().splitlines()
+            if left := [line for line in present if line not in lines]:
+                client.put_object(**place, Body=_pack(left), IfMatch=answer["ETag"])
+            else:
+                client.delete_object(**place, IfMatch=answer["ETag"])
+        except client.exceptions.NoSuchKey:
+            return
+        except client.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] not in _CHANGED:
+                raise
+        else:
+            return
 
 
 def _pack(lines: Sequence[str]) -> bytes:

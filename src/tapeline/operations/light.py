@@ -1,0 +1,69 @@
+"""A light, and a part whose state one shows: the words in which health is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Colour(StrEnum):
+    """A light's colour; grey says that there is nothing to judge, which is no trouble, unjudged that we do not know."""
+
+    GREEN = "green"
+    GREY = "grey"
+    UNJUDGED = "unjudged"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One line of the page.
+
+    Attributes
+    ----------
+    name : str
+        What is judged.
+    colour : Colour
+        How it is.
+    reading : str
+        What was found.
+    next_step : str
+        What to do, in words; empty if nothing.
+    log : tuple of str
+        The last lines of the log that explains it.
+    """
+
+    name: str
+    colour: Colour
+    reading: str
+    next_step: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Something that must be up: a process on the laptop, a resource or a mapping on AWS.
+
+    Attributes
+    ----------
+    name : str
+        As the page shows it.
+    up : bool
+        Whether it works.
+    detail : str
+        Its state in the words of who runs it.
+    next_step : str
+        What to do if it is down.
+    log : tuple of str
+        Its last words if it is down.
+    passing : bool
+        Whether it is on its way up, so that waiting is all there is to do.
+    """
+
+    name: str
+    up: bool
+    detail: str
+    next_step: str = ""
+    log: tuple[str, ...] = ()
+    passing: bool = False
