@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from tapeline.aws.deployment import Deployment
 from tapeline.desk import lights
 from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
@@ -92,3 +93,20 @@ def test_the_rollup_names_the_symbols_it_left_out(without: dict[str, str], state
     assert (document.state, document.value) == (state, value)
     assert document.detail.endswith(detail)
     assert bool(document.todo) == bool(without)
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-11-27T19:14:59Z", "2026-11-25"),  # a half day, which closes at 18:00; the day before was Thanksgiving
+        ("2026-11-27T19:15:00Z", "2026-11-27"),
+        ("2026-11-29T12:00:00Z", "2026-11-27"),  # a Sunday
+        ("2026-11-30T15:00:00Z", "2026-11-27"),  # while the next is open
+        ("2026-11-30T22:15:00Z", "2026-11-30"),
+    ],
+)
+def test_a_session_is_due_seventy_five_minutes_after_its_close(now: str, due: str) -> None:
+    def no_deployment() -> Deployment:
+        raise AssertionError("nothing is read for it")
+
+    assert Lights(no_deployment, lambda _: [], (), lambda: datetime.fromisoformat(now)).due_session() == due

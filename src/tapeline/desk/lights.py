@@ -116,16 +116,12 @@ class Lights:
 
     def due_session(self) -> str:
         """Return the newest session that should be rolled up by now."""
-        now = self._now()
-        hours = trading_hours.latest(now)
-        while hours is not None and hours.closes_at + ROLLED_UP_AFTER > now:
+        moment = self._now() - ROLLED_UP_AFTER
+        hours = trading_hours.latest(moment)
+        if hours is not None and hours.closes_at > moment:
             hours = trading_hours.latest(hours.opens_at - timedelta(seconds=1))
-        if hours is not None:
-            return trading_date(hours.opens_at).isoformat()
-        session = sessions.latest_session(now)  # past the end of the quick table
-        while session.closes_at + ROLLED_UP_AFTER > now:
-            session = sessions.previous_session(session.day)
-        return session.key
+        # Past the end of the quick table the calendar answers.
+        return trading_date(hours.opens_at).isoformat() if hours else sessions.ended_session(moment).key
 
     def _look(self) -> Health:
         deployment, now = self._deployment(), self._now()
