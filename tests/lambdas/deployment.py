@@ -8,7 +8,7 @@ import importlib.util
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -119,7 +119,7 @@ def make_quote(symbol: str = "AAPL", minute: float = 0, price: str = "100", **fi
     return Quote(**{**values, **fields})
 
 
-def make_records(payloads: list[bytes | Quote], first_number: int = 1) -> list[dict[str, Any]]:
+def make_records(payloads: Sequence[bytes | Quote], first_number: int = 1) -> list[dict[str, Any]]:
     """Records of a Kinesis event; each sequence number is 56 digits, as Kinesis gives them."""
     records = []
     for number, payload in enumerate(payloads, first_number):
@@ -142,11 +142,11 @@ def make_records(payloads: list[bytes | Quote], first_number: int = 1) -> list[d
 class Deployment:
     """One set of tables and a key prefix of its own, with the stream processor over it."""
 
-    def __init__(self, processor: ModuleType, dynamodb: Any = None, s3: Any = None) -> None:
+    def __init__(self, processor: Any, dynamodb: Any = None, s3: Any = None) -> None:
         self.number = next(_numbers)
         self.processor = processor
-        self.dynamodb = dynamodb or boto3.client("dynamodb")
-        self.s3 = s3 or boto3.client("s3")
+        self.dynamodb: Any = dynamodb or boto3.client("dynamodb")
+        self.s3: Any = s3 or boto3.client("s3")
         self.table = f"data-{self.number}"
         self.state_table = f"state-{self.number}"
         self.bucket = f"{BUCKET}-{self.number}"

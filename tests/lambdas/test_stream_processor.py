@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tapeline.market import symbol_state
 from tapeline.market.quotes import Quote
 from tapeline.stream import batch
 
@@ -145,7 +146,7 @@ def test_a_trend_crosses_once_and_never_in_warm_up(deploy: Deploy) -> None:
     # Falling for 24 minutes, then rising by 1 a minute. Four times the sum of the last five against that of the last
     # twenty: minute 31 has 79..83 (1620) and 88..76, 77..83 (1626); minute 32 80..84 (1640) and 87..76, 77..84 (1622).
     prices = [100 - minute for minute in range(25)] + [77 + minute for minute in range(15)]
-    previous = {"previous_close": Decimal(90)}
+    previous: dict[str, Any] = {"previous_close": Decimal(90)}
     quotes = [make_quote(minute=m, price=str(price), **previous) for m, price in enumerate(prices)]
     deployment.deliver(make_records(quotes))
     trend_alerts = {alert for alert in deployment.alerts() if alert[2].startswith("trend_")}
@@ -300,7 +301,7 @@ def test_a_correction_of_an_older_quote_moves_nothing_and_corrects_its_alert(dep
 def test_a_withdrawn_print_is_out_of_the_average(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.deliver(make_records([make_quote(minute=0), make_quote(minute=1, price="118")]))
-    nothing = dict.fromkeys(("open", "high", "low", "previous_close"), Decimal(0))
+    nothing: dict[str, Any] = dict.fromkeys(("open", "high", "low", "previous_close"), Decimal(0))
     deployment.deliver(make_records([correction(1, "0", **nothing, volume=0)], first_number=3))
     deployment.deliver(make_records([make_quote(minute=2, price="101")], first_number=4))
     withdrawn = deployment.items()["AAPL", "2026-03-12T13:31:00Z"]
@@ -330,10 +331,10 @@ def test_a_record_that_our_code_fails_on_is_kept_and_its_neighbours_go_on(
     deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment = deploy()
-    real = batch.observe
+    real = symbol_state.observe
 
     def fail_on_nvidia(state: Any, quote: Quote, *arguments: Any) -> Any:
-        return {}["NVDA"] if quote.symbol == "NVDA" else real(state, quote, *arguments)
+        return dict[str, str]()["NVDA"] if quote.symbol == "NVDA" else real(state, quote, *arguments)
 
     monkeypatch.setattr(batch, "observe", fail_on_nvidia)
     bad = make_quote("NVDA")

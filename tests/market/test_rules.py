@@ -81,7 +81,7 @@ def test_a_new_rule_needs_an_entry_in_the_rules_and_nothing_else(monkeypatch: py
     )
     for module in ("tapeline.market.rules", "tapeline.stream.settings"):
         monkeypatch.setattr(f"{module}.RULES", (*rules.RULES, rule))
-    monkeypatch.setitem(rules.KINDS, rule.name, rule)  # type: ignore[arg-type]
+    monkeypatch.setitem(rules.KINDS, rule.name, rule)
 
     set_by_the_stack = {"RULE_THRESHOLDS": '{"new_high": 0.5}'}
     settings = StreamProcessorSettings.from_environment({**ENVIRONMENT, **set_by_the_stack})

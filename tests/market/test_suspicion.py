@@ -19,15 +19,11 @@ TODAY = SymbolMemory("2026-03-12", Decimal(98), Decimal(103), volume=2_000_000, 
 
 
 def quote(price: str = "101", *, seconds: float = 0, **fields: Any) -> Quote:
-    usual = {"open": "100", "high": "103", "low": "98", "price": price, "previous_close": "99.5"}
-    values = {name: Decimal(fields.pop(name, figure)) for name, figure in usual.items()}
+    usual: dict[str, Any] = {"open": "100", "high": "103", "low": "98", "price": price, "previous_close": "99.5"}
+    values: dict[str, Any] = {name: Decimal(fields.pop(name, figure)) for name, figure in usual.items()}
     moment = write_timestamp(OPENING + timedelta(seconds=seconds))
-    return Quote(
-        symbol="AAPL",
-        timestamp=moment,
-        **values,
-        **{"volume": 2_100_000, "source": "yahoo", "ingested_at": moment, "revision": 0, "doubt": ""} | fields,
-    )
+    values |= {"volume": 2_100_000, "source": "yahoo", "ingested_at": moment} | fields
+    return Quote(symbol="AAPL", timestamp=moment, **values)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +137,7 @@ def test_a_jump_that_the_previous_close_has_made_is_a_split() -> None:
 
 
 def test_an_unadjusted_split_leaves_the_previous_close_suspect_all_day_and_starts_a_new_scale() -> None:
-    day = {"open": "10", "high": "10.3", "low": "9.8"}
+    day: dict[str, Any] = {"open": "10", "high": "10.3", "low": "9.8"}
     verdicts = run(*((number * 30, "10.1") for number in range(4)), **day)
     assert believed(verdicts) == [False, False, True, True]
     assert verdicts[2].new_scale
@@ -181,11 +177,10 @@ def test_a_run_does_not_last_over_the_night() -> None:
 
 
 def test_one_tick_of_a_price_in_fractions_of_a_cent_is_near() -> None:
-    cheap = dict.fromkeys(("open", "high", "low", "previous_close"), "0.0003")
+    cheap: dict[str, Any] = dict.fromkeys(("open", "high", "low", "previous_close"), "0.0003")
     assert judge_quote(quote("0.0004", **cheap), (Decimal("0.0003"),) * 20, SymbolMemory(), LIMITS).reasons == ()
-    assert judge_quote(quote("0.0009", **cheap), (Decimal("0.0003"),) * 20, SymbolMemory(), LIMITS).reasons == (
-        "price:far",
-    )
+    far = judge_quote(quote("0.0009", **cheap), (Decimal("0.0003"),) * 20, SymbolMemory(), LIMITS)
+    assert far.reasons == ("price:far",)
 
 
 def test_a_price_that_comes_near_a_days_high_makes_it_believed() -> None:

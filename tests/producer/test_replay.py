@@ -293,7 +293,9 @@ def test_real_bars_become_the_quotes_a_window_function_gives(name: str, bars: in
     import duckdb
 
     path = Path(folder) / f"{name}.parquet"
-    independent = duckdb.sql(f"""
+    independent = (
+        duckdb.connect()
+        .execute(f"""
         WITH bars AS (
             SELECT *, CAST(timezone('America/New_York', timestamp) AS DATE) AS dt FROM '{path}'
         ), closes AS (
@@ -309,7 +311,9 @@ def test_real_bars_become_the_quotes_a_window_function_gives(name: str, bars: in
         FROM bars JOIN closes USING (symbol, dt)
         WINDOW day AS (PARTITION BY symbol, dt ORDER BY timestamp)
         ORDER BY timestamp, symbol
-    """).fetchall()
+    """)
+        .fetchall()
+    )
     quotes, counts = replayed(path)
     assert counts == Counts(read=bars)
     found = sorted(

@@ -73,7 +73,11 @@ def split(found: Answer, day: str, numerator: float, denominator: float) -> Answ
 def nvidia(**about: Any) -> Answer:
     """Return NVIDIA's answer on the day of its 10:1 split, the days before not adjusted yet."""
     closes = (1150.0, 1164.4, 1210.0, 1208.88, 121.79)
-    figures = {"regularMarketPrice": 121.79, "regularMarketDayHigh": 123.1, "regularMarketDayLow": 117.0}
+    figures: dict[str, Any] = {
+        "regularMarketPrice": 121.79,
+        "regularMarketDayHigh": 123.1,
+        "regularMarketDayLow": 117.0,
+    }
     return split(answer(closes=closes, instrumentType="EQUITY", **figures, **about), "2026-08-31", 10, 1)
 
 
@@ -177,7 +181,7 @@ def nothing_but(*names: str) -> Callable[[Answer], Answer]:
     return cut
 
 
-NO_DAY = dict.fromkeys(("regularMarketDayHigh", "regularMarketDayLow", "regularMarketVolume"))
+NO_DAY: dict[str, Any] = dict.fromkeys(("regularMarketDayHigh", "regularMarketDayLow", "regularMarketVolume"))
 
 # What is missing, and open, high, low and volume that are left.
 GAPS: dict[str, tuple[Answer, tuple[str, str, str, int]]] = {
@@ -206,7 +210,7 @@ def test_a_figure_that_is_missing_is_zero_and_silences_nothing(missing: str) -> 
 @pytest.mark.parametrize("price", [7731.25, 7699.0, 0.0])
 def test_the_days_high_and_low_stay_what_yahoo_said_whatever_the_price(price: float) -> None:
     quote = read(answer(regularMarketPrice=price))
-    assert (quote.price, quote.high, quote.low) == (Decimal(str(price)), 7730, 7700)
+    assert [quote.price, quote.high, quote.low] == [Decimal(str(price)), 7730, 7700]
 
 
 @pytest.mark.parametrize(

@@ -27,22 +27,9 @@ from producer.sources.yahoo.chart import YahooCharts, yahoo_session
 from producer.sources.yahoo.stream import YahooStreamSource
 from tapeline.market.quotes import Quote
 from tapeline.stream.source import Counters, Counts
-from tests.producer.market_data_server import ChartServer, Listing, PriceServer, new_york, pricing
+from tests.producer.market_data_server import AAPL, ChartServer, Listing, PriceServer, new_york, pricing
 
 NOW = new_york("2026-03-12 11:30")
-AAPL = Listing(
-    symbol="AAPL",
-    time=new_york("2026-03-12 11:29:58"),
-    open=258.64,
-    high=258.95,
-    low=254.13,
-    price=255.76,
-    volume=21_540_000,
-    opens_at=new_york("2026-03-12 09:30"),
-    closes_at=new_york("2026-03-12 16:00"),
-    closes={date(2026, 3, 11): 260.81},
-)
-
 Script = Callable[[ServerConnection, int], None]
 
 
@@ -132,7 +119,7 @@ def test_without_a_chart_what_messages_leave_out_is_zero_until_the_chart_comes(
     asked = itertools.count()
     charts_server.answers["AAPL"] = lambda: "429" if next(asked) < 2 else AAPL  # yfinance asks twice for one 429
     now = [0.0]
-    frames = [
+    frames: list[str | bytes] = [
         pricing("AAPL", 255.5, at(1), change=-5.31, day_volume=100),
         pricing("AAPL", 254.0, at(2), change=-6.81, day_volume=150),
         pricing("AAPL", 255.0, at(3), change=-5.81),
@@ -153,7 +140,7 @@ def test_without_a_chart_what_messages_leave_out_is_zero_until_the_chart_comes(
 
 def test_a_high_that_the_price_has_left_behind_is_not_sent_on_nor_stretched(charts_server: ChartServer) -> None:
     charts_server.answers["AAPL"] = AAPL
-    frames = [
+    frames: list[str | bytes] = [
         pricing("AAPL", 255.5, at(1), change=-5.31),
         pricing("AAPL", 259.5, at(2), change=-1.31),
         pricing("AAPL", 255.5, at(3), change=-5.31),
@@ -310,7 +297,7 @@ def reset(connection: ServerConnection) -> None:
     connection.socket.close()
 
 
-def fall_silent(connection: ServerConnection) -> None:
+def fall_silent(connection: ServerConnection, _number: int = 0) -> None:
     """Keep the connection open and say nothing more."""
     with contextlib.suppress(Exception):
         while True:
@@ -369,7 +356,7 @@ def test_messages_outside_regular_trading_and_of_other_symbols_are_left_out(
     charts_server: ChartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     charts_server.answers["AAPL"] = AAPL
-    frames = [
+    frames: list[str | bytes] = [
         pricing("AAPL", 251.0, at(1), market_hours=0),
         pricing("AAPL", 252.0, at(2), market_hours=2),
         pricing("MSFT", 253.0, at(3)),
@@ -385,7 +372,7 @@ def test_what_cannot_be_read_is_counted_and_said_and_the_next_message_counts(
     charts_server: ChartServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     charts_server.answers["AAPL"] = AAPL
-    frames = [
+    frames: list[str | bytes] = [
         "not json",
         b"\xff\x00",
         json.dumps({"message": "!!! not base64"}),

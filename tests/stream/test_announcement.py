@@ -221,12 +221,12 @@ def test_a_source_that_hangs_beats_no_more(tmp_path: Path, monkeypatch: pytest.M
     """The heart beats in a thread of its own, and must not go on for a loop that has stopped."""
     monkeypatch.setenv(heartbeat.VARIABLE, str(tmp_path / "beat"))
     beats: list[bool] = []
-    monkeypatch.setattr("tapeline.stream.pump.beat", lambda: beats.append(hangs.is_set()))
     hangs, seen = threading.Event(), threading.Event()
+    monkeypatch.setattr("tapeline.stream.pump.beat", lambda: beats.append(hangs.is_set()))
     reports: list[int] = []
 
     class Hanging:
-        total = None
+        total: int | None = None
 
         def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
             while not beats:
@@ -242,5 +242,6 @@ def test_a_source_that_hangs_beats_no_more(tmp_path: Path, monkeypatch: pytest.M
             if len(reports) == 5:
                 seen.set()
 
-    run(Hanging(), KinesisWriter(FakeKinesis(), "quotes", Counters()), stop=threading.Event(), on_progress=progress)
+    kinesis: Any = FakeKinesis()
+    run(Hanging(), KinesisWriter(kinesis, "quotes", Counters()), stop=threading.Event(), on_progress=progress)
     assert reports[1:5] == [reports[1]] * 4

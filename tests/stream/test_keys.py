@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from tapeline.market.dates import trading_date
 from tapeline.stream import keys
 
 SEQUENCE = "49" + "0" * 53 + "1"
@@ -38,7 +39,7 @@ def test_rejects_lie_under_the_date_of_their_arrival() -> None:
     ],
 )
 def test_the_trading_date_follows_daylight_saving(moment: datetime, expected: date) -> None:
-    assert keys.trading_date(moment) == expected
+    assert trading_date(moment) == expected
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from tests.producer.builders import QUOTE, FakeKinesis, FakeTime, FixedSource, q
 THROTTLED = "ProvisionedThroughputExceededException"
 
 
-def writer_to(client: Any, **settings: Any) -> KinesisWriter:
-    return KinesisWriter(client, "quotes", Counters(), **{"first_pause_seconds": 0.0, "linger_seconds": 0.0} | settings)
+def writer_to(client: Any, stream: str = "quotes", **settings: Any) -> KinesisWriter:
+    return KinesisWriter(client, stream, Counters(), **{"first_pause_seconds": 0.0, "linger_seconds": 0.0} | settings)
 
 
 def error(code: str) -> ClientError:
@@ -311,10 +311,16 @@ def test_a_stop_sends_what_is_held_and_tells_what_could_not_be_sent(caplog: pyte
 
 def test_a_stream_name_kinesis_cannot_have_is_refused_at_once() -> None:
     with pytest.raises(ValueError, match="letters, digits"):
-        KinesisWriter(FakeKinesis(), "my stream", Counters())
+        writer_to(FakeKinesis(), "my stream")
 
 
-@mock_aws
+@pytest.fixture
+def aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.mark.usefixtures("aws")
 def test_records_reach_a_real_client_with_the_symbol_as_partition_key(monkeypatch: pytest.MonkeyPatch) -> None:
     client = boto3.client("kinesis", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     client.create_stream(StreamName="quotes", ShardCount=1)
@@ -329,7 +335,7 @@ def test_records_reach_a_real_client_with_the_symbol_as_partition_key(monkeypatc
     )
 
 
-@mock_aws
+@pytest.mark.usefixtures("aws")
 def test_a_missing_stream_is_named_with_what_to_do() -> None:
     client = boto3.client("kinesis", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     with pytest.raises(StreamRefusedError, match=r"no stream quotes in us-east-1: deploy the stack"):
