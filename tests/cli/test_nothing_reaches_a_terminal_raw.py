@@ -23,7 +23,7 @@ from tapeline.aws.printable import LogFormatter, json_text
 from tapeline.cli import errors, query_output, show
 from tapeline.cli.terminal import Terminal
 from tapeline.lake.athena import Column
-from tapeline.laptop import logs
+from tapeline.laptop import parts
 from tapeline.operations.dead_letters import Letter
 from tapeline.operations.health import Readings
 from tapeline.operations.ledger import DIFFERENCES, Counts
@@ -119,7 +119,7 @@ def test_an_error_and_a_log_s_last_lines_are_shown_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.log").write_bytes(b"\x1b[2Jcleared\n[/] \xff\x9b\n")
-    assert logs.last_lines(tmp_path / "a.log") == ["\\x1b[2Jcleared", "[/] \ufffd\ufffd"]
+    assert parts.last_lines(tmp_path / "a.log") == ["\\x1b[2Jcleared", "[/] \ufffd\ufffd"]
 
     monkeypatch.setattr(errors, "errors", Terminal(file=sys.stderr, soft_wrap=True))
     cli = typer.Typer(cls=errors.Commands)

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from tests.cli.conftest import deployment  # noqa: F401 - a fixture
+
 from .laptop import Laptop
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
-
-import pytest
-from moto import mock_aws
 
 from producer.simulated import SimulatedMarket
 from tapeline.laptop.past_trading import PastTrading, missing_sessions
@@ -19,14 +15,6 @@ from tests.cli.stream import LocalDeployment
 class Never:
     def is_set(self) -> bool:
         return False
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalDeployment]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield LocalDeployment()
 
 
 def put(deployment: LocalDeployment, *moments: datetime) -> None:

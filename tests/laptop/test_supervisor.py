@@ -28,7 +28,7 @@ def supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supe
     monkeypatch.setattr(module, "START_ATTEMPTS", 1)
     made = Supervisor(tmp_path / "a folder; with 100% odd words")
     yield made
-    made.end_orphans(made.orphans())
+    made.end_orphans()
     made.kill()
 
 
@@ -121,7 +121,7 @@ def test_an_orphan_is_known_by_its_start_and_command_not_by_its_number_alone(sup
     note.write_text(original.replace('"started": ', '"started": 1'))
     assert supervisor.orphans() == {}
     note.write_text(original)
-    supervisor.end_orphans(supervisor.orphans())
+    assert supervisor.end_orphans() == ["sleeper"]
     await_(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE, "its end")
 
 

@@ -17,8 +17,7 @@ from tapeline.aws.deployment import StackOutputs
 from tapeline.cli.main import app
 from tapeline.laptop import watch
 from tapeline.laptop.errors import LaptopError, NotRunningError
-from tapeline.laptop.logs import log_of
-from tapeline.laptop.parts import part_of
+from tapeline.laptop.parts import log_of, part_of
 from tapeline.laptop.programs import Options, programs, signed
 from tapeline.laptop.supervisor import LOCK_NAME, ProcessState, Supervisor
 from tapeline.laptop.up import Laptop

@@ -11,7 +11,7 @@ import secrets
 import stat
 import string
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,6 +75,13 @@ def own_home() -> Path:
                     elif not entry.is_symlink():
                         _tighten(entry, entry.stat(follow_symlinks=False))
     return folder
+
+
+def write_private(path: Path, document: Mapping[str, object]) -> None:
+    """Write a JSON document that only its owner may read."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(document))
 
 
 @contextmanager

@@ -51,8 +51,8 @@ def correct(
     Examples: `tapeline correct AAPL 2026-03-12T14:30:00Z --price 101.25`,
     `tapeline correct AAPL 2026-03-12T14:30:00Z --withdraw`
     """
-    given = zip(FIGURES, (day_open, high, low, price, previous_close, volume), strict=True)
-    figures = {name: figure for name, figure in given if figure is not None}
+    options = zip(FIGURES, (day_open, high, low, price, previous_close, volume), strict=True)
+    figures = {name: figure for name, figure in options if figure is not None}
     if withdraw == bool(figures):
         raise typer.BadParameter("give the figures to change, such as --price 101.25, or --withdraw")
     deployment = deployment_of(target, stack_name)

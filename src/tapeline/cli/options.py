@@ -11,7 +11,7 @@ from tapeline.aws import local
 from tapeline.aws.clients import Clients, connect
 from tapeline.aws.deployment import Deployment, find_deployment
 from tapeline.cli.errors import CommandError
-from tapeline.laptop.loopback import local_aws_answers
+from tapeline.laptop.ports import local_aws_answers
 
 Target = Annotated[
     str,

@@ -101,11 +101,11 @@ class _Runner:
         try:
             finished = athena.run(self._deployment, text)
             columns, rows = athena.results(self._deployment, finished)
-            listed = list(rows)
+            fetched = list(rows)
         except StatementFailedError as error:
             raise CommandError(why_failed(self._name, error)) from error
         self.finished.append(finished)
-        return columns, listed
+        return columns, fetched
 
 
 def _values_of(statement: sql_files.SqlFile, values: Values) -> Values:

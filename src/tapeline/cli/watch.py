@@ -19,9 +19,8 @@ from tapeline.cli import show
 from tapeline.cli.errors import error_text
 from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, errors, print_json
-from tapeline.laptop.logs import log_of
-from tapeline.laptop.loopback import local_aws_answers
-from tapeline.laptop.parts import parts
+from tapeline.laptop.parts import log_of, parts
+from tapeline.laptop.ports import local_aws_answers
 from tapeline.operations.feed_state import read_followed
 from tapeline.operations.health import Readings, exit_code, explained, is_green, judge
 from tapeline.operations.light import Part
@@ -84,12 +83,12 @@ def tail(
     """
     stop = threading.Event()
     deployment = deployment_of(target, stack_name)
-    wanted = {symbol.upper() for symbol in symbols or []}
-    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(deployment, wanted)))
+    only = {symbol.upper() for symbol in symbols or []}
+    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(deployment, only)))
     silence.daemon = True
     silence.start()
     with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
-        for item in follow(deployment, wanted, stop):
+        for item in follow(deployment, only, stop):
             silence.cancel()
             if as_json:
                 sys.stdout.write(json_text(show.plain_item(item)) + "\n")
@@ -99,12 +98,12 @@ def tail(
     silence.cancel()
 
 
-def _say_silence(deployment: Deployment, wanted: set[str]) -> str:
+def _say_silence(deployment: Deployment, only: set[str]) -> str:
     """Return why `tail` may have nothing to show."""
     followed = read_followed(deployment.client("dynamodb"), deployment.outputs.state_table_name)
     symbols = followed.symbols if followed else ()
     what = f"; the producer follows {', '.join(symbols[:12])}{' …' if len(symbols) > 12 else ''}" if symbols else ""
-    who = ", ".join(sorted(wanted)) or "any symbol"
+    who = ", ".join(sorted(only)) or "any symbol"
     return f"No new quote of {who} in {TAIL_SILENCE_SECONDS:.0f} s{what}. Ctrl-C ends this."
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tapeline.aws import local
+from tapeline.aws.local import write_private
 from tapeline.laptop.errors import AirflowError
-from tapeline.laptop.loopback import read_url
+from tapeline.laptop.ports import read_url
 from tapeline.laptop.supervisor import Program
 
 USERS = ("admin", "viewer")
@@ -216,10 +217,3 @@ def _secrets(home: Path) -> dict[str, Any]:
         write_private(folder / "passwords.json", fresh["passwords"])
         write_private(path, fresh)
     return dict(json.loads(path.read_text()))
-
-
-def write_private(path: Path, document: Mapping[str, object]) -> None:
-    """Write a JSON document that only its owner may read."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(document))

@@ -20,8 +20,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tapeline.laptop.airflow import USERS, write_private
-from tapeline.laptop.loopback import ask_local_aws, read_url
+from tapeline.aws.local import write_private
+from tapeline.laptop.airflow import USERS
+from tapeline.laptop.ports import ask_local_aws, read_url
 
 
 class SetUpError(RuntimeError):

@@ -1,7 +1,8 @@
-"""The programs of `tapeline up` as `tapeline status` shows them and `tapeline restart` starts them anew."""
+"""The programs of `tapeline up`: how they are, what they printed last, and how one is started anew."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import psutil
 
 from tapeline.aws import local
+from tapeline.aws.printable import printable
 from tapeline.laptop.errors import LaptopError, NotRunningError
-from tapeline.laptop.logs import last_lines, last_words
 from tapeline.laptop.supervisor import ProcessState, Supervisor
 from tapeline.market.durations import words
 from tapeline.operations.light import Part
@@ -19,6 +20,9 @@ NOT_STARTED = "Not started"
 """What supervisord says of a program that nobody has started yet."""
 
 RESTART_SECONDS = 90.0
+SHOWN_LINES = 8
+_TAIL_BYTES = 65_536
+_LINE_CHARACTERS = 300
 
 
 def parts() -> list[Part]:
@@ -95,3 +99,49 @@ def _is_paused(pid: int) -> bool:
         return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     except psutil.NoSuchProcess:
         return False
+
+
+def log_of(name: str) -> list[str]:
+    """Return the last lines that a program of `up` or a function printed; of a function its warnings and errors."""
+    path = Supervisor(local.home()).log_folder / f"{name}.log"
+    lines = _tail_of(path)
+    if any(line.startswith('{"level"') for line in lines):
+        return _shown([trouble for line in lines if (trouble := _trouble(line))])
+    return _shown(lines)
+
+
+def last_lines(path: Path) -> list[str]:
+    """Return the last lines of a log, long ones cut."""
+    return _shown(_tail_of(path))
+
+
+def last_words(name: str) -> str:
+    """Return the last lines of a program's log as a message goes on with them."""
+    lines = last_lines(Supervisor(local.home()).log_folder / f"{name}.log")
+    return "".join(f"\n    {line}" for line in lines) if lines else " (its log is empty)"
+
+
+def _shown(lines: list[str]) -> list[str]:
+    return [printable(line[:_LINE_CHARACTERS]) for line in lines[-SHOWN_LINES:]]
+
+
+def _trouble(line: str) -> str:
+    """Return a warning or an error of a function's log as one line; empty for what else it says."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return "" if line.startswith("{") else line  # Lambda's own words, such as a time-out
+    if not isinstance(entry, dict) or entry.get("level") not in ("WARNING", "ERROR", "CRITICAL"):
+        return ""
+    why = f" ({entry['exception'].splitlines()[-1]})" if entry.get("exception") else ""
+    return f"{entry.get('timestamp', '')} {entry['level']} {entry.get('message', '')}{why}"
+
+
+def _tail_of(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as log:
+            log.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line.strip()]

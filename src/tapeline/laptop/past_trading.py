@@ -42,18 +42,18 @@ class PastTrading:
     ----------
     market : SimulatedMarket
         What to quote.
-    wanted : list of sessions.Session
+    past : list of sessions.Session
         Past sessions, the last of which may be under way.
     now : datetime
         Aware.
     """
 
-    def __init__(self, market: SimulatedMarket, wanted: list[sessions.Session], now: datetime) -> None:
+    def __init__(self, market: SimulatedMarket, past: list[sessions.Session], now: datetime) -> None:
         self._market = market
         self._now = now
         self._moments = [
             moment
-            for session in wanted
+            for session in past
             for moment in _minutes(session.opens_at - MARGIN, min(now, session.closes_at + MARGIN))
         ]
         self.total: int | None = len(self._moments) * len(market.symbols)
@@ -79,7 +79,6 @@ def put_missing(
     now: datetime,
     *,
     wait_seconds: float,
-    on_start: Callable[[str], None] = lambda _: None,
     on_wait: Callable[[], None] = lambda: None,
 ) -> str:
     """Put on the stream what `missing_sessions` names and wait until it is stored.
@@ -92,8 +91,6 @@ def put_missing(
         Aware.
     wait_seconds : float
         How long it may take to reach DynamoDB.
-    on_start : callable
-        Told the dates, if any are missing.
     on_wait : callable
         Called again and again while it waits; what it raises ends the wait.
 
@@ -111,7 +108,6 @@ def put_missing(
     if not missing:
         return ""
     days = " and ".join(session.key for session in missing)
-    on_start(days)
     past = PastTrading(SimulatedMarket(symbols or SIMULATED_SYMBOLS), missing, now)
     writer = KinesisWriter(deployment.client("kinesis"), deployment.outputs.stream_name, Counters())
     run(past, writer, stop=threading.Event())

@@ -1,9 +1,10 @@
-"""The ports of the local AWS and of Airflow's UI: which were chosen, and whether they are free."""
+"""The servers of this machine: which ports they have, whether those are free, and whether they answer."""
 
 from __future__ import annotations
 
 import os
 import socket
+import urllib.request
 
 from tapeline.aws import local
 from tapeline.laptop.errors import LaptopError
@@ -55,6 +56,38 @@ def require_free(port: int, option: str) -> None:
                 f"port {port} on {local.LOOPBACK} cannot be used ({error.strerror}). If another program has it, "
                 f"stop that, or choose another port: `tapeline up {option} {_free_port()}`"
             ) from None
+
+
+def read_url(url: str, timeout: float) -> bytes:
+    """Return the body that a server of this machine answers, asked past any proxy for the outside world.
+
+    Parameters
+    ----------
+    timeout : float
+        Seconds.
+
+    Raises
+    ------
+    OSError
+        If nothing answers, or with an error.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url, timeout=timeout) as answer:
+        return bytes(answer.read())
+
+
+def ask_local_aws(timeout: float) -> None:
+    """Ask the local AWS for a sign of life; OSError if it gives none within so many seconds."""
+    read_url(f"{local.endpoint()}/_ministack/health", timeout)
+
+
+def local_aws_answers() -> bool:
+    """Return whether the local AWS answers."""
+    try:
+        ask_local_aws(timeout=2)
+    except OSError:
+        return False
+    return True
 
 
 def _free_port() -> int:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 from producer.sources import SOURCES
@@ -21,15 +22,14 @@ from tapeline.deploy import stack
 from tapeline.deploy.stack_events import Progress
 from tapeline.laptop import airflow
 from tapeline.laptop.errors import LaptopError
-from tapeline.laptop.logs import last_words
-from tapeline.laptop.loopback import local_aws_answers
 from tapeline.laptop.mailbox import mailbox_address, subscribe_reader
+from tapeline.laptop.parts import last_words
 from tapeline.laptop.past_trading import NotStoredError, put_missing
-from tapeline.laptop.ports import note_port
+from tapeline.laptop.ports import local_aws_answers, note_port
 from tapeline.laptop.programs import DELIVERY, LOCAL_AWS, PRODUCER, Options, environment, programs, signed
-from tapeline.laptop.steps import done, warn
 from tapeline.laptop.supervisor import Supervisor
 from tapeline.laptop.users import AIRFLOW_USER, PRODUCER_USER, signer_of
+from tapeline.market.durations import words
 from tapeline.operations import readings
 from tapeline.stream.source import read_symbols
 
@@ -128,13 +128,13 @@ class Start:
 
     def _put_past_trading(self, deployment: Deployment) -> None:
         began = time.monotonic()
+        self._line.update("Simulating the trading of the newest session, where it is missing")
         try:
             trading = put_missing(
                 deployment,
                 read_symbols(self._options.symbols),
                 datetime.now(UTC),
                 wait_seconds=PAST_SECONDS,
-                on_start=lambda days: self._line.update(f"Simulating the trading of {days}"),
                 on_wait=self._raise_if_given_up,
             )
         except NotStoredError as error:
@@ -232,3 +232,14 @@ def tell_addresses(console: Console, options: Options, outputs: StackOutputs) ->
     print_(f"\n[bold]Tapeline runs[/]: {SOURCES[options.source].title}, Kinesis, DynamoDB and S3, alerts by SNS")
     for name, text in rows:
         print_(f"  {name:<10} {text}")
+
+
+def done(console: Console, text: str, since: float | None = None) -> None:
+    """Tell of a step that is done, and if it is said when it began (monotonic seconds) how long it took."""
+    took = "" if since is None else f" [dim]({words(time.monotonic() - since)})[/]"
+    console.print(f"[green]✓[/] {escape(text)}{took}", highlight=False)
+
+
+def warn(console: Console, text: str) -> None:
+    """Tell of something that is wrong but keeps nothing from going on."""
+    console.print(f"[yellow]![/] {escape(text)}", highlight=False)

@@ -22,7 +22,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 import psutil
 
-from tapeline.aws.local import OTHERS
+from tapeline.aws.local import OTHERS, write_private
 from tapeline.laptop.errors import NotRunningError
 
 LONGEST_SOCKET_PATH = 100
@@ -123,7 +123,6 @@ class Supervisor:
             If it does not come up.
         """
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.run_folder.chmod(0o700)
         self.log_folder.mkdir(mode=0o700, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
         if self.socket.parent.lstat().st_uid != os.getuid():
@@ -152,9 +151,7 @@ class Supervisor:
 
     def describe(self, program: Program) -> None:
         """Write what a program runs, for its next start."""
-        path = self.run_folder / f"{program.name}.json"
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(program)))
+        write_private(self.run_folder / f"{program.name}.json", asdict(program))
 
     def was_killed(self) -> bool:
         """Return whether a supervisord that does not answer any more left without cleaning up."""
@@ -163,11 +160,10 @@ class Supervisor:
     def is_running(self) -> bool:
         """Return whether supervisord answers."""
         try:
-            self._call("getState")
+            with suppress(Fault):  # it is shutting down
+                self._call("getState")
         except NotRunningError:
             return False
-        except Fault:  # it is shutting down
-            return True
         return True
 
     def pid(self) -> int:
@@ -214,20 +210,14 @@ class Supervisor:
         return next(state for state in self.states() if state.name == name)
 
     def stop(self, progress: Callable[[str], None]) -> bool:
-        """Stop all programs in reverse order, then supervisord, and whatever they or a killed one leave behind.
+        """Stop all programs in reverse order, then supervisord and what is left; return whether anything ran.
 
         Parameters
         ----------
         progress : callable
             Told the names of what is being stopped, with commas between.
-
-        Returns
-        -------
-        bool
-            Whether anything ran.
         """
-        if orphans := self.orphans():
-            self.end_orphans(orphans)
+        orphans = self.end_orphans()
         try:
             daemon = psutil.Process(self.pid())
             family = daemon.children(recursive=True)
@@ -270,19 +260,23 @@ class Supervisor:
         for path in self.run_folder.glob("*.pid"):
             with suppress(psutil.Error, ValueError, KeyError, TypeError):
                 note = json.loads(path.read_text())
-                process = psutil.Process(note["pid"])
-                if abs(process.create_time() - note["started"]) < 2 and _is_same(process.cmdline(), note["command"]):
+                process, command = psutil.Process(note["pid"]), note["command"]
+                words = process.cmdline()  # Airflow's programs call themselves `airflow …`
+                is_same = words[1:] == command[1:] or ("airflow" in command and "airflow" in " ".join(words))
+                if is_same and abs(process.create_time() - note["started"]) < 2:
                     orphans[path.stem] = process
         return orphans
 
-    def end_orphans(self, orphans: Mapping[str, psutil.Process]) -> None:
-        """End what `orphans` found, the last started first, and their children; each may save what it holds."""
+    def end_orphans(self) -> list[str]:
+        """End the orphans, the last started first, each of which may save what it holds; return their names."""
+        orphans = self.orphans()
         for name, process in sorted(orphans.items(), key=lambda pair: -self._priority(pair[0])):
             with suppress(psutil.NoSuchProcess):
                 family = process.children(recursive=True)
                 process.terminate()
                 _, alive = psutil.wait_procs([process], timeout=self._description(name).get("stop_seconds", 10))
                 _end([*alive, *family], seconds=1)
+        return list(orphans)
 
     def _priority(self, name: str) -> int:
         return int(self._description(name).get("priority", 999))
@@ -345,11 +339,6 @@ class Supervisor:
 def _escape(value: object) -> str:
     """Keep supervisord from reading a per cent sign as an expression, or what follows ` ;` as a comment."""
     return str(value).replace("%", "%%").replace(" ;", " \\;")
-
-
-def _is_same(command: Sequence[str], noted: Sequence[str]) -> bool:
-    """Return whether a process's command is the one noted; Airflow's programs call themselves `airflow …`."""
-    return list(command[1:]) == list(noted[1:]) or ("airflow" in noted and "airflow" in " ".join(command))
 
 
 def _end(processes: Sequence[psutil.Process], seconds: float) -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -17,8 +17,7 @@ from tapeline.laptop import airflow
 from tapeline.laptop.errors import LaptopError
 from tapeline.laptop.ports import require_free
 from tapeline.laptop.programs import Options
-from tapeline.laptop.start import Start, tell_addresses
-from tapeline.laptop.steps import done
+from tapeline.laptop.start import Start, done, tell_addresses
 from tapeline.laptop.supervisor import Supervisor
 from tapeline.laptop.watch import watch
 from tapeline.stream.pump import signals_handled
@@ -51,7 +50,7 @@ class Laptop:
         """
         self._console.on_broken_pipe = self._go_on_unheard  # type: ignore[method-assign]
         local.own_home()
-        with self._only_one(), self._signals_raise():
+        with self._only_one(), signals_handled(self._request_stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._clear_the_way(options)
             try:
                 with self._console.status("Starting the local AWS") as line:
@@ -75,17 +74,10 @@ class Laptop:
         self._console.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    @contextmanager
-    def _signals_raise(self) -> Iterator[None]:
-        """Turn Ctrl-C, SIGTERM and a closed terminal into one exception."""
-
-        def stop(number: int, _frame: Any) -> None:
-            if number == signal.SIGHUP:
-                self._go_on_unheard()
-            raise _StopRequestedError
-
-        with signals_handled(stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            yield
+    def _request_stop(self, number: int, _frame: Any) -> NoReturn:
+        if number == signal.SIGHUP:
+            self._go_on_unheard()
+        raise _StopRequestedError
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:
@@ -106,9 +98,9 @@ class Laptop:
             yield
 
     def _clear_the_way(self, options: Options) -> None:
-        if orphans := self._supervisor.orphans():
-            with self._console.status("Ending what a killed run left behind"):
-                self._supervisor.end_orphans(orphans)
+        with self._console.status("Ending what a killed run left behind"):
+            orphans = self._supervisor.end_orphans()
+        if orphans:
             done(self._console, f"Ended what a killed run had left: {', '.join(orphans)}")
         require_free(local.port(), "--port")
         if options.airflow:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tapeline.aws import local
 from tapeline.aws.clients import Clients
-from tapeline.laptop.airflow import write_private
+from tapeline.aws.local import write_private
 
 PRODUCER_USER = "tapeline-producer"
 AIRFLOW_USER = "tapeline-airflow"

@@ -9,11 +9,9 @@ from rich.markup import escape
 
 from tapeline.aws import local
 from tapeline.laptop.errors import LaptopError, NotRunningError
-from tapeline.laptop.logs import last_words
-from tapeline.laptop.parts import restart_note
+from tapeline.laptop.parts import last_words, restart_note
 from tapeline.laptop.programs import LOCAL_AWS
-from tapeline.laptop.start import tell_last_end
-from tapeline.laptop.steps import warn
+from tapeline.laptop.start import tell_last_end, warn
 from tapeline.laptop.supervisor import ProcessState, Supervisor
 
 WATCH_SECONDS = 1.0
