@@ -154,14 +154,9 @@ def _exists(deployment: Deployment, key: str) -> bool:
 
 def _link(deployment: Deployment, key: str) -> str:
     """Return a signed link on the laptop; on AWS the console's page of the object, which asks for a log-in."""
+    bucket, region = deployment.outputs.bucket_name, deployment.outputs.region
     if deployment.clients.target == "local":
-        signed: str = deployment.client("s3").generate_presigned_url(
-            "get_object",
-            Params={"Bucket": deployment.outputs.bucket_name, "Key": key},
-            ExpiresIn=int(LINK_LIFE.total_seconds()),
+        return deployment.client("s3").generate_presigned_url(
+            "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=int(LINK_LIFE.total_seconds())
         )
-        return signed
-    return (
-        f"https://{deployment.outputs.region}.console.aws.amazon.com/s3/object/{deployment.outputs.bucket_name}"
-        f"?region={deployment.outputs.region}&prefix={quote(key)}"
-    )
+    return f"https://{region}.console.aws.amazon.com/s3/object/{bucket}?region={region}&prefix={quote(key)}"
