@@ -29,12 +29,12 @@ def test_a_column_of_table_yaml_comes_into_every_statement_that_names_columns(ro
     change(
         root / "daily_summary" / "table.yaml",
         "  quotes: {",
-        "  range_usd: {type: double, unit: USD, meaning: high less low}\n  quotes: {",
+        "  unheard_of_usd: {type: double, unit: USD, meaning: high less low}\n  quotes: {",
     )
     names = {path.relative_to(root).as_posix() for path in generate.outdated(root)}
     tables = ("ddl", "staging_ddl", "stage_session", "replace_session")
     assert names == {f"daily_summary/{name}.sql" for name in tables}
-    assert all("range_usd" in text for text in generate.outdated(root).values())
+    assert all("unheard_of_usd" in text for text in generate.outdated(root).values())
 
 
 def test_a_change_of_a_generated_part_by_hand_is_undone_and_the_select_is_kept(root: Path) -> None:

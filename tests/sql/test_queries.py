@@ -6,7 +6,7 @@ import pytest
 
 from tapeline.lake import sql_files
 from tapeline.lake.parameters import Lookup
-from tests.sql.answers.compute import CASES, history, vendor_history
+from tests.sql.answers.compute import CASES, LAST_SESSIONS, history, vendor_history
 from tests.sql.conftest import SESSIONS, answer, differences
 from tests.sql.lakes import AthenaLake, DuckLake, Lake
 
@@ -28,15 +28,6 @@ LOOKED_UP = [file.name for file in sql_files.catalogue("queries/") if file.rende
 ALL_SESSIONS = sorted({row["session"] for row in history()} | set(SESSIONS))
 BARS = sorted({*ALL_SESSIONS, *(row["session"] for row in vendor_history())})
 ALL_DATES = ["2025-11-26", "2025-11-27", "2025-11-28"]
-FIRST = {
-    **dict.fromkeys(
-        ("anomalies_with_context", "completeness", "opening_gaps", "realised_volatility"), ALL_SESSIONS[-20:]
-    ),
-    **dict.fromkeys(("drawdown", "return_correlation"), ALL_SESSIONS[-60:]),
-    "moving_average_crosses": BARS[-60:],
-    "price_range": BARS[-252:],
-    "partition_files": ALL_DATES[-10:],
-}
 
 
 @pytest.mark.parametrize("name", LOOKED_UP)
@@ -44,8 +35,13 @@ def test_without_a_value_the_newest_session_or_the_last_ones_are_asked(duck_lake
     file = sql_files.load(name)
     [found] = duck_lake.run(file.render_lookup() or "")
     days = {one: str(value) for one, value in found.items() if one.endswith("session")}
-    known = FIRST.get(name.removeprefix("queries/"))
-    assert days == ({"first_session": known[0], "last_session": known[-1]} if known else {"session": "2025-11-28"})
+    if name == "queries/partition_files":
+        assert days == {"first_session": ALL_DATES[-10:][0], "last_session": ALL_DATES[-1]}
+    elif last := LAST_SESSIONS.get(name.removeprefix("queries/")):
+        known = BARS if "daily_bars" in file.header["Source"] else ALL_SESSIONS
+        assert days == {"first_session": known[-last:][0], "last_session": known[-1]}
+    else:
+        assert days == {"session": "2025-11-28"}
 
 
 @pytest.mark.parametrize("name", [name for name in LOOKED_UP if name != "queries/partition_files"])

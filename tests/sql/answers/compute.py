@@ -22,6 +22,9 @@ import yaml
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
 CASES: dict[str, dict[str, Any]] = yaml.safe_load((HERE.parent / "cases.yaml").read_text(encoding="utf-8"))
+LAST_SESSIONS: dict[str, int] = {
+    name: case.pop("last_sessions") for name, case in CASES.items() if "last_sessions" in case
+}
 
 # Opening and closing as printed on the exchange's page of hours, New York being five hours behind UTC in November.
 SESSIONS = {
