@@ -231,6 +231,6 @@ def reasons(
         rule.name
         for rule in RULES
         if (threshold := thresholds.get(rule.name))
-        and not rule.needs & absent
+        and rule.needs.isdisjoint(absent)
         and rule.holds(quote, earlier_prices, threshold)
     )
