@@ -20,6 +20,7 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
+from tapeline.market.rules import RULES
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -196,6 +197,9 @@ def _check_known(cloudformation: CloudFormationClient, template_url: str, parame
     known = [parameter["ParameterKey"] for parameter in template["Parameters"]]
     if unknown := sorted(set(parameters) - set(known)):
         raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    rules = {rule.name for rule in RULES}
+    if unknown := sorted(set(re.findall(r'"(\w+)"', parameters.get("RuleThresholds", ""))) - rules):
+        raise StackError(f"RuleThresholds: there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
 
 
 def _create_change_set(
