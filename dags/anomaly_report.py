@@ -32,10 +32,18 @@ remembering sends once more, never not at all.
 
 from datetime import timedelta
 
-from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
+from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.defaults import CURATED, DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS, date_param, headline
+from tapeline.airflow.defaults import (
+    CURATED,
+    DAG_DEFAULT_ARGS,
+    START_DATE,
+    TRADING_WEEKS,
+    date_param,
+    headline,
+    switch_param,
+)
 from tapeline.airflow.timetables import TradingSessionMapper
 from tapeline.airflow.trouble import deadline
 
@@ -55,11 +63,8 @@ from tapeline.airflow.trouble import deadline
         "session": date_param(
             "Session", "Empty for the newest session that is rolled up. A run with a key of its own keeps to it."
         ),
-        "again": Param(
-            False,
-            type="boolean",
-            title="Send again",
-            description="Write the page and send the mail even if they tell what was sent before.",
+        "again": switch_param(
+            False, "Send again", "Write the page and send the mail even if they tell what was sent before."
         ),
     },
     tags=["report", "per session"],

@@ -32,7 +32,7 @@ from datetime import timedelta
 from airflow.sdk import Param, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE, date_param, headline
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, DAILY_HISTORY, START_DATE, date_param, headline, switch_param
 from tapeline.market.quotes import SYMBOL_PATTERN
 
 
@@ -57,12 +57,7 @@ from tapeline.market.quotes import SYMBOL_PATTERN
         "last": date_param(
             "Last date", "Included; sessions that are not over are left out. Empty for the newest that is."
         ),
-        "dry_run": Param(
-            False,
-            type="boolean",
-            title="Dry run",
-            description="Only say what is missing.",
-        ),
+        "dry_run": switch_param(False, "Dry run", "Only say what is missing."),
     },
     tags=["history", "by hand"],
     doc_md=__doc__,

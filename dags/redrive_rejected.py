@@ -6,7 +6,7 @@ over what is stored now, and puts those that it would take on the stream; the ot
 processor stores them as it stores any: late, so they move no indicator and raise no alert.
 
 **When, and why then.** By hand, after the cause is fixed: a parser that refused what a vendor had changed, a function
-that failed. Nothing is redriven by itself, for what was refused for a good reason would come back for ever.
+that failed. Nothing is redriven by itself, for what was refused for a good reason would only come back.
 
 **Input.** `rejected/dt=…/` of a range of dates of arrival, and the messages of the dead-letter queue, whose records
 the stream keeps for 24 hours.
@@ -25,10 +25,10 @@ is taken away before the stream has it.
 or the queue. Clear it when the stream has room. A message it cannot read stays in the queue and is named.
 """
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, date_param, headline
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, date_param, headline, switch_param
 
 
 @dag(
@@ -44,18 +44,8 @@ from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, date_param, 
             "In New York, as in the names of the folders under rejected/. Empty for the last date.",
         ),
         "last": date_param("Last date of arrival", "Included. Empty for today."),
-        "dead_letters": Param(
-            True,
-            type="boolean",
-            title="Dead letters too",
-            description="Also read the batches that were given up.",
-        ),
-        "dry_run": Param(
-            True,
-            type="boolean",
-            title="Dry run",
-            description="Only count what would be sent, and show examples.",
-        ),
+        "dead_letters": switch_param(True, "Dead letters too", "Also read the batches that were given up."),
+        "dry_run": switch_param(True, "Dry run", "Only count what would be sent, and show examples."),
     },
     tags=["feed", "by hand"],
     doc_md=__doc__,

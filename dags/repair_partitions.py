@@ -26,10 +26,10 @@ them, or run it with dry run off to accept that.
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, task
+from airflow.sdk import dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE, date_param, headline
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, RAW_QUOTES, START_DATE, date_param, headline, switch_param
 from tapeline.airflow.trouble import deadline
 
 
@@ -44,11 +44,8 @@ from tapeline.airflow.trouble import deadline
     params={
         "first": date_param("First date", "Only trading dates from this one on; empty for no bound."),
         "last": date_param("Last date", "Only trading dates up to this one; empty for no bound."),
-        "dry_run": Param(
-            True,
-            type="boolean",
-            title="Dry run",
-            description="Only list what would be done. Of no effect on the runs that follow a crawl: they act.",
+        "dry_run": switch_param(
+            True, "Dry run", "Only list what would be done. Of no effect on the runs that follow a crawl: they act."
         ),
     },
     tags=["catalog", "by hand"],

@@ -26,10 +26,10 @@ that it corrects the former one.
 
 from datetime import timedelta
 
-from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
+from airflow.sdk import PartitionedAssetTimetable, dag, task
 
 from tapeline.airflow import tasks
-from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS, date_param, headline
+from tapeline.airflow.defaults import DAG_DEFAULT_ARGS, START_DATE, TRADING_WEEKS, date_param, headline, switch_param
 from tapeline.airflow.timetables import TradingWeekMapper
 from tapeline.airflow.trouble import deadline
 
@@ -49,11 +49,8 @@ from tapeline.airflow.trouble import deadline
         "week": date_param(
             "Week", "Any day of it; empty for the newest that is whole. A run with a key of its own keeps to it."
         ),
-        "again": Param(
-            False,
-            type="boolean",
-            title="Send again",
-            description="Write the page and send the mail even if they tell what was sent before.",
+        "again": switch_param(
+            False, "Send again", "Write the page and send the mail even if they tell what was sent before."
         ),
     },
     tags=["report", "per week"],

@@ -1,4 +1,4 @@
-"""Registers with Airflow the timetables of trading sessions; what they do is told in `tapeline.airflow.timetables`.
+"""Registers with Airflow the timetables of trading sessions; see `tapeline.airflow.timetables`.
 
 Airflow finds them by class and module. Those of `tapeline.timetables` are for the DAGs that its database has of an
 installation before 0.2.0, until the dag-processor has stored them anew; they go with 0.3.0.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -16,10 +15,10 @@ import pytest
 
 from tapeline.aws import local
 from tapeline.desk.lights import DAGS
+from tests.airflow.installation import DATABASE, FOLDER, settings
 from tests.stack import LocalDeployment, mail_to, subscribe
 
 ROOT = Path(__file__).parents[2]
-STORED = Path(__file__).parent / "installation" / "database.sql.gz"
 OPERATOR = "operator@example.com"
 
 PRELUDE = """
@@ -107,7 +106,6 @@ class Installation:
     """Airflow on the database that the commit before has left, each step in a process of its own."""
 
     def __init__(self, home: Path, aws: LocalDeployment) -> None:
-        self.database = home / "airflow.db"
         owner = json.loads((aws.local.folder / "credentials.json").read_text())
         aws_default = {
             "conn_type": "aws",
@@ -119,19 +117,9 @@ class Installation:
                 "config_kwargs": {"proxies": {}},
             },
         }
-        self.environment = {
-            **os.environ,
-            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws_default),
-            "AIRFLOW_HOME": str(home),
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-            "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}",
-        }
-        connection = sqlite3.connect(self.database)
-        connection.executescript(gzip.decompress(STORED.read_bytes()).decode().replace("/opt/tapeline", str(ROOT)))
+        self.environment = {**settings(home, ROOT), "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws_default)}
+        connection = sqlite3.connect(home / "airflow.db")
+        connection.executescript(gzip.decompress(DATABASE.read_bytes()).decode().replace(FOLDER, str(ROOT)))
         connection.close()
         self.airflow("db", "migrate")  # as `tapeline up` and a server's start do
 

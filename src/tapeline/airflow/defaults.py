@@ -53,3 +53,8 @@ def headline(documentation: str) -> str:
 def date_param(title: str, description: str) -> Param:
     """Return a field for a date, empty at first: a fixed date would soon be an old one."""
     return Param(None, type=["null", "string"], format="date", title=title, description=description)
+
+
+def switch_param(default: bool, title: str, description: str) -> Param:
+    """Return a field that is on or off."""
+    return Param(default, type="boolean", title=title, description=description)

@@ -49,14 +49,14 @@ def app() -> FastAPI:
 
 
 def may_trigger(user: Any) -> bool:
-    """Tell whether a user may start the watched DAG, and so very likely its siblings."""
+    """Return whether a user may start the watched DAG, and so very likely its siblings."""
     return get_auth_manager().is_authorized_dag(
         method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=WATCHED_DAG), user=user
     )
 
 
 async def still_logged_in(request: Request) -> bool:
-    """Tell whether the token that came with a request is still good."""
+    """Return whether the token that came with a request is still good."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
         await resolve_user_from_token(

@@ -52,7 +52,7 @@ class RetryUnlessFinal(RetryPolicy):
 
 
 def is_final(error: BaseException) -> bool:
-    """Tell whether another try would find an error unchanged.
+    """Return whether another try would find an error unchanged.
 
     >>> is_final(RuntimeError("Athena says FAILED to query 1: SYNTAX_ERROR: line 1:1"))
     True

@@ -27,7 +27,7 @@ def tell_failure(context: Mapping[str, Any]) -> None:
         f"{reason}\n\n"
         f"Run:  {run.run_id}\n"
         f"Log:  {getattr(task, 'log_url', 'in the UI')}\n\n"
-        "What to do is told in the DAG's documentation, behind the book icon of its page in the UI or in DAGs.md.\n"
+        "The DAG's documentation, behind the book icon of its page in the UI and in DAGs.md, says what to do.\n"
         "Then clear the failed task, or the whole run: every task may run twice.\n"
     )
     _publish_to_operations(f"{task.dag_id}.{task.task_id} failed{of_session}", text, "task_failed")

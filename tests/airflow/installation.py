@@ -1,9 +1,9 @@
-"""Write database.sql.gz: Airflow's database of an installation of commit 0ac0a25, before any update.
+"""Write installation.sql.gz: Airflow's database of an installation of commit 0ac0a25, before any update.
 
 In an environment with that commit's requirements.lock:
 
     git archive 0ac0a25 | tar -x -C OLD
-    python tests/airflow/installation/make.py OLD
+    python tests/airflow/installation.py OLD
 
 Every step is Airflow's own, with the DAGs, plugins and modules of OLD; the folder OLD reads ``/opt/tapeline`` in it.
 """
@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-DATABASE = Path(__file__).with_name("database.sql.gz")
+DATABASE = Path(__file__).with_name("installation.sql.gz")
 FOLDER = "/opt/tapeline"
 
 RUNS = """
@@ -46,20 +46,24 @@ with create_session() as session:
 """
 
 
+def settings(home: Path, checkout: Path) -> dict[str, str]:
+    """Return the environment of an Airflow whose database is in a folder, with the DAGs and plugins of a checkout."""
+    return {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(checkout / "dags"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(checkout / "plugins"),
+        "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+    }
+
+
 def main(old: Path) -> None:
-    with tempfile.TemporaryDirectory() as home:
-        database = Path(home) / "airflow.db"
-        environment = {
-            **os.environ,
-            "AIRFLOW_HOME": home,
-            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(old / "dags"),
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(old / "plugins"),
-            "AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS": "False",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}",
-            "PYTHONPATH": os.pathsep.join([str(old / "src"), str(old)]),
-        }
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        environment = {**settings(home, old), "PYTHONPATH": os.pathsep.join([str(old / "src"), str(old)])}
         week = ["--from-date", "2025-11-24", "--to-date", "2025-11-26"]
         for arguments in (
             ["-m", "airflow", "db", "migrate"],
@@ -69,7 +73,7 @@ def main(old: Path) -> None:
             ["-c", RUNS],
         ):
             subprocess.run([sys.executable, *arguments], env=environment, cwd=old, check=True)
-        connection = sqlite3.connect(database)
+        connection = sqlite3.connect(home / "airflow.db")
         connection.execute("DELETE FROM log")  # who ran this, and where
         connection.execute("DELETE FROM job")
         connection.commit()
