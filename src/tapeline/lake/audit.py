@@ -56,13 +56,13 @@ def audit(deployment: Deployment, values: Mapping[str, object]) -> AuditResult:
     FailedChecksError
         If a check of the session as a whole does not hold, or no symbol passes; once all have run.
     """
-    day = str(values["session"])
+    session = str(values["session"])
     checks = [check for table in CURATED for check in sql_files.catalogue(f"{table}/checks")]
     findings = tuple(finding for check in checks if (finding := _run(deployment, check, values)) is not None)
-    staged = list(athena.query(deployment, sql_files.load(STAGED).render({"session": day})))
-    before = _item(deployment, f"rollup#{previous_session(date.fromisoformat(day)).key}")
+    staged = list(athena.query(deployment, sql_files.load(STAGED).render({"session": session})))
+    before = _item(deployment, f"rollup#{previous_session(date.fromisoformat(session)).key}")
     followed = _strings(_item(deployment, FOLLOWED_KEY), "symbols")
-    result = _judge(day, findings, staged, before, followed)
+    result = _judge(session, findings, staged, before, followed)
     failed = [finding for finding in findings if finding.severity == "fail" and finding.scope == "session"]
     if failed or not result.published:
         missing = ""
@@ -70,7 +70,7 @@ def audit(deployment: Deployment, values: Mapping[str, object]) -> AuditResult:
             missing = f"{len(result.missing)} of {result.expected} symbols missing: {named(result.missing)}.\n"
         reasons = "\n\n".join(map(str, failed)) or "Not one symbol passes:\n" + result.table
         raise FailedChecksError(
-            f"session {day} is not published, readers see what they saw before: "
+            f"session {session} is not published, readers see what they saw before: "
             f"{', '.join(finding.name for finding in failed) or 'no symbol passes'}.\n{missing}\n{reasons}"
         )
     return result
@@ -97,14 +97,14 @@ def remember(deployment: Deployment, result: AuditResult, now: datetime) -> None
     )
 
 
-def recall(deployment: Deployment, day: str) -> tuple[dict[str, str], tuple[str, ...]]:
+def recall(deployment: Deployment, session: str) -> tuple[dict[str, str], tuple[str, ...]]:
     """Return the symbols that the newest rollup of a session withheld, with reasons, and those that had no quote."""
-    item = _item(deployment, f"rollup#{day}")
+    item = _item(deployment, f"rollup#{session}")
     return _withheld(item), tuple(sorted(_strings(item, "missing")))
 
 
 def _judge(
-    day: str,
+    session: str,
     findings: tuple[Finding, ...],
     staged: Sequence[Mapping[str, Any]],
     before: Mapping[str, Any],
@@ -118,7 +118,7 @@ def _judge(
     withheld = {symbol: reason for symbol, reason in withheld.items() if symbol not in slower}
     passing = [row for row in staged if row["symbol"] not in withheld]
     return AuditResult(
-        session=day,
+        session=session,
         findings=findings,
         published=tuple(row["symbol"] for row in passing),
         withheld=withheld,

@@ -84,7 +84,7 @@ def registered(deployment: Deployment) -> dict[str, str]:
     }
 
 
-def renew_partition(deployment: Deployment, day: str) -> bool:
+def renew_partition(deployment: Deployment, session: str) -> bool:
     """Give a partition the table's columns if it has others; tell whether it had.
 
     Athena reads a partition by its own descriptor. One that was registered before the table got a column, as on the day
@@ -94,7 +94,7 @@ def renew_partition(deployment: Deployment, day: str) -> bool:
     ----------
     deployment : Deployment
         Where.
-    day : str
+    session : str
         Trading date, ``YYYY-MM-DD``; one that is not registered is left so.
 
     Raises
@@ -105,16 +105,16 @@ def renew_partition(deployment: Deployment, day: str) -> bool:
     glue, outputs = deployment.client("glue"), deployment.outputs
     name: Any = {"DatabaseName": outputs.database_name, "TableName": outputs.raw_table_name}
     try:
-        partition: Any = glue.get_partition(**name, PartitionValues=[day])["Partition"]
+        partition: Any = glue.get_partition(**name, PartitionValues=[session])["Partition"]
     except glue.exceptions.EntityNotFoundException:
         return False
     own, wanted = partition["StorageDescriptor"], _table(deployment)["StorageDescriptor"]
     if _columns(own) == _columns(wanted):
         return False
-    entry: Any = {"Values": [day], "StorageDescriptor": {**wanted, "Location": own["Location"]}}
-    entries: Any = [{"PartitionValueList": [day], "PartitionInput": entry}]
+    entry: Any = {"Values": [session], "StorageDescriptor": {**wanted, "Location": own["Location"]}}
+    entries: Any = [{"PartitionValueList": [session], "PartitionInput": entry}]
     if errors := glue.batch_update_partition(**name, Entries=entries).get("Errors", []):
-        raise RepairError(f"Glue refused the partition {day}: {errors[0]['ErrorDetail']['ErrorCode']}")
+        raise RepairError(f"Glue refused the partition {session}: {errors[0]['ErrorDetail']['ErrorCode']}")
     return True
 
 

@@ -19,7 +19,7 @@ VIEWS = ("trading_sessions/view", "daily_history/view")
 _CREATE = re.compile(r"CREATE TABLE IF NOT EXISTS (?P<table>\w+) \(\n(?P<columns>.*?)\n\)", re.DOTALL)
 
 
-def pin_run(key: str | None, now: datetime) -> dict[str, str]:
+def pin_run(session: str | None, now: datetime) -> dict[str, str]:
     """Return the session that a run rolls up, and the moment until which quotes belong to it.
 
     Quotes go on arriving while a session is rolled up. With one moment for the whole run its statements and checks see
@@ -27,8 +27,8 @@ def pin_run(key: str | None, now: datetime) -> dict[str, str]:
 
     Parameters
     ----------
-    key : str or None
-        The session, ``YYYY-MM-DD``; None or empty for the newest that has ended.
+    session : str or None
+        Its key, ``YYYY-MM-DD``; None or empty for the newest that has ended.
     now : datetime
         Aware.
 
@@ -37,8 +37,8 @@ def pin_run(key: str | None, now: datetime) -> dict[str, str]:
     NotASessionError
         If there is no such session, or it has not ended.
     """
-    session = sessions.read_key(key, now) if key else sessions.ended_session(now)
-    return {"session": session.key, "ingested_until": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    pinned = sessions.read_key(session, now) if session else sessions.ended_session(now)
+    return {"session": pinned.key, "ingested_until": now.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 def create_tables(deployment: Deployment, root: Path = sql_files.ROOT) -> None:

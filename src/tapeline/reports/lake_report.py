@@ -21,7 +21,7 @@ USUAL_SESSIONS = 20
 INTERVAL_MINUTES = {"anomaly_report": 5, "weekly_report": 30}
 
 
-def anomaly_report(deployment: Deployment, day: str) -> Report:
+def anomaly_report(deployment: Deployment, session: str) -> Report:
     """Compose the report of one session.
 
     Raises
@@ -29,7 +29,7 @@ def anomaly_report(deployment: Deployment, day: str) -> Report:
     NotASessionError
         If the exchange does not trade that day.
     """
-    return _report(deployment, "anomaly_report", [sessions.session(date.fromisoformat(day))])
+    return _report(deployment, "anomaly_report", [sessions.session(date.fromisoformat(session))])
 
 
 def weekly_report(deployment: Deployment, day: str) -> Report:

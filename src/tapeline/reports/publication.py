@@ -38,9 +38,9 @@ class Published:
     summary: str
 
 
-def send_anomaly_report(deployment: Deployment, day: str, *, again: bool = False) -> Published:
+def send_anomaly_report(deployment: Deployment, session: str, *, again: bool = False) -> Published:
     """Write and send the report of one session, ``YYYY-MM-DD``; see `publish`."""
-    return publish(deployment, anomaly_report(deployment, day), again=again)
+    return publish(deployment, anomaly_report(deployment, session), again=again)
 
 
 def send_weekly_report(deployment: Deployment, day: str, *, again: bool = False) -> Published:
