@@ -40,6 +40,12 @@ LOG_BYTES = 5_000_000
 PATH_STYLE = Path(__file__).with_name("function_aws_config")
 """Where there is no host of a bucket's name, the SDK must put the name into the path."""
 
+_FIELDS = {
+    "name": "FunctionName", "arn": "FunctionArn", "role": "Role", "runtime": "Runtime", "handler": "Handler",
+    "timeout": "Timeout", "memory": "MemorySize",
+}  # fmt: skip
+"""Fields of `Function`, and what Lambda calls them."""
+
 _BOOTSTRAP = Path(__file__).with_name("lambda_bootstrap.py")
 
 
@@ -114,17 +120,9 @@ def fetch(client: Any, name: str, folder: Path) -> Function:
     task_root = folder / digest[:32]
     if not task_root.exists():
         _unpack(answer["Code"]["Location"], digest, task_root)
-    return Function(
-        name=configuration["FunctionName"],
-        arn=configuration["FunctionArn"],
-        role=configuration["Role"],
-        runtime=configuration["Runtime"],
-        handler=configuration["Handler"],
-        timeout=configuration["Timeout"],
-        memory=configuration["MemorySize"],
-        environment=tuple(sorted(configuration.get("Environment", {}).get("Variables", {}).items())),
-        folder=task_root,
-    )
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    given = {field: configuration[name] for field, name in _FIELDS.items()}
+    return Function(**given, environment=tuple(sorted(variables.items())), folder=task_root)
 
 
 def _unpack(location: str, digest: str, task_root: Path) -> None:

@@ -19,9 +19,6 @@ REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 LOOPBACK = "127.0.0.1"
 
-_OTHERS = 0o077
-"""The rights of all but the owner, which nothing in the state folder grants."""
-
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
@@ -29,6 +26,10 @@ class KeyPair:
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
+
+
+_OTHERS = 0o077
+"""The rights of all but the owner, which nothing in the state folder grants."""
 
 
 def home() -> Path:

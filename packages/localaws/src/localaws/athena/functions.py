@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from localaws.athena.casts import Value, failure, local, quote
 from localaws.athena.types import UNKNOWN, Type, common, decimal, duckdb, parse
@@ -142,5 +142,5 @@ def _pattern(text: str) -> Type:
 @cache
 def catalog() -> dict[str, dict[str, list[Signature]]]:
     """Return the functions by name, in the tables ``scalar``, ``aggregate`` and ``window``."""
-    _, *parts = re.split(r"\[(\w+)\]\n", files(__package__).joinpath("functions.txt").read_text(encoding="utf-8"))
+    _, *parts = re.split(r"\[(\w+)\]\n", Path(__file__).with_name("functions.txt").read_text(encoding="utf-8"))
     return {name: _read(table) for name, table in zip(parts[::2], parts[1::2], strict=True)}
