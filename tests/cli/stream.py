@@ -13,7 +13,8 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
-from tapeline.operations.reconcile import Places, Reconciliation, reconcile
+from tapeline.operations.reconcile import Reconciliation, reconcile
+from tapeline.operations.tally import Places
 from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.store import StreamStore

@@ -25,9 +25,9 @@ from tapeline.operations.feed_state import read_followed
 from tapeline.operations.health import Readings, exit_code, explained, is_green, judge
 from tapeline.operations.light import Part
 from tapeline.operations.readings import read_readings
-from tapeline.operations.reconcile import Places
 from tapeline.operations.reconcile import reconcile as compare
 from tapeline.operations.tail import follow
+from tapeline.operations.tally import Places
 from tapeline.stream.pump import stop_on_signals
 
 TAIL_SILENCE_SECONDS = 10.0

@@ -168,7 +168,7 @@ def _at_rest(clients: Clients, name: str, on_progress: OnProgress) -> Any | None
 
 def _parameters(stack: Any | None) -> dict[str, str]:
     """Return the values of a stack's parameters."""
-    return {one["ParameterKey"]: one["ParameterValue"] for one in (stack or {}).get("Parameters", [])}
+    return {entry["ParameterKey"]: entry["ParameterValue"] for entry in (stack or {}).get("Parameters", [])}
 
 
 def _name_prefix(stack: Any | None, wanted: Mapping[str, str]) -> str:

@@ -53,14 +53,16 @@ class Correction:
         now, before = self.after, self.before
         if self.is_withdrawal:
             return ()
-        found = []
+        oddities = []
         if 0 < now.high < now.low:
-            found.append(f"the high {now.high} is below the low {now.low}: both will be marked suspect")
+            oddities.append(f"the high {now.high} is below the low {now.low}: both will be marked suspect")
         elif now.low > 0 and now.high > 0 and not now.low <= now.price <= now.high:
-            found.append(f"the price {now.price} lies outside that quote's own low and high, {now.low} to {now.high}")
+            oddities.append(
+                f"the price {now.price} lies outside that quote's own low and high, {now.low} to {now.high}"
+            )
         if before.price and not before.price * LITTLE <= now.price <= before.price / LITTLE:
-            found.append(f"the price {now.price} is far from {before.price}, which it replaces")
-        return tuple(found)
+            oddities.append(f"the price {now.price} is far from {before.price}, which it replaces")
+        return tuple(oddities)
 
     @property
     def is_withdrawal(self) -> bool:
@@ -201,23 +203,23 @@ def _raw(deployment: Deployment, symbol: str, timestamp: str, on_progress: Calla
         moment = read_timestamp(timestamp)
     except ValueError as error:
         raise CorrectionError(str(error)) from error
-    found = [
+    versions = [
         quote
         for line in _lines(
             deployment.client("s3"), deployment.outputs.bucket_name, trading_date(moment).isoformat(), on_progress
         )
         if f'"{symbol}"' in line and timestamp in line and (quote := _quote(line)) and quote.timestamp == timestamp
     ]
-    if not found:
+    if not versions:
         return None
     # The highest revision stands, of equal ones the first to arrive.
-    *others, newest = sorted(found, key=lambda quote: (-quote.revision, quote.ingested_at), reverse=True)
+    *others, newest = sorted(versions, key=lambda quote: (-quote.revision, quote.ingested_at), reverse=True)
     return Stored(newest, superseded=tuple(version_to_json(quote, ()) for quote in others))
 
 
 def _lines(s3: S3Client, bucket: str, day: str, on_progress: Callable[[int], None]) -> Iterator[str]:
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/")
-    keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+    keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
     with ThreadPoolExecutor(THREADS) as pool:
         for number, lines in enumerate(pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), keys), 1):
             on_progress(number)
@@ -232,13 +234,13 @@ def _quote(line: str) -> Quote:
 
 def _nearest(deployment: Deployment, symbol: str) -> str:
     dynamodb = deployment.client("dynamodb")
-    found = dynamodb.query(
+    newest = dynamodb.query(
         TableName=deployment.outputs.table_name,
         KeyConditionExpression="symbol = :symbol",
         ExpressionAttributeValues={":symbol": {"S": symbol}},
         ScanIndexForward=False,
         Limit=3,
     )["Items"]
-    if not found:
+    if not newest:
         return f"nor any other of {symbol}: look at the spelling"
-    return f"the newest are of {', '.join(item['timestamp']['S'] for item in found)}. Give the time as it is stored"
+    return f"the newest are of {', '.join(item['timestamp']['S'] for item in newest)}. Give the time as it is stored"

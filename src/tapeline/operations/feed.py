@@ -160,11 +160,18 @@ def _silent_and_alive(
 
 def _trouble(now: datetime, followed: Followed) -> tuple[str, str]:
     """Return what is wrong with a producer that goes on, and what to do; empty if nothing."""
-    said = f"the producer says: {followed.trouble}" if followed.trouble else ""
+    own = f"the producer says: {followed.trouble}" if followed.trouble else ""
     if followed.said_at - now <= CLOCK_AHEAD:
-        return said, "See the producer's log." if said else ""
+        return own, "See the producer's log." if own else ""
     ahead = f"the producer's clock is {words(followed.said_at - now)} ahead"
-    return "; ".join(filter(None, (said, ahead))), "Set the clock where the producer runs: silence is heard late."
+    return "; ".join(filter(None, (own, ahead))), "Set the clock where the producer runs: silence is heard late."
+
+
+def _trouble_in_session(now: datetime, followed: Followed, wrong: str) -> str:
+    """Return what is wrong with a producer, as it follows the reading of its feed."""
+    quiet = now - followed.said_at
+    silence = f"the producer has said nothing for {words(quiet)}" if quiet >= QUIET_AFTER else ""
+    return "".join(f"; {trouble}" for trouble in (wrong, silence) if trouble)
 
 
 def _in_session(
@@ -177,15 +184,12 @@ def _in_session(
     thin: frozenset[str],
 ) -> Feed:
     count = len(followed.symbols)
-    quiet = now - followed.said_at
     if not count:
         return Feed(Verdict.UNKNOWN, "could not be judged: no symbol is followed", "Start the producer with symbols.")
     usual = set(followed.symbols) - thin or set(followed.symbols)
     newest = max((heard[symbol] for symbol in followed.symbols if symbol in heard), default=None)
     wrong, remedy = _trouble(now, followed)
-    trouble = f"; {wrong}" if wrong else ""
-    if quiet >= QUIET_AFTER:
-        trouble += f"; the producer has said nothing for {words(quiet)}"
+    trouble = _trouble_in_session(now, followed, wrong)
     quietest = now - max(_since(begin, followed, heard.get(symbol)) for symbol in followed.symbols)
     is_troubled = followed.trouble and quietest >= min(followed.patience, TROUBLED_SILENCE)
     feed = Feed(

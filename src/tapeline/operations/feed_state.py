@@ -50,8 +50,8 @@ def read_followed(dynamodb: DynamoDBClient, table: str) -> Followed | None:
     ValueError
         If the item has another form.
     """
-    found = dynamodb.get_item(TableName=table, Key={"key": {"S": FOLLOWED_KEY}})
-    return followed_from_item(found["Item"]) if "Item" in found else None
+    answer = dynamodb.get_item(TableName=table, Key={"key": {"S": FOLLOWED_KEY}})
+    return followed_from_item(answer["Item"]) if "Item" in answer else None
 
 
 def newest_from_item(item: Item) -> NewestQuote | None:

@@ -128,8 +128,8 @@ class FeedWatch:
         return replace(readings, subscribers=subscribers, unconfirmed=unconfirmed, dead_letters=dead_letters)
 
     def _memory(self) -> Memory:
-        found = self._dynamodb.get_item(TableName=self._settings.state_table_name, Key=memory_key(feed_state.WATCH))
-        return Memory.from_json(found["Item"]["state"]["S"]) if "Item" in found else Memory()
+        answer = self._dynamodb.get_item(TableName=self._settings.state_table_name, Key=memory_key(feed_state.WATCH))
+        return Memory.from_json(answer["Item"]["state"]["S"]) if "Item" in answer else Memory()
 
     def _followed(self) -> Followed | None:
         return feed_state.read_followed(self._dynamodb, self._settings.state_table_name)
@@ -137,8 +137,8 @@ class FeedWatch:
     def _newest(self, followed: Followed) -> list[NewestQuote]:
         keys = [state_key(symbol) for symbol in dict.fromkeys(followed.symbols)]
         patience = tables.Patience(lambda: READ_SECONDS)
-        found = tables.read_items(self._dynamodb, self._settings.state_table_name, keys, patience)
-        return [quote for quote in map(feed_state.newest_from_item, found) if quote]
+        states = tables.read_items(self._dynamodb, self._settings.state_table_name, keys, patience)
+        return [quote for quote in map(feed_state.newest_from_item, states) if quote]
 
     def _subscribers(self) -> tuple[int, int]:
         return feed_state.count_subscribers(self._sns, self._settings.alert_topic_arn)

@@ -180,16 +180,16 @@ class _Reader:
         answer = self._deployment.client("cloudwatch").get_metric_data(
             MetricDataQueries=queries, StartTime=minute - RECENT, EndTime=minute + timedelta(minutes=1)
         )
-        found = {
+        series = {
             result["Id"]: {
                 at.astimezone(UTC): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)
             }
             for result in answer["MetricDataResults"]
         }
-        ages = {name: _last(found.get(f"age{number}", {})) for number, name in enumerate(self._functions)}
-        latency = _last(found.get("latency", {}))
+        ages = {name: _last(series.get(f"age{number}", {})) for number, name in enumerate(self._functions)}
+        latency = _last(series.get("latency", {}))
         return {
-            "quotes_per_second": _rate(found.get("quotes", {}), minute, self._now),
+            "quotes_per_second": _rate(series.get("quotes", {}), minute, self._now),
             "latency_seconds": None if latency is None else latency / 1000,
             "iterator_age_seconds": {name: None if ms is None else ms / 1000 for name, ms in ages.items()},
         }
@@ -228,7 +228,7 @@ class _Reader:
         keys = sorted(self._reject_keys(s3, bucket), key=lambda key: parse_key(key).first_time)[-MOST_REJECT_OBJECTS:]
         with ThreadPoolExecutor(8) as pool:
             lines = [
-                line for found in pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), keys) for line in found
+                line for lines in pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), keys) for line in lines
             ]
         rejects = [(document["reason"], read_timestamp(document["arrived_at"])) for document in map(json.loads, lines)]
         return [(reason, at) for reason, at in rejects if self._now - at <= DAY]

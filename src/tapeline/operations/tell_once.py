@@ -60,20 +60,20 @@ def tell_once(
         What was sent by this call.
     """
     for _ in range(ATTEMPTS):
-        known: Any = dynamodb.get_item(TableName=table, Key=memory_key(about), ConsistentRead=True).get("Item", {})
-        state, version = known.get("state", {}).get("S", ""), int(known.get("version", {}).get("N", 0))
-        untold = Message(**json.loads(known["untold"]["S"])) if "untold" in known else None
-        if untold and now - read_timestamp(known["claimed_at"]["S"]) < CLAIM:
+        item: Any = dynamodb.get_item(TableName=table, Key=memory_key(about), ConsistentRead=True).get("Item", {})
+        state, version = item.get("state", {}).get("S", ""), int(item.get("version", {}).get("N", 0))
+        untold = Message(**json.loads(item["untold"]["S"])) if "untold" in item else None
+        if untold and now - read_timestamp(item["claimed_at"]["S"]) < CLAIM:
             return None  # another is just telling; what has changed since waits for the next look
-        found, message = (state, untold) if untold else decide(state)
-        if found == state and message is None:
+        decided, message = (state, untold) if untold else decide(state)
+        if decided == state and message is None:
             return None
-        if not _put(dynamodb, table, about, found, version, message, now):
+        if not _put(dynamodb, table, about, decided, version, message, now):
             continue
         if message is None:
             return None
         notify.publish(sns, topic, message.subject, message.text, kind=about, severity=message.severity)
-        _put(dynamodb, table, about, found, version + 1, None, now)
+        _put(dynamodb, table, about, decided, version + 1, None, now)
         return message
     return None
 

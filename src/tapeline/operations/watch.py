@@ -64,8 +64,8 @@ def watch_schema(deployment: Deployment, now: datetime) -> list[str]:
     glue = deployment.client("glue")
     name = deployment.outputs.raw_table_name
     table = glue.get_table(DatabaseName=deployment.outputs.database_name, Name=name)["Table"]
-    found = {column["Name"]: column.get("Type", "") for column in table["StorageDescriptor"]["Columns"]}
-    differences = drift(found)
+    present = {column["Name"]: column.get("Type", "") for column in table["StorageDescriptor"]["Columns"]}
+    differences = drift(present)
     if differences:
         text = (
             f"The crawler has left {name} otherwise than agreed:\n\n"
@@ -81,27 +81,27 @@ def watch_schema(deployment: Deployment, now: datetime) -> list[str]:
             f"{name} is as agreed again.",
             f"Schema of {name} is well",
         )
-    found_state = "; ".join(differences)
+    state_now = "; ".join(differences)
 
     def decide(state: str) -> tuple[str, Message | None]:
-        return found_state, None if found_state == state else Message(subject, text, "error" if differences else "info")
+        return state_now, None if state_now == state else Message(subject, text, "error" if differences else "info")
 
     _tell(deployment, "schema", decide, now)
     return differences
 
 
-def drift(found: dict[str, str]) -> list[str]:
+def drift(present: dict[str, str]) -> list[str]:
     """Return how columns differ from those agreed, in words.
 
     >>> drift({**AGREED_COLUMNS, "volume": "double", "bid": "double"})
     ['volume is double, agreed is bigint', 'bid (double) is new']
     """
     changed = [
-        f"{name} is {found[name]}, agreed is {kind}" if name in found else f"{name} ({kind}) is missing"
+        f"{name} is {present[name]}, agreed is {kind}" if name in present else f"{name} ({kind}) is missing"
         for name, kind in AGREED_COLUMNS.items()
-        if found.get(name) != kind
+        if present.get(name) != kind
     ]
-    return changed + [f"{name} ({kind}) is new" for name, kind in found.items() if name not in AGREED_COLUMNS]
+    return changed + [f"{name} ({kind}) is new" for name, kind in present.items() if name not in AGREED_COLUMNS]
 
 
 def _tell(deployment: Deployment, about: str, decide: Decide, now: datetime) -> None:

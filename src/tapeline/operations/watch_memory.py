@@ -85,7 +85,9 @@ class Memory:
         return json.dumps(
             {
                 "red": dict(self.red),
-                "missed": {symbol: [write_timestamp(one.at), one.others_alive] for symbol, one in self.missed.items()},
+                "missed": {
+                    symbol: [write_timestamp(miss.at), miss.others_alive] for symbol, miss in self.missed.items()
+                },
                 "thin_until": {symbol: write_timestamp(until) for symbol, until in self.thin_until.items()},
                 "told_again": {symbol: write_timestamp(until) for symbol, until in self.told_again.items()},
                 "had_subscribers": self.had_subscribers,
@@ -105,7 +107,7 @@ class Memory:
             return cls(red={name: "" for name in text.split(", ") if name and not name.startswith(TOLD_BY_ALARMS)})
         document = json.loads(text)
         return cls(
-            red={name: said for name, said in document["red"].items() if not name.startswith(TOLD_BY_ALARMS)},
+            red={name: reading for name, reading in document["red"].items() if not name.startswith(TOLD_BY_ALARMS)},
             missed={symbol: Missed(read_timestamp(at), alive) for symbol, (at, alive) in document["missed"].items()},
             thin_until={symbol: read_timestamp(until) for symbol, until in document["thin_until"].items()},
             told_again={symbol: read_timestamp(until) for symbol, until in document.get("told_again", {}).items()},
@@ -151,7 +153,7 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     red = [light for light in seen.values() if light.colour is Colour.RED]
     new = [light for light in red if not _is_told(light, memory)]
     over = [name for name in memory.red if name in seen and _is_over(seen[name], feed)]
-    still = {name: said for name, said in memory.red.items() if name not in over}
+    still = {name: reading for name, reading in memory.red.items() if name not in over}
     memory = replace(memory, red={**still, **{light.name: light.reading for light in new}})
     if "quotes" in over:
         memory = replace(memory, symbols_from=now + SYMBOLS_AFTER_OUTAGE)
@@ -187,7 +189,7 @@ def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tu
     """Note which single symbols are silent and which have come back; return those to be told."""
     now = readings.at
     followed = readings.followed.symbols if readings.followed else ()
-    missed = {symbol: one for symbol, one in memory.missed.items() if symbol in followed}
+    missed = {symbol: miss for symbol, miss in memory.missed.items() if symbol in followed}
     for symbol, until in memory.told_again.items():
         if until <= now and symbol in missed and missed[symbol].at > until - THIN_FOR:
             del missed[symbol]  # it fell silent untold; if it still is, it is told now
@@ -201,7 +203,7 @@ def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tu
             for symbol in back
             if missed[symbol].others_alive and _others_alive(symbol, followed, feed)
         }
-        missed = {symbol: one for symbol, one in missed.items() if symbol not in back}
+        missed = {symbol: miss for symbol, miss in missed.items() if symbol not in back}
         silent = tuple(symbol for symbol in feed.silent if symbol not in missed)
         if memory.symbols_from is not None and now < memory.symbols_from:
             silent = ()
@@ -212,8 +214,8 @@ def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tu
         memory = replace(memory, symbols_from=now + SYMBOLS_EVERY)
     if feed.verdict in (Verdict.ALIVE, Verdict.LOST):
         missed = {
-            symbol: replace(one, others_alive=one.others_alive and _others_alive(symbol, followed, feed))
-            for symbol, one in missed.items()
+            symbol: replace(miss, others_alive=miss.others_alive and _others_alive(symbol, followed, feed))
+            for symbol, miss in missed.items()
         }
     return replace(memory, missed=missed, thin_until=thin, told_again=told_again), silent
 
