@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,34 @@ def test_programs_are_stopped_in_reverse_order_and_their_children_too(supervisor
     assert not psutil.pid_exists(int(log.read_text()))
     with pytest.raises(NotRunningError):
         supervisor.states()
+
+
+def test_programs_of_one_priority_are_stopped_together(supervisor: Supervisor, tmp_path: Path) -> None:
+    code = (  # at SIGTERM each of the two waits for the other's
+        "import pathlib, signal, sys, time\n"
+        f"mine, other = (pathlib.Path({str(tmp_path)!r}, name) for name in sys.argv[1:])\n"
+        "def stop(*_):\n"
+        "    mine.touch()\n"
+        "    while not other.exists(): time.sleep(0.05)\n"
+        "    sys.exit()\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "print('ready', flush=True)\n"
+        "time.sleep(1000)"
+    )
+    pairs = {"left": "right", "right": "left"}
+    programs = [Program(name, [sys.executable, "-c", code, name, pairs[name]], stop_seconds=60) for name in pairs]
+    supervisor.start(programs, os.environ)
+    for name in pairs:
+        supervisor.start_program(name)
+        log = supervisor.log_folder / f"{name}.log"
+        await_(lambda log=log: log.exists() and log.read_text() == "ready\n", name)
+    stopped: list[str] = []
+
+    began = time.monotonic()
+    supervisor.stop(stopped.append)
+
+    assert stopped == ["right, left"]
+    assert time.monotonic() - began < 60
 
 
 def test_an_orphan_is_known_by_its_start_and_command_not_by_its_number_alone(supervisor: Supervisor) -> None:

@@ -27,13 +27,7 @@ Settings = Annotated[
 
 
 def read_settings(settings: Iterable[str] | None) -> dict[str, str]:
-    """Return the values that ``--set NAME=VALUE`` gives, by name.
-
-    Raises
-    ------
-    BadParameter
-        If one is not of this form, or a name comes twice.
-    """
+    """Return the values that ``--set NAME=VALUE`` gives, by name; another form, or a name twice, is wrong usage."""
     values: dict[str, str] = {}
     for setting in settings or ():
         name, equals, value = setting.partition("=")
@@ -46,13 +40,7 @@ def read_settings(settings: Iterable[str] | None) -> dict[str, str]:
 
 
 def reach(target: str) -> Clients:
-    """Return the clients of a target.
-
-    Raises
-    ------
-    CommandError
-        If it is this machine, and its AWS does not answer.
-    """
+    """Return the clients of a target; a CommandError says how to start this machine's AWS if it does not answer."""
     if target == "local" and not local_aws_answers():
         raise CommandError(
             f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or mean your "

@@ -192,7 +192,7 @@ def _plain(value: Any) -> Any:
 
 
 def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -> None:
-    import pyarrow
+    import pyarrow  # slow to import, and needed by this format alone
     import pyarrow.parquet
 
     if output is None and sys.stdout.isatty():

@@ -66,13 +66,7 @@ _SETTINGS = {
 
 
 def require_installed() -> None:
-    """Refuse to go on without Airflow, which is an extra of its own.
-
-    Raises
-    ------
-    AirflowError
-        If it is not installed.
-    """
+    """Raise an AirflowError where Airflow, an extra of its own, is not installed."""
     if find_spec("airflow") is None:
         raise AirflowError(
             "Airflow is not installed here: use the environment that `make setup` makes in a checkout of Tapeline "

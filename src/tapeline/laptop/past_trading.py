@@ -81,28 +81,19 @@ def put_missing(
     wait_seconds: float,
     on_wait: Callable[[], None] = lambda: None,
 ) -> str:
-    """Put on the stream what `missing_sessions` names and wait until it is stored.
+    """Put on the stream what `missing_sessions` names, wait until it is stored, and return in a line what was done.
 
     Parameters
     ----------
     symbols : sequence of str
         Of the simulated market; all of its own if empty.
-    now : datetime
-        Aware.
-    wait_seconds : float
-        How long it may take to reach DynamoDB.
     on_wait : callable
         Called again and again while it waits; what it raises ends the wait.
-
-    Returns
-    -------
-    str
-        What was done, in a line; empty if nothing was missing.
 
     Raises
     ------
     NotStoredError
-        If it takes longer.
+        If it has not reached DynamoDB after `wait_seconds`.
     """
     missing = missing_sessions(deployment, now)
     if not missing:

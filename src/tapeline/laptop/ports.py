@@ -33,20 +33,7 @@ def choose_ports(port: int | None, airflow_port: int | None) -> None:
 
 
 def require_free(port: int, option: str) -> None:
-    """Refuse a port that another program has.
-
-    Parameters
-    ----------
-    port : int
-        To listen at, on the loopback interface.
-    option : str
-        Of `tapeline up`, which chooses another.
-
-    Raises
-    ------
-    LaptopError
-        With a port that is free.
-    """
+    """Raise a LaptopError if another program has a port, with one that is free and the option of `up` that takes it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

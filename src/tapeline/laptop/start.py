@@ -40,19 +40,7 @@ AIRFLOW_SECONDS = 300.0
 
 
 class Start:
-    """One start of everything, a step after the other.
-
-    Parameters
-    ----------
-    supervisor : Supervisor
-        Of the state folder; it does not run yet.
-    console : Console
-        Where to say what is done.
-    options : Options
-        What was asked for.
-    line : Status
-        What is being done.
-    """
+    """One start of everything, a step after the other: `line` shows what is being done, `console` what is done."""
 
     def __init__(self, supervisor: Supervisor, console: Console, options: Options, line: Status) -> None:
         self._home = local.home()
