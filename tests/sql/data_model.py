@@ -1,4 +1,4 @@
-"""Write the tables of docs/data-model.md from the files table.yaml: ``python -m tests.sql.data_model``."""
+"""Write the tables of docs/data-model.md from the files table.yaml: ``make sql``."""
 
 from __future__ import annotations
 

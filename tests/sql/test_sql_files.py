@@ -173,4 +173,4 @@ def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
 
 
 def test_the_data_model_document_tells_of_the_tables_what_table_yaml_says() -> None:
-    assert data_model.current() == data_model.passage(), "run python -m tests.sql.data_model"
+    assert data_model.current() == data_model.passage(), "run make sql"
