@@ -14,7 +14,6 @@ from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.market.quotes import Quote, write_timestamp
 from tapeline.market.symbol_state import Rules
 from tapeline.operations.reconcile import Reconciliation, reconcile
-from tapeline.operations.tally import Places
 from tapeline.stream import raw_zone
 from tapeline.stream.batch import StreamRecord, plan_batch
 from tapeline.stream.store import StreamStore
@@ -22,6 +21,7 @@ from tapeline.stream.tables import Patience
 
 OPENING = datetime(2026, 3, 12, 13, 30, tzinfo=UTC)
 RETENTION = timedelta(days=30)
+QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dead-letters"
 
 
 class LocalDeployment(Deployment):
@@ -32,14 +32,15 @@ class LocalDeployment(Deployment):
         names = dict.fromkeys(StackOutputs.__dataclass_fields__, "") | {
             "stream_name": "stream",
             "table_name": "data",
+            "state_table_name": "state",
             "bucket_name": "bucket",
+            "dead_letter_queue_url": QUEUE_URL,
             "quote_fields": "revision,doubt",
         }
         region = "us-east-1"
         super().__init__(Clients("aws", region, boto3.Session(region_name=region).client), StackOutputs(**names))
         self.kinesis, self.dynamodb, self.s3 = self.client("kinesis"), self.client("dynamodb"), self.client("s3")
-        queue = self.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"]
-        self.places = Places("stream", "data", "state", "bucket", queue, RETENTION)
+        assert self.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"] == QUEUE_URL
         self.kinesis.create_stream(StreamName="stream", ShardCount=2)
         for table, keys in (("data", ("symbol", "timestamp")), ("state", ("key",))):
             self.dynamodb.create_table(
@@ -83,7 +84,7 @@ class LocalDeployment(Deployment):
                 store.store(plan_batch(records, store.read_states, store.read_stored, Rules()))
 
     def reconcile(self) -> Reconciliation:
-        return reconcile(self.clients, self.places, 0.0, lambda _step, _number: None)
+        return reconcile(self, RETENTION, 0.0, lambda _step, _number: None)
 
     def objects(self, prefix: str) -> list[str]:
         return [entry["Key"] for entry in self.s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])]

@@ -136,7 +136,7 @@ def test_a_quote_past_its_time_in_dynamodb_is_not_missed_there(deployment: Local
 
 def test_dead_letters_are_counted(deployment: LocalDeployment) -> None:
     sqs = deployment.client("sqs")
-    sqs.send_message(QueueUrl=deployment.places.dead_letter_queue_url, MessageBody="{}")
+    sqs.send_message(QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody="{}")
 
     result = deployment.reconcile()
 

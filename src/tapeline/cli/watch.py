@@ -27,7 +27,7 @@ from tapeline.operations.light import Part
 from tapeline.operations.readings import read_readings
 from tapeline.operations.reconcile import reconcile as compare
 from tapeline.operations.tail import follow
-from tapeline.operations.tally import Places
+from tapeline.operations.tally import quote_retention
 from tapeline.stream.pump import stop_on_signals
 
 TAIL_SILENCE_SECONDS = 10.0
@@ -121,7 +121,7 @@ def reconcile(
     """
     deployment = deployment_of(target, stack_name)
     with _counting(quiet=as_json) as tell:
-        result = compare(deployment.clients, Places.of(deployment), wait, tell)
+        result = compare(deployment, quote_retention(deployment), wait, tell)
     if as_json:
         print_json({"agrees": result.agrees, **asdict(result)})
     else:

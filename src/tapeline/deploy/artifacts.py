@@ -52,15 +52,6 @@ class Artifacts:
     """The bucket that CloudFormation and Lambda read template and code from.
 
     Each object is named after its content, so that one that is there already need not be put again.
-
-    Parameters
-    ----------
-    clients : Clients
-        Where.
-    names : Names
-        What is called how.
-    on_progress : callable
-        Told of each object that is put.
     """
 
     def __init__(self, clients: Clients, names: Names, on_progress: OnProgress) -> None:

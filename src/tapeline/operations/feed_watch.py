@@ -110,12 +110,13 @@ class FeedWatch:
                 unread[name] = str(error)
                 return otherwise
 
+        dynamodb, settings = self._dynamodb, self._settings
         memory = read("states", self._memory, Memory())
         readings = Readings(
             at=now,
             parts=[],
             hours=trading_hours.latest(now),
-            followed=read("states", self._followed, None),
+            followed=read("states", lambda: feed_state.read_followed(dynamodb, settings.state_table_name), None),
             thin=memory.thin(now),
             had_subscribers=memory.had_subscribers,
             unread=unread,
@@ -123,25 +124,20 @@ class FeedWatch:
         followed = readings.followed
         if followed is not None:
             readings = replace(readings, newest=read("states", lambda: self._newest(followed), []))
-        subscribers, unconfirmed = read("subscribers", self._subscribers, (0, 0))
-        dead_letters = read("dead letters", self._dead_letters, 0)
+        subscribers, unconfirmed = read(
+            "subscribers", lambda: feed_state.count_subscribers(self._sns, settings.alert_topic_arn), (0, 0)
+        )
+        dead_letters = read(
+            "dead letters", lambda: feed_state.count_dead_letters(self._sqs, settings.dead_letter_queue_url), 0
+        )
         return replace(readings, subscribers=subscribers, unconfirmed=unconfirmed, dead_letters=dead_letters)
 
     def _memory(self) -> Memory:
         answer = self._dynamodb.get_item(TableName=self._settings.state_table_name, Key=memory_key(feed_state.WATCH))
         return Memory.from_json(answer["Item"]["state"]["S"]) if "Item" in answer else Memory()
 
-    def _followed(self) -> Followed | None:
-        return feed_state.read_followed(self._dynamodb, self._settings.state_table_name)
-
     def _newest(self, followed: Followed) -> list[NewestQuote]:
         keys = [state_key(symbol) for symbol in dict.fromkeys(followed.symbols)]
         patience = tables.Patience(lambda: READ_SECONDS)
         states = tables.read_items(self._dynamodb, self._settings.state_table_name, keys, patience)
         return [quote for quote in map(feed_state.newest_from_item, states) if quote]
-
-    def _subscribers(self) -> tuple[int, int]:
-        return feed_state.count_subscribers(self._sns, self._settings.alert_topic_arn)
-
-    def _dead_letters(self) -> int:
-        return feed_state.count_dead_letters(self._sqs, self._settings.dead_letter_queue_url)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 
-from tapeline.aws.clients import Clients
+from tapeline.aws.deployment import Deployment
 from tapeline.operations.ledger import Counts, open_ledger
-from tapeline.operations.tally import OnCount, Places, Tally
+from tapeline.operations.tally import OnCount, Tally
 
 EXAMPLES = 5
 
@@ -60,15 +61,17 @@ class Reconciliation:
         return not self.differences
 
 
-def reconcile(clients: Clients, places: Places, wait_seconds: float, progress: OnCount) -> Reconciliation:
+def reconcile(
+    deployment: Deployment, quote_retention: timedelta, wait_seconds: float, progress: OnCount
+) -> Reconciliation:
     """Compare the places for all that was accepted before now; quotes may go on flowing meanwhile.
 
     Parameters
     ----------
-    clients : Clients
-        The laptop or the cloud.
-    places : Places
-        What to compare.
+    deployment : Deployment
+        Whose places to compare.
+    quote_retention : timedelta
+        How long DynamoDB keeps a quote.
     wait_seconds : float
         How long to wait for records that were accepted but are not delivered yet.
     progress : callable
@@ -76,7 +79,7 @@ def reconcile(clients: Clients, places: Places, wait_seconds: float, progress: O
     """
     started = time.monotonic()
     with open_ledger() as ledger:
-        tally = Tally(clients, places, ledger, started + wait_seconds, progress)
+        tally = Tally(deployment, quote_retention, ledger, started + wait_seconds, progress)
         tally.read_stream()
         tally.wait_for_delivery()
         tally.read_table()

@@ -8,16 +8,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
 from tapeline.aws.backoff import pause
-from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
+from tapeline.operations import feed_state
 from tapeline.operations.ledger import (
     Accepted,
     KeptQuote,
@@ -46,57 +45,26 @@ OnCount = Callable[[str, int], None]
 """Called with what is being done and how much of it is done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """The names of one deployment's places, and how long DynamoDB keeps a quote."""
-
-    stream: str
-    table: str
-    state_table: str
-    bucket: str
-    dead_letter_queue_url: str
-    quote_retention: timedelta
-
-    @classmethod
-    def of(cls, deployment: Deployment) -> Places:
-        """Read them from the stack's outputs, and the retention from the deployed function."""
-        outputs = deployment.outputs
-        function = deployment.client("lambda").get_function_configuration(FunctionName=outputs.stream_processor_name)
-        days = function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or "30"
-        return cls(
-            stream=outputs.stream_name,
-            table=outputs.table_name,
-            state_table=outputs.state_table_name,
-            bucket=outputs.bucket_name,
-            dead_letter_queue_url=outputs.dead_letter_queue_url,
-            quote_retention=timedelta(days=float(days)),
-        )
+def quote_retention(deployment: Deployment) -> timedelta:
+    """Return how long DynamoDB keeps a quote, by the settings of the deployed function."""
+    name = deployment.outputs.stream_processor_name
+    function = deployment.client("lambda").get_function_configuration(FunctionName=name)
+    return timedelta(days=float(function.get("Environment", {}).get("Variables", {}).get("QUOTE_RETENTION_DAYS") or 30))
 
 
 class Tally:
-    """Reads the places into a ledger, each of them side by side.
+    """Reads all places of a deployment into a ledger, until a deadline by the monotonic clock where it has to wait."""
 
-    Parameters
-    ----------
-    clients : Clients
-        The laptop or the cloud.
-    places : Places
-        What to read.
-    ledger : Ledger
-        Where to note it.
-    deadline : float
-        When to stop waiting for records that are not delivered yet, by the monotonic clock.
-    progress : callable
-        Told of each step.
-    """
-
-    def __init__(self, clients: Clients, places: Places, ledger: Ledger, deadline: float, progress: OnCount) -> None:
-        self._kinesis = clients.client("kinesis")
-        self._dynamodb = clients.client("dynamodb")
-        self._s3 = clients.client("s3")
-        self._sqs = clients.client("sqs")
-        self._segments = SCAN_SEGMENTS[clients.target]
-        self._places = places
+    def __init__(
+        self, deployment: Deployment, quote_retention: timedelta, ledger: Ledger, deadline: float, progress: OnCount
+    ) -> None:
+        self._kinesis = deployment.client("kinesis")
+        self._dynamodb = deployment.client("dynamodb")
+        self._s3 = deployment.client("s3")
+        self._sqs = deployment.client("sqs")
+        self._segments = SCAN_SEGMENTS[deployment.clients.target]
+        self._outputs = deployment.outputs
+        self._quote_retention = quote_retention
         self._ledger = ledger
         self._began = datetime.now(UTC)
         self._deadline = deadline
@@ -111,14 +79,14 @@ class Tally:
         """Read every record that the stream still holds, up to the moment the count began, all shards at once."""
         shards = [
             shard["ShardId"]
-            for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._places.stream)
+            for page in self._kinesis.get_paginator("list_shards").paginate(StreamName=self._outputs.stream_name)
             for shard in page["Shards"]
         ]
         self._in_parallel(self._read_shard, shards)
 
     def _read_shard(self, shard_id: str) -> None:
         iterator: str | None = self._kinesis.get_shard_iterator(
-            StreamName=self._places.stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
+            StreamName=self._outputs.stream_name, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         while iterator:  # None after the last record of a shard that was split or merged
             answer = self._kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_PER_READ)
@@ -132,7 +100,7 @@ class Tally:
 
     def _accepted(self, shard_id: str, record: Any) -> Accepted:
         arrived_at = record["ApproximateArrivalTimestamp"].astimezone(UTC)
-        expired = arrived_at + self._places.quote_retention <= self._began
+        expired = arrived_at + self._quote_retention <= self._began
         place = (shard_id, _number(record["SequenceNumber"]))
         try:
             quote = parse_quote(record["Data"], arrived_at)
@@ -154,9 +122,9 @@ class Tally:
             self.read_rejects()
             newest = self._ledger.newest()
             keys = [_key(symbol, timestamp) for symbol, timestamp in newest.items()]
-            stored = {item["symbol"]["S"] for item in self._read(self._places.table, keys)}
+            stored = {item["symbol"]["S"] for item in self._read(self._outputs.table_name, keys)}
             left = [symbol for symbol in newest if symbol not in stored]
-            states = self._read(self._places.state_table, [items.state_key(symbol) for symbol in left])
+            states = self._read(self._outputs.state_table_name, [items.state_key(symbol) for symbol in left])
             reached = {symbol: state.newest_timestamp for symbol, state in map(items.state_from_item, states)}
             self.behind = sorted(
                 symbol
@@ -175,7 +143,7 @@ class Tally:
         names = ("symbol", "timestamp", "revision", *FIGURES)
         part: Any = {"Segment": segment, "TotalSegments": self._segments} if self._segments > 1 else {}
         pages = self._dynamodb.get_paginator("scan").paginate(
-            TableName=self._places.table,
+            TableName=self._outputs.table_name,
             ProjectionExpression=", ".join(f"#{name}" for name in names),
             ExpressionAttributeNames={f"#{name}": name for name in names},
             **part,
@@ -195,7 +163,7 @@ class Tally:
             self._ledger.add_rejected(map(_rejected, lines))
 
     def _new_objects(self, prefix: str, step: str) -> Iterator[list[str]]:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._places.bucket, Prefix=prefix)
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._outputs.bucket_name, Prefix=prefix)
         with ThreadPoolExecutor(THREADS) as pool:
             for page in pages:
                 tags = {stored["Key"]: stored["ETag"] for stored in page.get("Contents", [])}
@@ -206,11 +174,11 @@ class Tally:
                     self._tell(step, len(lines))
 
     def _get_lines(self, key: str) -> list[str]:
-        return raw_zone.get_lines(self._s3, self._places.bucket, key)
+        return raw_zone.get_lines(self._s3, self._outputs.bucket_name, key)
 
     def _raw(self, line: str) -> KeptQuote:
         record = json.loads(line, parse_float=Decimal, parse_int=Decimal)
-        expired = read_timestamp(record["ingested_at"]) + self._places.quote_retention <= self._began
+        expired = read_timestamp(record["ingested_at"]) + self._quote_retention <= self._began
         texts = figures_text(record[name] for name in FIGURES)
         return KeptQuote(record["symbol"], record["timestamp"], int(record.get("revision", 0)), texts, expired)
 
@@ -229,16 +197,13 @@ class Tally:
                 for name in ("accepted_but_not_stored", "in_raw_zone_but_not_stored")
                 for key in self._ledger.cases(name, RECHECKED_KEYS)
             }
-            self._ledger.add_stored(map(_stored, self._read(self._places.table, [_key(*key) for key in wanted])))
+            self._ledger.add_stored(map(_stored, self._read(self._outputs.table_name, [_key(*key) for key in wanted])))
             self.read_raw_zone(recent=True)
             self.read_rejects()
 
     def dead_letters(self) -> int:
         """Return how many batches lie in the dead-letter queue."""
-        attributes = self._sqs.get_queue_attributes(
-            QueueUrl=self._places.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
-        )["Attributes"]
-        return int(attributes["ApproximateNumberOfMessages"])
+        return feed_state.count_dead_letters(self._sqs, self._outputs.dead_letter_queue_url)
 
     def _read(self, table: str, keys: Sequence[tables.Item]) -> list[tables.Item]:
         return tables.read_items(self._dynamodb, table, keys, self._patience)
