@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tapeline.aws.clients import connect
 from tapeline.aws.deployment import Deployment
 from tapeline.aws.local import Credentials
-from tapeline.lake import athena, backfill, partitions, sql_files
+from tapeline.lake import athena, backfill, partitions, rollup, sql_files
 from tapeline.lake.daily_bars import DailyBar
 from tapeline.operations.redrive import redrive
 from tapeline.reports import publication
@@ -68,6 +68,18 @@ def test_history_is_backfilled(airflow: Deployment, deployment: LocalDeployment,
     (chunk,) = backfill.plan_backfill(airflow, ["IBM"], "2025-11-28", "2025-11-28")
     assert backfill.fill(airflow, chunk, fetch).rows == 1
     athena.run(airflow, sql_files.load("daily_history/view").render())
+
+
+def test_tables_are_made_and_get_the_columns_they_lack(
+    airflow: Deployment, deployment: LocalDeployment, lake: AthenaLake
+) -> None:
+    older = sql_files.load("anomalies/staging_ddl").render(bucket=deployment.outputs.bucket_name)
+    lake.run("DROP TABLE anomalies_staging")
+    lake.run(older.replace("    phase string,\n", ""))
+    lake.run("DROP TABLE daily_summary_staging")
+    rollup.create_tables(airflow)
+    assert lake.run("SELECT phase FROM anomalies_staging") == []
+    assert lake.run("SELECT symbol FROM daily_summary_staging") == []
 
 
 def test_the_raw_zone_is_not_writable(airflow: Deployment, deployment: LocalDeployment) -> None:
