@@ -2,8 +2,8 @@
 
 MiniStack has no interface for what is done here: its functions are wrapped or replaced, its stores are read and filled,
 where they are, in its modules. Nothing else in the package imports MiniStack or spells one of its names, so this file
-is what to read before another version of it is pinned. `tests/localaws_tests/services/test_ministack_names.py` fails if
-one is gone. MiniStack reads its settings as it is imported: call `environment.prepare` first.
+is what to read before another version of it is pinned. `test_ministack_names.py` fails if one is gone.
+MiniStack reads its settings as it is imported: call `environment.prepare` first.
 """
 
 from __future__ import annotations
