@@ -21,6 +21,8 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "tapeline"
     shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
     (copy / ".venv").symlink_to(ROOT / ".venv")
+    for name in ("requirements.lock", "pyproject.toml", "packages/localaws/pyproject.toml"):
+        os.utime(copy / name, (0, 0))  # a newer one would have make install the copy into this checkout's environment
     return copy
 
 

@@ -229,7 +229,7 @@ def test_a_resource_type_that_the_laptop_would_ignore_is_refused(
         ("AlertEmails", "no address", "e-mail addresses separated by commas"),
         ("BatchSize", "10001", "BatchSize"),
         ("RuleThresholds", "band_break=3", "JSON with a number of 0 or more per rule"),
-        ("RuleThresholds", '{"flash_crash": 3}', "there is no rule flash_crash; there are band_break, price_move"),
+        ("RuleThresholds", '{"flash_crash": 3}', "there is no rule flash_crash; there are band_break, "),
         ("NoSuchParameter", "1", "there is no NoSuchParameter; there are AlertCooldownMinutes, "),
     ],
 )
