@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
+# Processes of `make test`: tests wait more than they compute, so two for each core.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .PHONY: help run test check format sql bench screenshots trading-days wheels env lock setup clean
 
@@ -31,8 +33,10 @@ setup: $(READY)  ## Create or refresh the virtual environment
 run: $(READY)  ## Run everything on this machine: make run SOURCE=yahoo SYMBOLS=AAPL,MSFT
 	@exec $(BIN)/tapeline up --source $(SOURCE) $(if $(SYMBOLS),--symbols $(SYMBOLS)) $(ARGS)
 
-test: $(READY)  ## Run all tests (ARGS="-k quotes" passes options to pytest)
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## Run all tests, or some: make test ARGS="tests/market -k quotes"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(or $(ARGS),--cov --cov-report=)
+	@$(if $(ARGS),,printf 'Coverage of the test processes, without the programs they start: %s %% (.venv/bin/coverage report)\n' \
+	    "$$($(BIN)/coverage report --format=total)")
 
 check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/ruff check .
