@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 
@@ -37,17 +37,18 @@ class LocalDeployment(Deployment):
             "dead_letter_queue_url": QUEUE_URL,
             "quote_fields": "revision,doubt",
         }
-        region = "us-east-1"
-        super().__init__(Clients("aws", region, boto3.Session(region_name=region).client), StackOutputs(**names))
+        boto_session: Any = boto3.Session(region_name="us-east-1")
+        super().__init__(Clients("aws", "us-east-1", boto_session.client), StackOutputs(**names))
         self.kinesis, self.dynamodb, self.s3 = self.client("kinesis"), self.client("dynamodb"), self.client("s3")
         assert self.client("sqs").create_queue(QueueName="dead-letters")["QueueUrl"] == QUEUE_URL
         self.kinesis.create_stream(StreamName="stream", ShardCount=2)
+        kinds: tuple[Literal["HASH", "RANGE"], ...] = ("HASH", "RANGE")
         for table, keys in (("data", ("symbol", "timestamp")), ("state", ("key",))):
             self.dynamodb.create_table(
                 TableName=table,
                 BillingMode="PAY_PER_REQUEST",
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-                KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, ("HASH", "RANGE"), strict=False)],
+                KeySchema=[{"AttributeName": k, "KeyType": t} for k, t in zip(keys, kinds, strict=False)],
             )
         self.s3.create_bucket(Bucket="bucket")
 

@@ -29,7 +29,13 @@ HEALTH = {
 }
 
 
-class Airflow(BaseHTTPRequestHandler):
+class Airflow(ThreadingHTTPServer):
+    tasks_path = "/execution/health"
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Airflow
+
     def do_GET(self) -> None:
         self.send_response(200 if self.path in ("/api/v2/monitor/health", self.server.tasks_path) else 404)
         self.end_headers()
@@ -40,9 +46,8 @@ class Airflow(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
-    server.tasks_path = "/execution/health"
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
+    server = Airflow(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}/execution/"
@@ -54,11 +59,11 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.parametrize(("part", "code"), [("scheduler", 0), ("triggerer", 1), ("dag_processor", 1), ("worker", 1)])
-def test_a_part_of_airflow_is_healthy_when_airflow_says_so(airflow: ThreadingHTTPServer, part: str, code: int) -> None:
+def test_a_part_of_airflow_is_healthy_when_airflow_says_so(airflow: Airflow, part: str, code: int) -> None:
     assert containers.main("healthy", part) == code
 
 
-def test_the_api_server_is_healthy_when_it_answers_people_and_tasks(airflow: ThreadingHTTPServer) -> None:
+def test_the_api_server_is_healthy_when_it_answers_people_and_tasks(airflow: Airflow) -> None:
     assert containers.main("healthy", "api_server") == 0
     airflow.tasks_path = "/elsewhere"
     assert containers.main("healthy", "api_server") == 1
@@ -100,9 +105,11 @@ def test_an_aws_configuration_signs_as_the_user_at_the_local_aws(
     path = tmp_path / "config"
     path.write_text(aws_config(local.Credentials("AKIAEXAMPLE", "a%secret/key+")))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(path))
-    client = boto3.Session().client("s3")
-    keys = client._request_signer._credentials
+    session = boto3.Session()
+    keys = session.get_credentials()
+    assert keys
     assert (keys.access_key, keys.secret_key) == ("AKIAEXAMPLE", "a%secret/key+")
+    client = session.client("s3")
     assert client.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"}).startswith(
         "http://localaws:4566/b/k?"
     )

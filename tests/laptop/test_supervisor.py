@@ -122,8 +122,8 @@ def test_programs_of_one_priority_are_stopped_together(supervisor: Supervisor, t
     supervisor.start(programs, os.environ)
     for name in pairs:
         supervisor.start_program(name)
-        log = supervisor.log_folder / f"{name}.log"
-        await_(lambda log=log: log.exists() and log.read_text() == "ready\n", name)
+    logs = [supervisor.log_folder / f"{name}.log" for name in pairs]
+    await_(lambda: all(log.exists() and log.read_text() == "ready\n" for log in logs), "both programs")
     stopped: list[str] = []
 
     began = time.monotonic()
