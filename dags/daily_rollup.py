@@ -54,7 +54,7 @@ WITHHELD = "withheld=ti.xcom_pull('audit')['withheld']"
 
 @dag(
     description=headline(__doc__),
-    schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),  # type: ignore[abstract]
+    schedule=TradingSessionTimetable(delay=timedelta(minutes=30)),
     start_date=START_DATE,
     catchup=False,
     max_active_runs=1,

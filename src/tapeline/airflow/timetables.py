@@ -42,6 +42,8 @@ class TradingSessionTimetable(Timetable):
     """
 
     partitioned = True
+    # Airflow asks for v2 of it only; without this line mypy takes the class for abstract, as its base is a Protocol.
+    next_dagrun_info = Timetable.next_dagrun_info
 
     def __init__(self, exchange: str = NEW_YORK_STOCK_EXCHANGE, delay: timedelta = timedelta(minutes=30)) -> None:
         self.exchange = exchange
