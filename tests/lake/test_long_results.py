@@ -14,7 +14,7 @@ from localaws.testing import running
 from tapeline.aws.clients import Clients, connect
 from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.lake import athena
-from tapeline.lake.athena import Finished
+from tapeline.lake.athena import Execution
 
 STATEMENT = r"""
 SELECT
@@ -54,25 +54,25 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
 @pytest.fixture(scope="module")
 def deployment(aws: Clients) -> Deployment:
     aws.client("s3").create_bucket(Bucket="lake")
-    output = {"ResultConfiguration": {"OutputLocation": "s3://lake/long/"}}
+    output: Any = {"ResultConfiguration": {"OutputLocation": "s3://lake/long/"}}
     aws.client("athena").create_work_group(Name="long-results", Configuration=output)
     names = dict.fromkeys(StackOutputs.__slots__, "") | {"database_name": "default", "work_group_name": "long-results"}
     return Deployment(aws, StackOutputs(**names))
 
 
 @pytest.fixture(scope="module")
-def finished(deployment: Deployment) -> Finished:
+def finished(deployment: Deployment) -> Execution:
     return athena.run(deployment, STATEMENT)
 
 
-def test_a_long_result_is_the_same_from_its_object_and_by_pages(deployment: Deployment, finished: Finished) -> None:
+def test_a_long_result_is_the_same_from_its_object_and_by_pages(deployment: Deployment, finished: Execution) -> None:
     by_pages, stored = athena.results(deployment, replace(finished, output="")), athena.results(deployment, finished)
     assert stored[0] == by_pages[0]
     assert list(by_pages[1]) == EXPECTED
     assert list(stored[1]) == EXPECTED
 
 
-def test_a_long_result_costs_one_page_and_one_object(deployment: Deployment, finished: Finished) -> None:
+def test_a_long_result_costs_one_page_and_one_object(deployment: Deployment, finished: Execution) -> None:
     client, s3 = deployment.client("athena"), deployment.client("s3")
     calls = []
 
