@@ -33,7 +33,7 @@ def connection(monkeypatch: pytest.MonkeyPatch) -> SetConnection:
 
 def test_without_an_endpoint_it_is_aws_in_the_region_of_the_connection(connection: SetConnection) -> None:
     connection()
-    clients = connect()
+    clients: Any = connect()
     assert (clients.target, clients.region) == ("aws", "eu-west-1")
     assert clients.client("athena").meta.endpoint_url == "https://athena.eu-west-1.amazonaws.com"
     assert clients.client("athena").meta.config.read_timeout == 60  # as of all clients of Tapeline
@@ -41,7 +41,7 @@ def test_without_an_endpoint_it_is_aws_in_the_region_of_the_connection(connectio
 
 def test_an_endpoint_is_the_laptops_aws_where_buckets_are_paths(connection: SetConnection) -> None:
     connection(endpoint_url="http://127.0.0.1:4567")
-    clients = connect()
+    clients: Any = connect()
     assert clients.target == "local"
     assert clients.client("s3").meta.endpoint_url == "http://127.0.0.1:4567"
     assert clients.client("s3").meta.config.s3["addressing_style"] == "path"
@@ -57,7 +57,7 @@ def test_a_service_may_have_an_endpoint_of_its_own(connection: SetConnection) ->
 
 def test_its_configuration_comes_before_ours(connection: SetConnection) -> None:
     connection(config_kwargs={"read_timeout": 7, "proxies": {"https": "http://proxy.example.com:3128"}})
-    config = connect().client("kinesis").meta.config
+    config: Any = connect().client("kinesis").meta.config
     assert (config.read_timeout, config.connect_timeout) == (7, 5)
     assert config.proxies == {"https": "http://proxy.example.com:3128"}
 

@@ -2,6 +2,7 @@ import json
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_local_session_calls_only_this_machine_and_ignores_proxies(
 ) -> None:
     monkeypatch.setenv("TAPELINE_PORT", "4999")
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.invalid:3128")
-    kinesis = connect("local").client("kinesis")
+    kinesis: Any = connect("local").client("kinesis")
     assert kinesis.meta.endpoint_url == "http://127.0.0.1:4999"
     assert kinesis.meta.config.proxies == {}
 

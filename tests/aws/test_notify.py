@@ -17,7 +17,7 @@ def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str, Any]]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        sns, sqs = (boto3.client(name, region_name="us-east-1") for name in ("sns", "sqs"))
+        sns, sqs = boto3.client("sns", region_name="us-east-1"), boto3.client("sqs", region_name="us-east-1")
         topic = sns.create_topic(Name="operations")["TopicArn"]
         queue = sqs.create_queue(QueueName="inbox")["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -281,6 +281,6 @@ def test_the_market_desk_is_for_those_who_have_logged_in(server: Server) -> None
 def test_a_plain_trigger_of_the_form_is_taken(server: Server, dag_id: str) -> None:
     """What it does without a key and dates is told by the runs of test_rollup_and_reports."""
     for logical_date in (None, "2025-12-01T15:00:00Z"):
-        form = {"logical_date": logical_date, "conf": {}}
+        form: dict[str, Any] = {"logical_date": logical_date, "conf": {}}
         status, run = server.ask(f"/api/v2/dags/{dag_id}/dagRuns", "admin", "POST", form)
         assert (status, run.get("partition_key")) == (200, None), run

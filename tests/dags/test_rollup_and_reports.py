@@ -119,16 +119,16 @@ def test_a_rolled_up_session_has_what_was_quoted_and_twice_is_as_good_as_once(
 
 
 @pytest.fixture
-def raw_lines(deployment: LocalDeployment) -> Iterator[Callable[[list[str]], None]]:
+def raw_lines(deployment: LocalDeployment) -> Iterator[Callable[[list[str]], object]]:
     """Put lines beside those of 2025-11-28; they are gone after the test."""
     s3 = deployment.client("s3")
-    place = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/more.json"}
+    place: dict[str, Any] = {"Bucket": deployment.outputs.bucket_name, "Key": "raw-data/dt=2025-11-28/more.json"}
     yield lambda lines: s3.put_object(Body="".join(f"{line}\n" for line in lines).encode(), **place)
     s3.delete_object(**place)
 
 
 def test_a_symbol_that_fails_is_left_out_and_named_and_the_others_are_published(
-    run_dag: RunDag, deployment: LocalDeployment, raw_lines: Callable[[list[str]], None]
+    run_dag: RunDag, deployment: LocalDeployment, raw_lines: Callable[[list[str]], object]
 ) -> None:
     before = summaries(deployment, "2025-11-28")
     quotes = quotes_of("2025-11-28", "ACME.SIM")
@@ -249,7 +249,7 @@ def test_a_session_that_is_rolled_up_again_corrects_its_day_and_its_week_by_itse
     assert run_dag("anomaly_report", day).state == "success"
     assert scheduled() == []
     body = "".join(quote.to_json().replace("BOLT.SIM", "LATE.SIM") + "\n" for quote in quotes_of(day, "BOLT.SIM"))
-    place = {"Bucket": deployment.outputs.bucket_name, "Key": f"raw-data/dt={day}/late.json"}
+    place: dict[str, Any] = {"Bucket": deployment.outputs.bucket_name, "Key": f"raw-data/dt={day}/late.json"}
     deployment.client("s3").put_object(Body=body.encode(), **place)
     told, reports, weeks = len(events(day)), keys("anomaly_report"), keys("weekly_report")
     rolled_up = run_dag("daily_rollup")
@@ -278,7 +278,7 @@ def test_a_partition_that_is_missing_is_listed_by_a_dry_run_and_then_added(
     run_dag: RunDag, deployment: LocalDeployment
 ) -> None:
     glue = deployment.client("glue")
-    table = {"DatabaseName": deployment.outputs.database_name, "TableName": deployment.outputs.raw_table_name}
+    table: Any = {"DatabaseName": deployment.outputs.database_name, "TableName": deployment.outputs.raw_table_name}
     glue.delete_partition(**table, PartitionValues=["2025-11-26"])
 
     def registered() -> list[str]:
@@ -353,7 +353,7 @@ def test_a_column_that_nobody_agreed_on_is_told_once(run_dag: RunDag, deployment
     told = len(deployment.mail(OPERATOR))
     glue, outputs = deployment.client("glue"), deployment.outputs
     table = glue.get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
-    kept = {key: table[key] for key in ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")}
+    kept: Any = {key: table[key] for key in ("Name", "StorageDescriptor", "PartitionKeys", "TableType", "Parameters")}
     kept["StorageDescriptor"]["Columns"].append({"Name": "bid", "Type": "double"})
     glue.update_table(DatabaseName=outputs.database_name, TableInput=kept)
     for _ in range(2):

@@ -20,7 +20,8 @@ def text() -> str:
 
 def _interface(model: type[models.Answer]) -> str:
     schema = model.model_json_schema(mode="serialization")
-    required, base = schema.get("required", []), model.__bases__[0]
+    required = schema.get("required", [])
+    base: Any = model.__bases__[0]
     inherited = base.model_json_schema(mode="serialization").get("properties", {}) if base is not models.Answer else {}
     extends = f" extends {base.__name__}" if inherited else ""
     fields = (
@@ -44,7 +45,7 @@ def _type(schema: dict[str, Any]) -> str:
         return f"{_type(schema['items'])}[]"
     if schema["type"] == "object":
         return f"Record<string, {_type(schema['additionalProperties'])}>"
-    return {"integer": "number"}.get(schema["type"], schema["type"])
+    return {"integer": "number"}.get(schema["type"], str(schema["type"]))
 
 
 if __name__ == "__main__":

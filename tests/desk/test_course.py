@@ -78,7 +78,10 @@ def test_a_suspect_price_is_told_and_shapes_no_minute() -> None:
 
 
 def test_what_looks_wrong_for_hours_happened_once_and_again_after_a_pause() -> None:
-    wrong = {"suspect": ("previous_close:doubted",), "doubt": "previous_close: the bar of 2026-08-28 is missing"}
+    wrong: dict[str, Any] = {
+        "suspect": ("previous_close:doubted",),
+        "doubt": "previous_close: the bar of 2026-08-28 is missing",
+    }
     seconds = [*range(0, 36_000, 20), 37_000, 36_960]
     made = course(*(tick(second, 100, **wrong) for second in reversed(seconds)), tick(36_500, 100))
     assert [mark.time for mark in made.marks()] == [OPEN, OPEN + 36_960]

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tapeline.aws.deployment import Deployment
-from tapeline.desk import lights
+from tapeline.desk import lake, lights
 from tapeline.desk.access import Run
 from tapeline.desk.lights import Lights
 from tapeline.desk.models import PipelineLight
@@ -27,10 +27,11 @@ def look(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> dict[str, PipelineLi
     def silent(*_: object) -> None:
         raise EndpointConnectionError(endpoint_url="http://lake")
 
-    readings = Readings(**{"at": NOW, "parts": [Part("stream", True, "active")], "iterator_age_seconds": AGES} | fields)
+    usual: dict[str, Any] = {"at": NOW, "parts": [Part("stream", True, "active")], "iterator_age_seconds": AGES}
+    readings = Readings(**usual | fields)
     monkeypatch.setattr(lights, "read_readings", lambda *_, **__: readings)
     monkeypatch.setattr(lights, "_days", silent)
-    monkeypatch.setattr(lights.lake, "reports", silent)
+    monkeypatch.setattr(lake, "reports", silent)
 
     class Found:
         clients = outputs = None

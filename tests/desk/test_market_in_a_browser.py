@@ -251,6 +251,7 @@ def test_a_past_session_shows_its_own_figures(desk: Desk) -> None:
     expect(page.get_by_role("heading", name="Newest quote")).to_be_visible()
     page.get_by_role("link", name="Fri, 20 Nov 2026").click()
     figures = desk.market.detail("ACME.SIM", "2026-11-20").figures
+    assert figures is not None
     expect(page.locator(".head .big")).to_have_text(f"{figures.close_usd:,.2f}")
     expect(page.locator(".head")).to_contain_text("at the end of Fri, 20 Nov 2026")
     for told in ("VWAP123.45", f"High{figures.high_usd:,.2f}", f"Volume{figures.volume_shares:,}"):

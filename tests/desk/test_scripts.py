@@ -18,7 +18,7 @@ DENO = Path(sys.executable).with_name("deno")
 @pytest.mark.skipif(not DENO.exists(), reason=f"no deno beside {sys.executable}; `make setup` installs it")
 def test_what_the_scripts_compute() -> None:
     environment = {"DENO_DIR": str(ROOT / ".deno_cache"), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
-    command = [DENO, "test", "--quiet", "--no-remote", "--no-npm", "--no-check", "tests/desk/static"]
+    command = [str(DENO), "test", "--quiet", "--no-remote", "--no-npm", "--no-check", "tests/desk/static"]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

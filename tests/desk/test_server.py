@@ -120,7 +120,7 @@ class Stream:
 
 def quote(second: float, price: str, volume: int = 1000, symbol: str = "AAPL") -> bytes:
     at = MONDAY + timedelta(seconds=second)
-    figures = dict.fromkeys(("open", "high", "low", "price"), Decimal(price))
+    figures: dict[str, Any] = dict.fromkeys(("open", "high", "low", "price"), Decimal(price))
     text = write_timestamp(at, milliseconds=bool(at.microsecond))
     return Quote(symbol, text, **figures, previous_close=Decimal(100), volume=volume, source="replay",
                  ingested_at=text).to_json().encode()  # fmt: skip

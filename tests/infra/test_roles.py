@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def refused(call: Callable[[], object]) -> bool:
     return False
 
 
-def of_role(local_aws: LocalAws, aws: Clients, logical_name: str) -> Clients:
+def of_role(local_aws: LocalAws, aws: Clients, logical_name: str) -> ClientOf:
     """Return clients that act in a role of the stack, as Lambda and Glue get them."""
     resource = aws.client("cloudformation").describe_stack_resource(
         StackName=DEFAULT_NAME, LogicalResourceId=logical_name
@@ -51,7 +52,7 @@ def of_role(local_aws: LocalAws, aws: Clients, logical_name: str) -> Clients:
     return lambda service: local_aws.client(service, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
-def of_policy(local_aws: LocalAws, aws: Clients, arn: str) -> Clients:
+def of_policy(local_aws: LocalAws, aws: Clients, arn: str) -> ClientOf:
     """Return clients of a user that has this policy and nothing else."""
     iam = aws.client("iam")
     name = f"user-{next(_numbers)}"
@@ -236,7 +237,7 @@ def test_the_producer_puts_quotes_says_what_it_follows_and_can_do_nothing_else(
     dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": "followed"}})
 
     for key in ("symbol#AAPL", "alert#AAPL", "follow", "followed#"):
-        assert refused(lambda key=key: dynamodb.put_item(TableName=made.state_table_name, Item={"key": {"S": key}}))
+        assert refused(partial(dynamodb.put_item, TableName=made.state_table_name, Item={"key": {"S": key}}))
     assert refused(lambda: dynamodb.get_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}}))
     assert refused(lambda: dynamodb.delete_item(TableName=made.state_table_name, Key={"key": {"S": "followed"}}))
     assert refused(lambda: dynamodb.put_item(TableName=made.table_name, Item=QUOTE))

@@ -40,7 +40,7 @@ def _function(loader: _Loader, tag: str, node: yaml.Node) -> dict[str, Any]:
         value: Any = loader.construct_scalar(node)
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
-    else:
+    elif isinstance(node, yaml.MappingNode):
         value = loader.construct_mapping(node, deep=True)
     if tag == "GetAtt":
         value = value.split(".", 1)
@@ -52,7 +52,8 @@ _Loader.add_multi_constructor("!", _function)
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    return yaml.load(stack.TEMPLATE.read_text(), _Loader)  # noqa: S506 (our own file, a safe loader)
+    document: dict[str, Any] = yaml.load(stack.TEMPLATE.read_text(), _Loader)  # noqa: S506 (our own file, a safe loader)
+    return document
 
 
 def resources(template: dict[str, Any], kind: str) -> dict[str, Any]:

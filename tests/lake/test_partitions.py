@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tapeline.lake import partitions
+from tapeline.lake import partition_plan, partitions
 from tests.sql.lakes import AthenaLake
 from tests.stack import LocalDeployment
 
@@ -24,7 +24,7 @@ def days(deployment: LocalDeployment) -> Any:
         s3.put_object(Bucket=deployment.outputs.bucket_name, Key=f"raw-data/dt={day}/x.json.gz", Body=b"x")
     table = glue.get_table(DatabaseName=names["DatabaseName"], Name=names["TableName"])["Table"]
     descriptor = table["StorageDescriptor"]
-    entries = [
+    entries: list[Any] = [
         {
             "Values": [str(day)],
             "StorageDescriptor": {**descriptor, "Location": f"{descriptor['Location'].rstrip('/')}/dt={day}/"},
@@ -72,7 +72,7 @@ def test_a_quote_that_came_since_the_listing_keeps_its_partition(
     deployment: LocalDeployment, days: list[date], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket, s3 = deployment.outputs.bucket_name, deployment.client("s3")
-    listed = partitions.folders
+    listed = partition_plan.folders
     key = f"raw-data/dt={days[-1]}/x.json.gz"
 
     def then_one_comes(found: Any) -> Any:

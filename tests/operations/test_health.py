@@ -97,7 +97,7 @@ def test_what_could_not_be_read_is_neither_well_nor_ill(name: str) -> None:
     assert exit_code(judge(make_readings(unread={name: "AccessDenied"}, parts=[Part("stream", False, "gone")]))) == 1
 
 
-SILENCE = {
+SILENCE: dict[str, tuple[dict[str, Any], Colour]] = {
     "both came lately": ({}, Colour.GREEN),
     "one is silent": ({"newest": [make_newest("AAPL"), make_newest("MSFT", 301)]}, Colour.YELLOW),
     "both are silent": ({"newest": [make_newest("AAPL", 301), make_newest("MSFT", 400)]}, Colour.RED),
@@ -209,7 +209,7 @@ def test_silence_of_what_is_followed_is_judged_and_no_other(case: str) -> None:
     assert bool(found.next_step) == (colour not in (Colour.GREEN, Colour.GREY))
 
 
-CLOSED = {
+CLOSED: dict[str, tuple[dict[str, Any], Colour]] = {
     "it ended well": ({}, Colour.GREEN),
     "the producer hangs": ({"followed": make_followed(at=NIGHT, said_at=NIGHT - timedelta(minutes=3))}, Colour.RED),
     "the source cannot be reached": ({"followed": make_followed(at=NIGHT, trouble="no network")}, Colour.YELLOW),

@@ -70,9 +70,10 @@ def test_a_dry_run_counts_and_changes_nothing(rejects: LocalDeployment) -> None:
     before, kept = stream(rejects), objects(rejects, "rejected/")
     found = redrive(rejects, DAY, DAY)
     assert (found.rejected, found.redriven) == ({"unknown_field": 2, "not_json": 1}, {"unknown_field": 2})
-    (stays,) = found.examples.pop("not_json")
+    examples = dict(found.examples)
+    (stays,) = examples.pop("not_json")
     assert stays.startswith("{oops (not_json: expected one JSON object in UTF-8")
-    assert not found.examples
+    assert not examples
     assert (stream(rejects), objects(rejects, "rejected/")) == (before, kept)
 
 
@@ -136,7 +137,8 @@ def test_a_line_that_the_processor_adds_meanwhile_stays(
     rejects: LocalDeployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3, bucket = rejects.client("s3"), rejects.outputs.bucket_name
-    added, real, later = line(b"more", "not_json", 9), s3.put_object, []
+    added, real = line(b"more", "not_json", 9), s3.put_object
+    later: list[bool] = []
 
     def put(**arguments: Any) -> Any:
         if "IfMatch" in arguments and not later:

@@ -12,7 +12,7 @@ import pytest
 
 from localaws.mail import Message
 from tapeline.market.sessions import NotASessionError
-from tapeline.reports import publication
+from tapeline.reports import lake_report, publication
 from tests.sql.lakes import AthenaLake
 from tests.stack import LocalDeployment, link_in, mail_to, objects, open_page, subscribe
 
@@ -36,7 +36,7 @@ def messages(deployment: LocalDeployment) -> Read:
 
 
 def test_a_session_is_reported_from_its_tables(deployment: LocalDeployment, lake: AthenaLake) -> None:
-    result = publication.anomaly_report(deployment, "2025-11-28")
+    result = lake_report.anomaly_report(deployment, "2025-11-28")
     assert [(mover.symbol, mover.change_pct) for mover in result.market.top] == [
         ("XOM", Decimal("5.88")),
         ("AAPL", Decimal("2.67")),
@@ -57,7 +57,7 @@ def test_a_session_is_reported_from_its_tables(deployment: LocalDeployment, lake
 
 def test_a_day_without_a_session_has_no_report(deployment: LocalDeployment, lake: AthenaLake) -> None:
     with pytest.raises(NotASessionError):
-        publication.anomaly_report(deployment, "2025-11-27")
+        lake_report.anomaly_report(deployment, "2025-11-27")
 
 
 def test_a_report_is_sent_once_for_what_it_says(deployment: LocalDeployment, lake: AthenaLake, messages: Read) -> None:
@@ -84,7 +84,7 @@ def test_a_report_is_sent_once_for_what_it_says(deployment: LocalDeployment, lak
 def test_changed_figures_are_sent_as_a_correction(
     deployment: LocalDeployment, lake: AthenaLake, messages: Read
 ) -> None:
-    result = publication.anomaly_report(deployment, "2025-11-26")
+    result = lake_report.anomaly_report(deployment, "2025-11-26")
     publication.publish(deployment, result)
     messages()
     publication.publish(deployment, replace(result, market=replace(result.market, up=result.market.up + 1)))
@@ -95,7 +95,7 @@ def test_changed_figures_are_sent_as_a_correction(
 def test_a_run_that_dies_before_the_memory_sends_once_more(
     deployment: LocalDeployment, lake: AthenaLake, messages: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = publication.anomaly_report(deployment, "2025-11-26")
+    result = lake_report.anomaly_report(deployment, "2025-11-26")
     result = replace(result, market=replace(result.market, up=12345))
     messages()
     with monkeypatch.context() as patch:
@@ -108,7 +108,7 @@ def test_a_run_that_dies_before_the_memory_sends_once_more(
 
 
 def test_a_week_is_reported_whole_whichever_of_its_days_is_named(deployment: LocalDeployment, lake: AthenaLake) -> None:
-    result = publication.weekly_report(deployment, "2025-11-28")
+    result = lake_report.weekly_report(deployment, "2025-11-28")
     assert [session.day for session in result.sessions] == [24, 25, 26, 28]
     assert [(day.session.day, day.anomalies) for day in result.days] == [(24, 0), (25, 0), (26, 2), (28, 2)]
     assert next(line.quantity for line in result.cost if line.unit == "hours") == 5 * 24

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -234,7 +235,7 @@ def test_suspect_and_corrected_figures_are_named() -> None:
 
 
 def test_what_is_not_known_on_the_first_day_is_said_once() -> None:
-    unknown = {"usual_move_pct": None, "times_usual_move": None, "times_usual_volume": None}
+    unknown: dict[str, Any] = {"usual_move_pct": None, "times_usual_move": None, "times_usual_volume": None}
     first = text(report(anomalies=[anomaly(symbol, 6.0, **unknown) for symbol in ("AAPL", "KO", "XOM")]), LINK)
     assert first.count("usual") == 1
     assert "  What is usual is not known yet.\n" in first

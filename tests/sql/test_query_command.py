@@ -7,6 +7,7 @@ import doctest
 import io
 import json
 import re
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -44,8 +45,8 @@ def query(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("module", [plots, cells, plot, wording, query_output])
-def test_the_examples_in_the_docstrings_hold(module: object) -> None:
-    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
+    assert doctest.testmod(module).failed == 0
 
 
 def test_a_dry_run_prints_the_statement_with_its_values_and_asks_nobody() -> None:
@@ -222,7 +223,11 @@ def test_a_picture_is_a_page_without_scripts_that_tells_what_it_shows() -> None:
 
 
 def test_bars_of_several_sessions_stand_each_by_itself() -> None:
-    columns = {"session": [SESSION, date(2025, 11, 28)], "symbol": ["UVXY"] * 2, "gap_pct": [9.0, -8.0]}
+    columns: dict[str, list[Any]] = {
+        "session": [SESSION, date(2025, 11, 28)],
+        "symbol": ["UVXY"] * 2,
+        "gap_pct": [9.0, -8.0],
+    }
     drawn = page("opening_gaps", columns)
     assert drawn.count('height="16"') == 2
     assert "26 Nov UVXY: 9.00" in drawn and "28 Nov UVXY: −8.00" in drawn  # noqa: PT018
@@ -278,8 +283,8 @@ def test_a_picture_of_very_many_rows_stays_under_300_kilobytes(name: str) -> Non
     rows = [(day, f"SYMBOL{symbol}") for day in days for symbol in range(120)]
     if name == "queries/return_correlation":
         rows = [(SESSION, f"SYMBOL{symbol}") for symbol in range(120)] * 120
-    plain = {"session": [day for day, _ in rows], "symbol": [symbol for _, symbol in rows]}
-    found = {}
+    plain: dict[str, list[Any]] = {"session": [day for day, _ in rows], "symbol": [symbol for _, symbol in rows]}
+    found: dict[str, list[Any]] = {}
     for column in plots.Plot.read(sql_files.load(name).header["Plot"]).columns:
         numbers = [number * 7 % 1000 / 7 - 50 for number in range(len(rows))]
         found[column] = plain.get(column, numbers)
@@ -375,7 +380,7 @@ def test_every_query_that_may_be_empty_can_say_so(name: str) -> None:
     file = sql_files.load(name)
     asked = {one.name: SESSION if one.kind == "date" else one.default for one in file.parameters}
     asked |= {"symbol": "AAPL"} if "symbol" in asked else {}
-    answers = iter([[(SESSION,)], [("AAPL",)]])
+    answers: Iterator[list[tuple[Any, ...]]] = iter([[(SESSION,)], [("AAPL",)]])
     told = query_reasons.why_empty(file, asked, lambda _: ((), next(answers)))
     assert "{" not in told
     assert told.endswith(".")

@@ -261,7 +261,7 @@ def daily_summary(day: str) -> list[Row]:
         volume = sum(added for _, added in regular)
         base = last_previous_close(quotes, regular[-1][0]["at"]) if regular else None
         base = base or last_previous_close(quotes, quotes[-1]["at"])
-        close = regular[-1][0]["price"] if regular else None
+        close: Any = regular[-1][0]["price"] if regular else None
         minutes = len({quote["at"].replace(second=0, microsecond=0) for quote, _ in regular})
         expected = SESSIONS[day][2]
 
@@ -653,7 +653,7 @@ def completeness(first_session: str, last_session: str, max_completeness_pct: st
 
 
 def duplicates_and_late_quotes(session: str) -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for symbol, quotes in distinct_quotes(session).items():
         records = [quote for quote in raw_quotes() if quote["symbol"] == symbol and quote["dt"] == session]
         delays = []
