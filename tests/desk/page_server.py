@@ -364,7 +364,6 @@ def create_app(market: Market) -> FastAPI:
         still_logged_in=still_logged_in,
         login_address=lambda _: "/login",
         start=start,
-        last_runs=lambda _: [],
     )
     app = FastAPI(openapi_url=None)
 

@@ -82,10 +82,9 @@ class Desk:
             still_logged_in=still_logged_in,
             login_address=lambda request: f"/login?next={request.url.path}",
             start=self.start,
-            last_runs=lambda _: self.runs,
         )
         access.user.__annotations__["request"] = Request
-        return create_app(access, DeskReader(found or (lambda: self.deployment), access.last_runs))
+        return create_app(access, DeskReader(found or (lambda: self.deployment), lambda _: self.runs))
 
     def start(self, dag: str, conf: dict[str, Any], key: str | None, user: str) -> str:
         self.started.append((dag, conf, key, user))

@@ -1,4 +1,4 @@
-"""A server with open streams stops when it is told to."""
+"""A server with open streams stops when it is asked to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from tapeline.desk.events import events
+from tapeline.desk.events import events, on_stop
 from tapeline.desk.feed import Feed
 from tapeline.desk.models import Health
-from tapeline.desk.stopping import when_told_to_stop
 
 NEWEST = '{"timestamp": "2026-03-12T14:30:00Z", "price": 1, "source": "yahoo", "reasons": []}'
 feed = Feed(lambda: [("AAPL", NEWEST)], lambda day: {})
@@ -37,7 +36,7 @@ async def logged_in():
 
 async def stream(request):
     await feed.begin()
-    when_told_to_stop(feed.close)
+    on_stop(feed.close)
     return StreamingResponse(events(feed.updates(), health, logged_in), media_type="text/event-stream")
 
 
@@ -48,7 +47,7 @@ uvicorn.run(
 """
 
 
-def test_streams_end_when_the_server_is_told_to_stop() -> None:
+def test_streams_end_when_the_server_is_asked_to_stop() -> None:
     port = free_port()
     server = subprocess.Popen([sys.executable, "-c", SERVER, str(port)])
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -42,7 +42,6 @@ def app() -> FastAPI:
             still_logged_in=still_logged_in,
             login_address=login_address,
             start=start,
-            last_runs=last_runs,
         ),
         DeskReader(deployment, last_runs),
     )

@@ -1,4 +1,4 @@
-"""What the desk asks of whoever runs it: who is there, what they may do, and what became of the DAGs."""
+"""What the desk asks of whoever runs it: who is there, what they may do, and how the DAGs ended."""
 
 from __future__ import annotations
 
@@ -24,17 +24,7 @@ class User(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The end of a DAG's run.
-
-    Attributes
-    ----------
-    state : str
-        ``success`` or ``failed``.
-    partition_key : str or None
-        The session it was for.
-    ended_at : datetime
-        Aware.
-    """
+    """The end of a DAG's run: ``success`` or ``failed``, the session it was for, and an aware time."""
 
     state: str
     partition_key: str | None
@@ -47,22 +37,18 @@ class Access:
 
     Attributes
     ----------
-    user : FastAPI dependency
-        Gives the `User` of a request; raises HTTPException 401 if there is none.
-    read : FastAPI dependency
-        Raises 403 unless the user may see the desk.
+    user, read : FastAPI dependency
+        The one gives the `User` of a request or raises HTTPException 401; the other 403 unless they may see the desk.
     trigger : sequence of FastAPI dependencies
         Raise 403 unless the user may start the DAG that the path parameter `dag_id` names; note that it was asked for.
     may_trigger : callable
-        Tells whether a user may start our DAGs in general, for the page to show the buttons or not.
+        Whether a user may start our DAGs in general, so that the page shows the buttons.
     still_logged_in : callable
-        Tells whether the credential of a request is still good; a long answer asks it now and then.
+        Whether the credential of a request is still good; a long answer asks it now and then.
     login_address : callable
         Where a person logs in who then wants this request's page.
     start : callable
         Starts a DAG: name, configuration, session or None, user's name; returns the run's name or raises StartError.
-    last_runs : callable
-        The last ends of a DAG's runs, the newest first.
     """
 
     user: Callable[..., Any]
@@ -72,4 +58,3 @@ class Access:
     still_logged_in: Callable[[Request], Awaitable[bool]]
     login_address: Callable[[Request], str]
     start: Callable[[str, dict[str, Any], str | None, str], str]
-    last_runs: Callable[[str], list[Run]]

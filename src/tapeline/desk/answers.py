@@ -27,30 +27,23 @@ REPORT_POLICY = f"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-sr
 """A report is a page by itself: no script, no origin, nothing loaded; its styles and its charts are in it."""
 
 HEADERS = {
-    "content-security-policy": PAGE_POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "cache-control": "no-store",
+    b"content-security-policy": PAGE_POLICY.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"cache-control": b"no-store",
 }
 """Of every answer that does not say otherwise."""
 
-_STATUS: dict[type[Exception], int] = {
-    UnknownSymbolError: 404,
-    NotASessionError: 422,
-    StartError: 409,
-    BotoCoreError: 503,
-    ClientError: 503,
-    StackError: 503,
-    StatementFailedError: 503,
-    FeedError: 503,
-}
+_STATUS: dict[type[Exception], int] = {UnknownSymbolError: 404, NotASessionError: 422, StartError: 409} | dict.fromkeys(
+    (BotoCoreError, ClientError, StackError, StatementFailedError, FeedError), 503
+)
 
 log = logging.getLogger(__name__)
 
 
 def answer_errors(app: FastAPI, access: Access) -> None:
-    """Answer every error with a sentence; send a person without a log-in who wants the page to the log-in."""
+    """Answer every error with a sentence; send a person who wants the page without a log-in to the log-in."""
 
     async def refuse(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
@@ -112,11 +105,9 @@ class SafeHeaders:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.encode(), value.encode()) for name, value in HEADERS.items() if name.encode() not in given),
-                ]
+                present = {name.lower() for name, _ in message["headers"]}
+                missing = [(name, value) for name, value in HEADERS.items() if name not in present]
+                message["headers"] = [*message["headers"], *missing]
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -18,14 +18,12 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from tapeline.desk.access import Access, User
-from tapeline.desk.answers import PAGE_POLICY, REPORT_POLICY, SafeHeaders, answer_errors
+from tapeline.desk.answers import REPORT_POLICY, SafeHeaders, answer_errors
 from tapeline.desk.events import HEALTH_SECONDS, events
 from tapeline.desk.models import Health, Me, Rejects, Reports, SessionDetail, Sessions, Started
 from tapeline.desk.reader import DeskReader
 from tapeline.desk.triggers import TRIGGERS
 from tapeline.market.quotes import SYMBOL_PATTERN
-
-__all__ = ["PAGE_POLICY", "STATIC", "create_app"]
 
 STATIC = FilePath(__file__).with_name("static")
 
@@ -41,49 +39,34 @@ Nothing = Annotated[dict[str, Any], Body(max_length=0)]
 
 
 def create_app(access: Access, reader: DeskReader, health_seconds: float = HEALTH_SECONDS) -> FastAPI:
-    """Return the desk's server.
-
-    Parameters
-    ----------
-    access : Access
-        Log-in and permissions.
-    reader : DeskReader
-        Reads what is shown.
-    health_seconds : float
-        How often an open page is sent the lights.
-    """
+    """Return the desk's server, which sends the lights to open pages every `health_seconds`."""
     app = FastAPI(
         title="Market desk", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(access.user)]
     )
     app.add_middleware(SafeHeaders)
     answer_errors(app, access)
-    _add_page(app, access)
-    _add_market(app, access, reader)
-    _add_stream(app, access, reader, health_seconds)
+    _add_files(app, access)
+    _add_market(app, access, reader, health_seconds)
     _add_pipeline(app, access, reader)
     _add_trigger(app, access, reader)
     return app
 
 
-def _add_page(app: FastAPI, access: Access) -> None:
+def _add_files(app: FastAPI, access: Access) -> None:
     static = StaticFiles(directory=STATIC)
-
-    @app.get("/", dependencies=[Depends(access.read)])
-    async def page(request: Request) -> Response:
-        return await _file(static, "index.html", request)
 
     @app.get("/static/{name:path}")
     async def file(name: str, request: Request) -> Response:
-        return await _file(static, name, request)
+        answer = await static.get_response(name, request.scope)
+        answer.headers["cache-control"] = "no-cache"  # may be kept, must be asked about
+        return answer
+
+    @app.get("/", dependencies=[Depends(access.read)])
+    async def page(request: Request) -> Response:
+        return await file("index.html", request)
 
 
-async def _file(static: StaticFiles, name: str, request: Request) -> Response:
-    answer = await static.get_response(name, request.scope)
-    answer.headers["cache-control"] = "no-cache"  # may be kept, must be asked about
-    return answer
-
-
-def _add_market(app: FastAPI, access: Access, reader: DeskReader) -> None:
+def _add_market(app: FastAPI, access: Access, reader: DeskReader, health_seconds: float) -> None:
     reads, user_of_request = [Depends(access.read)], Depends(access.user)
 
     @app.get("/api/me", dependencies=reads)
@@ -94,6 +77,14 @@ def _add_market(app: FastAPI, access: Access, reader: DeskReader) -> None:
     async def quotes(since: int | None = None) -> Response:
         return Response(await reader.quotes(since), media_type="application/json")
 
+    @app.get("/api/stream", dependencies=reads)
+    async def stream(request: Request) -> Response:
+        last = request.headers.get("last-event-id", "")
+        updates = await reader.updates(int(last) if last.isdecimal() else None)
+        logged_in = partial(access.still_logged_in, request)
+        sent = events(updates, reader.health_or_why_not, logged_in, health_seconds)
+        return StreamingResponse(sent, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+
     @app.get("/api/symbols/{symbol}", dependencies=reads)
     async def detail(symbol: Symbol, session: DayParameter = None) -> SessionDetail:
         return await reader.detail(symbol, _day(session) if session else None)
@@ -101,19 +92,6 @@ def _add_market(app: FastAPI, access: Access, reader: DeskReader) -> None:
     @app.get("/api/sessions", dependencies=reads)
     async def sessions(symbol: SymbolParameter) -> Sessions:
         return await reader.sessions(symbol)
-
-
-def _add_stream(app: FastAPI, access: Access, reader: DeskReader, health_seconds: float) -> None:
-    @app.get("/api/stream", dependencies=[Depends(access.read)])
-    async def stream(request: Request) -> Response:
-        last = request.headers.get("last-event-id", "")
-        updates = await reader.updates(int(last) if last.isdecimal() else None)
-        logged_in = partial(access.still_logged_in, request)
-        return StreamingResponse(
-            events(updates, reader.health_or_why_not, logged_in, health_seconds),
-            media_type="text/event-stream",
-            headers={"x-accel-buffering": "no"},
-        )
 
 
 def _add_pipeline(app: FastAPI, access: Access, reader: DeskReader) -> None:
@@ -140,10 +118,9 @@ def _add_pipeline(app: FastAPI, access: Access, reader: DeskReader) -> None:
 
 
 def _add_trigger(app: FastAPI, access: Access, reader: DeskReader) -> None:
-    guards = [Depends(access.read), Depends(_refuse_other_sites), *map(Depends, access.trigger)]
-    user_of_request = Depends(access.user)
+    guards, user_of_request = [access.read, _refuse_other_sites, *access.trigger], Depends(access.user)
 
-    @app.post("/api/dags/{dag_id}/trigger", dependencies=guards, status_code=201)
+    @app.post("/api/dags/{dag_id}/trigger", dependencies=[*map(Depends, guards)], status_code=201)
     async def trigger(dag_id: DagId, _: Nothing, user: User = user_of_request) -> Started:
         if dag_id not in TRIGGERS:
             raise HTTPException(404, f"The desk starts {', '.join(TRIGGERS)}, not {dag_id}.")

@@ -8,8 +8,6 @@ from tapeline.desk.models import Candle, Mark, Point
 from tapeline.market.rules import SUSPECT, kind_named
 from tapeline.market.suspicion_words import verdict_words
 
-MINUTE_SECONDS = 60
-
 MOST_COUNTED = 12
 """Quotes of a minute that are counted: beyond, candles of a minute have a body anyhow."""
 
@@ -31,37 +29,17 @@ def mark(at: int, kind: str, text: str) -> Mark:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a chart needs of one stored quote.
+    """What a chart needs of one stored quote."""
 
-    Attributes
-    ----------
-    at : float
-        Its time, seconds since 1970.
-    price : float
-        USD.
-    volume : int
-        Shares traded so far that day; 0 says nothing.
-    moving_average, moving_average_5 : float or None
-        As the stream computed them; None for a late quote.
-    change_percent : float or None
-        Of the previous close; None if one of the two is suspect.
-    alerts : tuple of str
-        The kinds of alert that it raised.
-    suspect : tuple of str
-        The figures that are not believed, as ``figure:reason``.
-    doubt : str
-        What the source itself finds odd.
-    """
-
-    at: float
-    price: float
-    volume: int
-    moving_average: float | None
+    at: float  # seconds since 1970
+    price: float  # USD
+    volume: int  # shares traded so far that day; 0 says nothing
+    moving_average: float | None  # as the stream computed them; None for a late quote
     moving_average_5: float | None
-    change_percent: float | None
-    alerts: tuple[str, ...] = ()
-    suspect: tuple[str, ...] = ()
-    doubt: str = ""
+    change_percent: float | None  # of the previous close; None if one of the two is suspect
+    alerts: tuple[str, ...] = ()  # kinds of alert that it raised
+    suspect: tuple[str, ...] = ()  # figures that are not believed, as "figure:reason"
+    doubt: str = ""  # what the source itself finds odd
 
 
 @dataclass(slots=True)
@@ -102,21 +80,20 @@ class Course:
         averages = tick if tick.moving_average is not None else None
         minute = self._minutes.get(start)
         if minute is None:
-            self._minutes[start] = _Minute(
-                tick, tick, tick.price, tick.price, averages, tick.volume or 2**63, tick.volume, {tick.at}
-            )
-        else:
-            if len(minute.times) < MOST_COUNTED:
-                minute.times.add(tick.at)
-            if tick.at < minute.first.at:
-                minute.first = tick
-            if tick.at >= minute.last.at:
-                minute.last = tick
-            if averages and (minute.averages is None or tick.at >= minute.averages.at):
-                minute.averages = averages
-            minute.high, minute.low = max(minute.high, tick.price), min(minute.low, tick.price)
-            minute.least_volume = min(minute.least_volume, tick.volume or minute.least_volume)
-            minute.most_volume = max(minute.most_volume, tick.volume)
+            least = tick.volume or 2**63
+            minute = _Minute(tick, tick, tick.price, tick.price, averages, least, tick.volume, {tick.at})
+            self._minutes[start] = minute
+        if len(minute.times) < MOST_COUNTED:
+            minute.times.add(tick.at)
+        if tick.at < minute.first.at:
+            minute.first = tick
+        if tick.at >= minute.last.at:
+            minute.last = tick
+        if averages and (minute.averages is None or tick.at >= minute.averages.at):
+            minute.averages = averages
+        minute.high, minute.low = max(minute.high, tick.price), min(minute.low, tick.price)
+        minute.least_volume = min(minute.least_volume, tick.volume or minute.least_volume)
+        minute.most_volume = max(minute.most_volume, tick.volume)
 
     def marks(self) -> list[Mark]:
         """Return what happened, in order.
@@ -145,7 +122,7 @@ class Course:
                 seen_from_the_open = opens_at is not None and start <= opens_at
                 before = 0 if seen_from_the_open else min(minute.least_volume, minute.most_volume)
             if 0 < 2 * minute.most_volume < before:
-                before = 0  # the counter has started anew
+                before = 0  # the counter was reset
             volume = max(0, minute.most_volume - before)
             before = max(before, minute.most_volume)
             prices = minute.first.price, minute.high, minute.low, minute.last.price
@@ -161,4 +138,4 @@ class Course:
 
 
 def _minute_of(at: float) -> int:
-    return int(at) // MINUTE_SECONDS * MINUTE_SECONDS
+    return int(at) // 60 * 60

@@ -1,15 +1,22 @@
-"""Server-sent events: quotes as they change, lights every few seconds, for as long as the log-in is good."""
+"""Server-sent events: quotes as they change, lights every few seconds, until the log-in or the server ends."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from types import FrameType
+from typing import Any
 
 from tapeline.desk.models import Health
 
 HEALTH_SECONDS = 8.0
-"""The page takes a silence of 30 s for a broken connection."""
+"""How often a page is sent the lights; it takes a silence of 30 s for a broken connection."""
+
+_handlers: dict[int, Any] = {}
+_actions: list[tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = []
 
 
 async def events(
@@ -18,17 +25,7 @@ async def events(
     still_logged_in: Callable[[], Awaitable[bool]],
     health_seconds: float = HEALTH_SECONDS,
 ) -> AsyncIterator[bytes]:
-    """Yield events until the updates end or the log-in does.
-
-    Parameters
-    ----------
-    updates : async iterator of (int, bytes)
-        Versions and documents of the feed.
-    health, still_logged_in : callable
-        Asked every few seconds.
-    health_seconds : float
-        How often.
-    """
+    """Yield events until the updates (versions and documents of the feed) end or the log-in does."""
 
     async def quotes() -> AsyncIterator[bytes]:
         async for version, document in updates:
@@ -67,3 +64,29 @@ async def _interleaved(*sources: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 async def _next(source: AsyncIterator[bytes]) -> bytes | None:
     return await anext(source, None)
+
+
+def on_stop(act: Callable[[], None]) -> None:
+    """Call something in this event loop when the process is asked to stop, before what the server does about it.
+
+    The server waits for open answers, and a stream of events would never end. Does nothing outside of the main thread,
+    where Python takes no signals, and where the server takes none.
+    """
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread() or (loop, act) in _actions:
+        return
+    _actions.append((loop, act))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        handler = signal.getsignal(number)
+        if callable(handler) and handler is not _stop and handler is not signal.default_int_handler:
+            _handlers[number] = handler
+            signal.signal(number, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    for loop, act in _actions:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(act)
+    _actions.clear()
+    signal.signal(number, _handlers[number])
+    _handlers[number](number, frame)

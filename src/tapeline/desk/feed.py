@@ -12,9 +12,9 @@ import json
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -37,12 +37,6 @@ log = logging.getLogger(__name__)
 
 WORDS = Words.model_validate({"kinds": words_of_kinds(), "figures": FIGURES, "reasons": REASONS})
 """What a page gets with its first document."""
-
-Newest = Iterable[tuple[str, str]]
-"""Symbols and their newest quotes, JSON texts."""
-
-Earlier = dict[str, list[Point]]
-"""Earlier prices of a session, by symbol."""
 
 
 class FeedError(RuntimeError):
@@ -76,17 +70,15 @@ class Feed:
     Parameters
     ----------
     read_newest : callable
-        Reads all symbols; called in a thread.
+        Reads each symbol with its newest quote, JSON; called in a thread.
     read_earlier : callable
-        Reads the course of a session so far; called in a thread, once for each session.
-    pause_seconds : float
-        Between two looks.
+        Reads the course of a session so far, by symbol; called in a thread, once for each session.
     """
 
     def __init__(
         self,
-        read_newest: Callable[[], Newest],
-        read_earlier: Callable[[date], Earlier],
+        read_newest: Callable[[], Iterable[tuple[str, str]]],
+        read_earlier: Callable[[date], Mapping[str, list[Point]]],
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         self._read_newest = read_newest
@@ -115,13 +107,7 @@ class Feed:
         return self._task is not None and not self._task.done()
 
     async def document(self, since: int | None = None) -> tuple[int, bytes]:
-        """Return the version and the JSON document of what changed since another version, or of all.
-
-        Raises
-        ------
-        FeedError
-            If the newest quotes cannot be read now.
-        """
+        """Return the version and the JSON document of what changed since another version, or of all; see `begin`."""
         await self.begin()
         return self._document(since)
 
@@ -130,18 +116,14 @@ class Feed:
 
         It ends when the quotes cannot be read any more. Who is slower than the feed misses versions, never changes.
         """
-        with self._watching():
-            try:
-                await self.begin()
-            except FeedError:
-                return
-            sent = since
+        with self._watching(), suppress(FeedError):
+            await self.begin()
             while self._trouble is None and not self._closed:
-                if self._published.version == sent:
+                if self._published.version == since:
                     await self._looked.wait()
                 else:
-                    sent, document = self._document(sent)
-                    yield sent, document
+                    since, document = self._document(since)
+                    yield since, document
 
     def close(self) -> None:
         """End all that wait for updates; nothing is read any more."""
@@ -179,7 +161,7 @@ class Feed:
             try:
                 await asyncio.get_running_loop().run_in_executor(self._pool, self._look)
                 self._trouble = None
-            except Exception as error:  # noqa: BLE001 - told to every page; the next look may succeed
+            except Exception as error:  # noqa: BLE001 - every page gets it; the next look may succeed
                 log.warning("the newest quotes cannot be read: %s", error)
                 self._trouble = error
             self._wake()
@@ -192,18 +174,17 @@ class Feed:
         """Read all symbols and note what changed."""
         newest = self._read_newest()
         with self._lock:
-            version = self._published.version + 1
             changed = False
             for symbol, text in newest:
                 before = self._entries.get(symbol)
                 if before is not None and before.text == text:
                     continue
                 try:
-                    self._entries[symbol] = _changed(symbol, text, before, version)
+                    self._entries[symbol] = _changed(symbol, text, before, self._published.version + 1)
                     changed = True
                 except (ValueError, KeyError, TypeError, OverflowError) as error:
                     self._pass_over(symbol, text, error)
-            self._at = _now()
+            self._at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             if changed:
                 self._publish()
 
@@ -214,8 +195,7 @@ class Feed:
             log.warning("the newest quote of %r cannot be shown: %r in %.300r", symbol, error, text)
 
     def _publish(self) -> None:
-        before = self._published.version
-        version = before + 1
+        before, version = self._published.version, self._published.version + 1
         # One assignment: whoever reads in between has the one version or the other, whole.
         self._published = _Published(version, {before: self._build(version, before)})
 
@@ -246,7 +226,7 @@ class Feed:
         looked.set()
 
     def _fill_sparks(self) -> None:
-        """Begin to read, in the background, the course of sessions that are shown and not yet known."""
+        """Begin to read, in the background, the course of sessions that are shown and not read yet."""
         for day in {entry.day for entry in self._entries.values()} - self._filled:
             self._filled.add(day)
             task = asyncio.create_task(self._fill(day))
@@ -263,15 +243,12 @@ class Feed:
 
     def _read_points(self, day: date) -> None:
         course = self._read_earlier(day)
-        changed = False
         with self._lock:
-            for symbol, points in course.items():
-                entry = self._entries.get(symbol)
-                if entry is not None and entry.day == day:
-                    entry.spark.put_before(points)
-                    entry.spark_version = self._published.version + 1
-                    changed = True
-            if changed:
+            shown = {symbol: entry for symbol, entry in self._entries.items() if entry.day == day and symbol in course}
+            for symbol, entry in shown.items():
+                entry.spark.put_before(course[symbol])
+                entry.spark_version = self._published.version + 1
+            if shown:
                 self._publish()
 
 
@@ -283,14 +260,11 @@ def _changed(symbol: str, text: str, before: _Entry | None, version: int) -> _En
     suspect = quote.get("suspect") or []
     judged = {"symbol": symbol, **quote, "anomaly": bool(quote["reasons"]), "suspect": suspect}
     fields = json.dumps(judged, separators=(",", ":"), allow_nan=False)  # a browser reads no Infinity
-    if not any(verdict.startswith("price:") for verdict in suspect) and spark.add(
-        int(moment.timestamp()), quote["price"]
-    ):
+    believed = not any(verdict.startswith("price:") for verdict in suspect)
+    if believed and spark.add(int(moment.timestamp()), quote["price"]):
         spark_version = version
-    # Without its closing brace: a sparkline may follow.
-    return _Entry(
-        text, day, fields[:-1].encode(), version, spark, spark_version, simulated=quote["source"] == "simulated"
-    )
+    fields = fields[:-1]  # without its closing brace: a sparkline may follow
+    return _Entry(text, day, fields.encode(), version, spark, spark_version, quote["source"] == "simulated")
 
 
 def feed_of(deployment: Callable[[], Deployment]) -> Feed:
@@ -309,7 +283,3 @@ def read_newest(deployment: Deployment) -> list[tuple[str, str]]:
         ExpressionAttributeValues={":prefix": {"S": items.SYMBOL_PREFIX}},
     )
     return [(item["symbol"]["S"], item["newest"]["S"]) for page in pages for item in page["Items"]]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -27,7 +27,7 @@ READ_SECONDS = 1.5
 newest come first, the next answer goes on further back."""
 
 KEPT_SECONDS = 600.0
-"""How long the minutes of a symbol are kept to be gone on with; late quotes show when they are read anew."""
+"""How long the minutes of a symbol are kept to be gone on with; late quotes show when all is read again."""
 
 PAST_SECONDS = 300.0
 """How long a past session is kept: it changes only when it is rolled up again."""
@@ -40,8 +40,6 @@ _PROJECTION = (
     "#t, price, volume, moving_average, moving_average_5, change_percent, previous_close, alerts, suspect, doubt"
 )
 NO_QUOTE = "no quote, and one in the session before"
-_PAST = ("candles", "marks", "figures")
-"""Statements of include/sql/desk that tell of a past session."""
 
 
 class UnknownSymbolError(LookupError):
@@ -61,19 +59,10 @@ class _Reading:
 
 
 class History:
-    """Sessions in detail, remembered for a while.
+    """Sessions of a deployment in detail, remembered for a while."""
 
-    Parameters
-    ----------
-    deployment : callable
-        Finds the deployment.
-    read_seconds : float
-        How long one answer may read quotes.
-    """
-
-    def __init__(self, deployment: Callable[[], Deployment], read_seconds: float = READ_SECONDS) -> None:
+    def __init__(self, deployment: Callable[[], Deployment]) -> None:
         self._deployment = deployment
-        self._read_seconds = read_seconds
         self._readings: Memo[_Reading] = Memo(KEPT_SECONDS, most=50)
         self._past: Memo[Minutes] = Memo(PAST_SECONDS)
         self._sessions: Memo[list[str]] = Memo(PAST_SECONDS)
@@ -88,17 +77,12 @@ class History:
             If there never was a quote of the symbol.
         """
         newest = self._newest_day(symbol)
-        if day is None:
-            day = newest
-        if day is None:
-            if not (past := self._past_sessions(symbol)):
-                raise UnknownSymbolError(f"No quote of {symbol} is known.")
-            day = date.fromisoformat(past[0])
+        day = day or newest or self._last_past_day(symbol)
         minutes = self._past.get((symbol, day), lambda: self._curated(symbol, day)) if day != newest else None
         if minutes is None or not minutes.candles:  # the newest, or one that is not rolled up yet
             minutes = self._stored(symbol, day)
-        if not minutes.candles and newest is None and not self._past_sessions(symbol):
-            raise UnknownSymbolError(f"No quote of {symbol} is known.")
+        if not minutes.candles and newest is None:
+            self._last_past_day(symbol)  # raises without one
         hours = _hours_on(day)
         return SessionDetail(
             symbol=symbol,
@@ -113,19 +97,21 @@ class History:
     def sessions(self, symbol: str) -> Sessions:
         """Return the dates of which a symbol has quotes, the newest first, and the newest by itself."""
         newest = self._newest_day(symbol)
-        today = newest.isoformat() if newest else None
-        days = {*self._past_sessions(symbol), *([today] if today else [])}
-        return Sessions(today=today, sessions=sorted(days, reverse=True))
+        days = {*self._past_sessions(symbol), *([newest.isoformat()] if newest else [])}
+        return Sessions(today=newest.isoformat() if newest else None, sessions=sorted(days, reverse=True))
 
     def _newest_day(self, symbol: str) -> date | None:
         deployment = self._deployment()
-        dynamodb = deployment.client("dynamodb")
-        item = dynamodb.get_item(
-            TableName=deployment.outputs.state_table_name,
-            Key=items.state_key(symbol),
-            ProjectionExpression="newest_timestamp",
-        ).get("Item")
-        return trading_date(read_timestamp(item["newest_timestamp"]["S"])) if item else None
+        table = deployment.outputs.state_table_name
+        answer = deployment.client("dynamodb").get_item(
+            TableName=table, Key=items.state_key(symbol), ProjectionExpression="newest_timestamp"
+        )
+        return trading_date(read_timestamp(answer["Item"]["newest_timestamp"]["S"])) if "Item" in answer else None
+
+    def _last_past_day(self, symbol: str) -> date:
+        if past := self._past_sessions(symbol):
+            return date.fromisoformat(past[0])
+        raise UnknownSymbolError(f"No quote of {symbol} is known.")
 
     # Today
 
@@ -149,18 +135,15 @@ class History:
 
     def _read_on(self, reading: _Reading, symbol: str, day: date) -> None:
         """Read what came since the last time, then further back, for as long as one answer may take."""
-        until = time.monotonic() + self._read_seconds
+        until = time.monotonic() + READ_SECONDS
         start, end = _midnight(day), _midnight(day + timedelta(days=1))
         if reading.newest:
-            since = reading.newest[: len(start)]  # the newest's whole second, as start is written
-            page = self._query(symbol, since, end, forward=True)
-            while True:
+            since, page = reading.newest[: len(start)], None  # the newest's whole second, as start is written
+            while page is None or ("LastEvaluatedKey" in page and time.monotonic() < until):
+                page = self._query(symbol, since, end, forward=True, after=page and page["LastEvaluatedKey"])
                 _take(reading, page["Items"])
                 if page["Items"]:
                     reading.newest = page["Items"][-1]["timestamp"]["S"]
-                if "LastEvaluatedKey" not in page or time.monotonic() >= until:
-                    break
-                page = self._query(symbol, since, end, forward=True, after=page["LastEvaluatedKey"])
         while not reading.complete and (not reading.newest or time.monotonic() < until):
             page = self._query(symbol, start, end, forward=False, after=reading.further_back)
             if page["Items"] and not reading.newest:
@@ -173,8 +156,7 @@ class History:
 
     def _query(self, symbol: str, start: str, end: str, *, forward: bool, after: Any = None) -> Any:
         deployment = self._deployment()
-        dynamodb = deployment.client("dynamodb")
-        return dynamodb.query(
+        return deployment.client("dynamodb").query(
             TableName=deployment.outputs.table_name,
             KeyConditionExpression="symbol = :symbol AND #t BETWEEN :start AND :end",
             ProjectionExpression=_PROJECTION,
@@ -188,9 +170,9 @@ class History:
     # The past
 
     def _curated(self, symbol: str, day: date) -> Minutes:
-        values = {"session": day, "symbol": symbol}
         with ThreadPoolExecutor(3) as pool:
-            bars, events, figures = pool.map(lambda name: self._ask(f"desk/{name}", values), _PAST)
+            statements = "candles", "marks", "figures"
+            bars, events, figures = pool.map(lambda name: self._ask(name, session=day, symbol=symbol), statements)
         marks = [_cross(bar) for bar in bars if bar["crossed"]] + [_event(event) for event in events]
         return Minutes(
             origin="minute_bars",
@@ -206,13 +188,13 @@ class History:
 
     def _past_sessions(self, symbol: str) -> list[str]:
         def ask() -> list[str]:
-            return [row["session"].isoformat() for row in self._ask("desk/sessions", {"symbol": symbol})]
+            return [row["session"].isoformat() for row in self._ask("sessions", symbol=symbol)]
 
         return self._sessions.get(symbol, ask)
 
-    def _ask(self, name: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    def _ask(self, name: str, **values: object) -> list[dict[str, Any]]:
         try:
-            return list(athena.query(self._deployment(), sql_files.load(name).render(values)))
+            return list(athena.query(self._deployment(), sql_files.load(f"desk/{name}").render(values)))
         except StatementFailedError as error:
             if "TABLE_NOT_FOUND" in error.reason:
                 return []  # nothing was ever rolled up
@@ -232,8 +214,7 @@ def _midnight(day: date) -> str:
 
 def _take(reading: _Reading, page: list[Any]) -> None:
     for item in page:
-        tick = _tick(item)
-        reading.course.add(tick)
+        reading.course.add(tick := _tick(item))
         if reading.previous_close is None and not _is_suspect(tick.suspect, "previous_close"):
             reading.previous_close = float(item["previous_close"]["N"])
 
@@ -258,18 +239,15 @@ def _is_suspect(verdicts: Iterable[str], figure: str) -> bool:
 
 
 def _number(item: Any, name: str) -> float | None:
-    value = item.get(name, {}).get("N")
-    return None if value is None else float(value)
+    return float(item[name]["N"]) if "N" in item.get(name, {}) else None
 
 
 def _hours_on(day: date) -> Hours | None:
     """Return a day's trading hours, by the quick table where it reaches: the calendar takes seconds to import."""
     if trading_days.FIRST_DAY <= day.isoformat() <= trading_days.LAST_DAY:
         return trading_hours.on(day)
-    if not sessions.is_session(day):
-        return None
-    session = sessions.session(day)
-    return Hours(session.opens_at, session.closes_at)
+    session = sessions.session(day) if sessions.is_session(day) else None
+    return Hours(session.opens_at, session.closes_at) if session else None
 
 
 def _candle(bar: Mapping[str, Any]) -> Candle:
@@ -278,9 +256,8 @@ def _candle(bar: Mapping[str, Any]) -> Candle:
 
 
 def _cross(bar: Mapping[str, Any]) -> Mark:
-    over = "over" if bar["crossed"] == "trend_up" else "under"
-    text = f"5-minute average went {over} the 20-minute average"
-    return mark(_seconds(bar["minute_utc"]), bar["crossed"], text)
+    side = "over" if bar["crossed"] == "trend_up" else "under"
+    return mark(_seconds(bar["minute_utc"]), bar["crossed"], f"5-minute average went {side} the 20-minute average")
 
 
 def _event(event: Mapping[str, Any]) -> Mark:

@@ -7,16 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Reject, Rejects, Report
 from tapeline.reports.publication import REPORTS_PREFIX
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 MOST_REJECT_OBJECTS = 50
 """Newest objects under rejected/ that are opened for one list."""
@@ -33,11 +29,10 @@ _REPORT = re.compile(r"reports/dt=(?P<day>\d{4}-\d\d-\d\d)/(?P<name>[a-z-]+)\.ht
 
 def rejects(deployment: Deployment, most: int) -> Rejects:
     """Return the newest rejected records, counted by reason, with their payloads as text."""
-    s3 = deployment.client("s3")
-    bucket = deployment.outputs.bucket_name
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
     records: list[Reject] = []
     more = False
-    for number, key in enumerate(_newest_reject_keys(s3, bucket)):
+    for number, key in enumerate(_newest_reject_keys(deployment)):
         if len(records) >= most or number >= MOST_REJECT_OBJECTS:
             more = True
             break
@@ -49,11 +44,7 @@ def rejects(deployment: Deployment, most: int) -> Rejects:
 
 def reports(deployment: Deployment) -> list[Report]:
     """Return the stored reports, the newest first."""
-    s3 = deployment.client("s3")
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=deployment.outputs.bucket_name, Prefix=f"{REPORTS_PREFIX}dt="
-    )
-    keys = (entry["Key"] for page in pages for entry in page.get("Contents", []))
+    keys = _keys(deployment, f"{REPORTS_PREFIX}dt=")
     matches = sorted(filter(None, map(_REPORT.fullmatch, keys)), key=lambda match: (match["day"], match["name"]))
     return [_report(match) for match in reversed(matches[-MOST_REPORTS:])]
 
@@ -62,9 +53,7 @@ def report(deployment: Deployment, day: date, name: str) -> bytes | None:
     """Return a stored report, HTML; None if there is none."""
     s3 = deployment.client("s3")
     try:
-        answer = s3.get_object(
-            Bucket=deployment.outputs.bucket_name, Key=f"{REPORTS_PREFIX}dt={day.isoformat()}/{name}.html"
-        )
+        answer = s3.get_object(Bucket=deployment.outputs.bucket_name, Key=f"{REPORTS_PREFIX}dt={day}/{name}.html")
     except s3.exceptions.NoSuchKey:
         return None
     return answer["Body"].read()
@@ -72,21 +61,22 @@ def report(deployment: Deployment, day: date, name: str) -> bytes | None:
 
 def date_folders(deployment: Deployment, prefix: str) -> list[date]:
     """Return the dates that have a folder under a prefix of the bucket, the oldest first."""
-    s3 = deployment.client("s3")
-    return _date_folders(s3, deployment.outputs.bucket_name, prefix)
-
-
-def _date_folders(s3: S3Client, bucket: str, prefix: str) -> list[date]:
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}dt=", Delimiter="/")
+    listing = deployment.client("s3").get_paginator("list_objects_v2")
+    pages = listing.paginate(Bucket=deployment.outputs.bucket_name, Prefix=f"{prefix}dt=", Delimiter="/")
     folders = (entry["Prefix"].removeprefix(prefix) for page in pages for entry in page.get("CommonPrefixes", []))
     return sorted(date.fromisoformat(match["day"]) for match in map(_DATE_FOLDER.fullmatch, folders) if match)
 
 
-def _newest_reject_keys(s3: S3Client, bucket: str) -> Iterator[str]:
-    for day in reversed(_date_folders(s3, bucket, REJECTED_PREFIX)):
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{REJECTED_PREFIX}dt={day}/")
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+def _newest_reject_keys(deployment: Deployment) -> Iterator[str]:
+    for day in reversed(date_folders(deployment, REJECTED_PREFIX)):
+        keys = _keys(deployment, f"{REJECTED_PREFIX}dt={day}/")
         yield from sorted(keys, key=lambda key: parse_key(key).first_time, reverse=True)
+
+
+def _keys(deployment: Deployment, prefix: str) -> Iterator[str]:
+    listing = deployment.client("s3").get_paginator("list_objects_v2")
+    for page in listing.paginate(Bucket=deployment.outputs.bucket_name, Prefix=prefix):
+        yield from (entry["Key"] for entry in page.get("Contents", []))
 
 
 def _reject(line: str) -> Reject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -29,7 +29,7 @@ from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
 
 DAGS = tuple(sorted(path.stem for path in (PROJECT / "dags").glob("*.py")))
-"""Every file of the folder is a DAG of its name, which a test sees to; whoever adds one adds it there alone."""
+"""Every file of the folder is a DAG of its name, which a test checks; whoever adds one adds it there alone."""
 
 ROLLED_UP_AFTER = timedelta(minutes=75)
 """After the close: daily_rollup begins after 30 minutes and is late after 45 more."""
@@ -44,9 +44,8 @@ _STATES: dict[Colour, State] = {
     Colour.YELLOW: "warn",
     Colour.RED: "bad",
 }
-"""What the page calls them: idle is nothing to judge, unknown what could not be judged."""
+"""What the page calls them, the worst last: idle is nothing to judge, unknown what could not be judged."""
 
-_ORDER = (Colour.GREEN, Colour.GREY, Colour.UNJUDGED, Colour.YELLOW, Colour.RED)
 _MANY = ("parts", "iterator_age", "alarms")
 """Groups of `tapeline status` that are one light here."""
 
@@ -71,18 +70,9 @@ MOST_NAMED = 5
 
 
 class Lights:
-    """The lights of one deployment, looked at anew at most every five seconds however many ask.
+    """The lights of one deployment, read at most every five seconds however many ask.
 
-    Parameters
-    ----------
-    deployment : callable
-        Finds the deployment.
-    last_runs : callable
-        The last ends of a DAG's runs, the newest first.
-    triggers : sequence of str
-        DAGs that the desk can start.
-    now : callable
-        The time, aware.
+    `last_runs` gives the last ends of a DAG's runs, the newest first; `triggers` are the DAGs that the desk can start.
     """
 
     def __init__(
@@ -128,9 +118,7 @@ class Lights:
         readings = read_readings(deployment, parts=[], now=now)
         lights = [
             *_of_feed(readings),
-            _of_lake(
-                "partitions", lambda: _partitions(*self._days.get(None, lambda: _days(deployment)), trading_date(now))
-            ),
+            _of_lake("partitions", lambda: _partitions(*self._days_of(deployment), trading_date(now))),
             _of_lake("rollup", lambda: self._rollup(deployment)),
             _of_lake("report", lambda: self._report(deployment)),
         ]
@@ -145,8 +133,11 @@ class Lights:
             triggers=self._triggers,
         )
 
+    def _days_of(self, deployment: Deployment) -> tuple[list[date], set[date]]:
+        return self._days.get(None, lambda: _days(deployment))
+
     def _rollup(self, deployment: Deployment) -> tuple[str, Light]:
-        present, _ = self._days.get(None, lambda: _days(deployment))
+        present, _ = self._days_of(deployment)
         runs, due = self._last_runs("daily_rollup"), self.due_session()
         return _rollup(runs, due, present, lambda day: self._left_out.get(day, lambda: left_out(deployment, day)))
 
@@ -205,7 +196,7 @@ def _worst(group: str, lights: Sequence[Light]) -> Light:
     """Return a group as one light: of many as bad as the worst, with what those say that are as bad."""
     if group not in _MANY:
         return lights[0]
-    worst = max((light.colour for light in lights), key=_ORDER.index)
+    worst = max((light.colour for light in lights), key=list(_STATES).index)
     if worst is Colour.GREEN and group == "parts":
         return Light(group, worst, "all are up")
     named = [light for light in lights if light.colour is worst]
@@ -214,20 +205,15 @@ def _worst(group: str, lights: Sequence[Light]) -> Light:
 
 def _partitions(present: Sequence[date], registered: set[date], today: date) -> tuple[str, Light]:
     missing = [day for day in present if day not in registered]
-    old = [day for day in missing if day < today]
-    days = "1 day" if len(present) == 1 else f"{len(present)} days"
-    if not missing:
-        return days, Light("partitions", Colour.GREEN, "the catalog knows every day of the raw zone")
-    if not old:
+    if old := [day for day in missing if day < today]:
+        names = ", ".join(map(str, old[-5:]))
+        text = f"the raw zone has days that the catalog does not know, so queries pass over them: {names}"
+        step = "Run repair_partitions with dry run off; it registers them in seconds."
+        return f"{len(old)} missing", Light("partitions", Colour.RED, text, step)
+    text = "the catalog knows every day of the raw zone"
+    if missing:
         text = "today's is registered by the next crawl, within the hour while the market is open"
-        return days, Light("partitions", Colour.GREEN, text)
-    names = ", ".join(map(str, old[-5:]))
-    return f"{len(old)} missing", Light(
-        "partitions",
-        Colour.RED,
-        f"the raw zone has days that the catalog does not know, so queries pass over them: {names}",
-        "Run repair_partitions with dry run off; it registers them in seconds.",
-    )
+    return _count(present, "day"), Light("partitions", Colour.GREEN, text)
 
 
 def _rollup(
@@ -240,23 +226,16 @@ def _rollup(
             return value, Light("rollup", Colour.GREEN, f"the session of {good} is rolled up")
         names = "; ".join(f"{symbol}: {reason}" for symbol, reason in list(without.items())[:MOST_NAMED])
         more = f" and {len(without) - MOST_NAMED} more" if len(without) > MOST_NAMED else ""
-        symbols = "1 symbol" if len(without) == 1 else f"{len(without)} symbols"
-        return f"{value}, without {symbols}", Light(
-            "rollup",
-            Colour.YELLOW,
-            f"the session of {good} is rolled up without {symbols}: {names}{more}",
-            "The other symbols are published. Once the figures are right, run the session again; DAGs.md says how.",
-        )
+        symbols = _count(without, "symbol")
+        text = f"the session of {good} is rolled up without {symbols}: {names}{more}"
+        step = "The other symbols are published. Once the figures are right, run the session again; DAGs.md says how."
+        return f"{value}, without {symbols}", Light("rollup", Colour.YELLOW, text, step)
     if date.fromisoformat(due) not in set(present):
         return value, Light("rollup", Colour.GREY, f"there are no quotes of {due}, the last session that has ended")
     failed = any(run.state == "failed" and run.partition_key == due for run in runs)
-    what = "failed" if failed else "has not been done"
-    return value, Light(
-        "rollup",
-        Colour.RED,
-        f"the rollup of {due} {what}",
-        "Look at the run of daily_rollup, fix what its log names, then run the session again (Trigger, Backfill).",
-    )
+    text = f"the rollup of {due} {'failed' if failed else 'has not been done'}"
+    step = "Look at the run of daily_rollup, fix what its log names, then run the session again (Trigger, Backfill)."
+    return value, Light("rollup", Colour.RED, text, step)
 
 
 def _report(reports: Sequence[Report], runs: Sequence[Run]) -> tuple[str, Light]:
@@ -268,12 +247,12 @@ def _report(reports: Sequence[Report], runs: Sequence[Run]) -> tuple[str, Light]
         return value, Light("report", Colour.GREY, "no session was rolled up yet")
     if newest >= rolled_up:
         return value, Light("report", Colour.GREEN, f"the report of {newest} is written")
-    return value, Light(
-        "report",
-        Colour.YELLOW,
-        f"{rolled_up} is rolled up and has no report",
-        "It follows within minutes. If it does not, look at the run of anomaly_report.",
-    )
+    step = "It follows within minutes. If it does not, look at the run of anomaly_report."
+    return value, Light("report", Colour.YELLOW, f"{rolled_up} is rolled up and has no report", step)
+
+
+def _count(things: Sized, name: str) -> str:
+    return f"1 {name}" if len(things) == 1 else f"{len(things)} {name}s"
 
 
 def _shown(name: str, value: str, light: Light) -> PipelineLight:

@@ -24,22 +24,11 @@ class _Slot(Generic[V]):
 
 
 class Memo(Generic[V]):
-    """Answers by key, each computed by one thread at a time.
+    """Answers by key, good for some seconds, each computed by one thread at a time; the longest unused go first."""
 
-    Parameters
-    ----------
-    seconds : float
-        How long an answer is good.
-    most : int
-        How many keys are kept; the longest unused go first.
-    clock : callable
-        Seconds, monotonic.
-    """
-
-    def __init__(self, seconds: float, most: int = 200, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, most: int = 200) -> None:
         self._seconds = seconds
         self._most = most
-        self._clock = clock
         self._slots: OrderedDict[Hashable, _Slot[V]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -51,13 +40,13 @@ class Memo(Generic[V]):
             while len(self._slots) > self._most:
                 self._slots.popitem(last=False)
         with slot.lock:
-            if self._clock() >= slot.good_until:
+            if time.monotonic() >= slot.good_until:
                 try:
                     slot.value, slot.error = compute(), None
                 except Exception as error:  # noqa: BLE001 - raised again below, here and for who waits
                     slot.error = error
                 kept = self._seconds if slot.error is None else min(self._seconds, FAILURE_SECONDS)
-                slot.good_until = self._clock() + kept
+                slot.good_until = time.monotonic() + kept
             if slot.error is not None:
                 raise slot.error
             return slot.value  # type: ignore[return-value]

@@ -12,12 +12,12 @@ from tapeline.aws.deployment import Deployment
 from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.answers import explain
+from tapeline.desk.events import on_stop
 from tapeline.desk.feed import feed_of
 from tapeline.desk.history import History
 from tapeline.desk.lights import Lights
 from tapeline.desk.memo import Memo
 from tapeline.desk.models import Health, Rejects, Report, Reports, SessionDetail, Sessions
-from tapeline.desk.stopping import when_told_to_stop
 from tapeline.desk.triggers import TRIGGERS
 
 THREADS = 8
@@ -30,14 +30,9 @@ T = TypeVar("T")
 
 
 class DeskReader:
-    """The market and the pipeline of a deployment.
+    """The market and the pipeline of a deployment, which is found in a thread when it is first needed.
 
-    Parameters
-    ----------
-    deployment : callable
-        Finds the deployment; called in a thread when it is first needed.
-    last_runs : callable
-        The last ends of a DAG's runs, the newest first.
+    `last_runs` gives the last ends of a DAG's runs, the newest first.
     """
 
     def __init__(self, deployment: Callable[[], Deployment], last_runs: Callable[[str], list[Run]]) -> None:
@@ -60,7 +55,7 @@ class DeskReader:
     async def updates(self, since: int | None) -> AsyncIterator[tuple[int, bytes]]:
         """Return versions and documents as they come, once the first is read; they end when the server is to stop."""
         await self._feed.begin()
-        when_told_to_stop(self._feed.close)
+        on_stop(self._feed.close)
         return self._feed.updates(since)
 
     async def detail(self, symbol: str, day: date | None) -> SessionDetail:
@@ -79,7 +74,7 @@ class DeskReader:
         """Return the lights, all unknown if they cannot be judged."""
         try:
             return await self.health()
-        except Exception as error:  # noqa: BLE001 - told in each light
+        except Exception as error:  # noqa: BLE001 - each light shows it
             return self._lights.unknown(explain(error))
 
     async def due_session(self) -> str:

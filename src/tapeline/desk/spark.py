@@ -37,23 +37,24 @@ class Spark:
         self._step = FIRST_STEP_SECONDS
 
     def add(self, at: int, price: float) -> bool:
-        """Take a price into account; return whether a point was gained."""
+        """Take a price into account; return whether it gave a point."""
         if self._points and at - self._points[-1][0] < self._step:
             return False
         self._points.append((at, price))
-        while len(self._points) > MOST_POINTS:
-            self._step *= 2
-            self._points = _thinned(self._points, self._step)
+        self._thin_out()
         return True
 
     def put_before(self, points: Sequence[Point]) -> None:
-        """Put earlier points before those that are known."""
+        """Put earlier points before those that are there."""
         first = self._points[0][0] if self._points else None
-        joined = sorted(dict(point for point in points if first is None or point[0] < first).items()) + self._points
-        while len(joined) > MOST_POINTS:
+        earlier = dict(point for point in points if first is None or point[0] < first)
+        self._points = sorted(earlier.items()) + self._points
+        self._thin_out()
+
+    def _thin_out(self) -> None:
+        while len(self._points) > MOST_POINTS:
             self._step *= 2
-            joined = _thinned(joined, self._step)
-        self._points = joined
+            self._points = _thinned(self._points, self._step)
 
     def to_json(self) -> bytes:
         """Return the points as a JSON list of pairs."""
@@ -80,12 +81,8 @@ def chosen(objects: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
     """Return which objects to read, in the order of their times.
 
     Of each part of the day and shard first one object, the largest, then another of each, until there are enough: so
-    a quiet morning counts as much as a busy evening, and a load in one step is read whole if it can be.
-
-    Parameters
-    ----------
-    objects : sequence of (ObjectKey, int)
-        Keys and compressed bytes of a session's objects.
+    a quiet morning counts as much as a busy evening, and a load in one step is read whole if it can be. Each key comes
+    with its compressed bytes.
     """
     if not objects:
         return []
@@ -94,10 +91,8 @@ def chosen(objects: Sequence[tuple[ObjectKey, int]]) -> list[ObjectKey]:
     by_part: dict[tuple[str, int], list[tuple[int, ObjectKey]]] = defaultdict(list)
     for (key, size), at in zip(objects, times, strict=True):
         by_part[key.shard_id, int((at - start) / part)].append((size, key))
-    ranked = []
-    for group in by_part.values():
-        group.sort(key=lambda sized: (-sized[0], _time(sized[1])))
-        ranked += [(rank, _time(key), size, key) for rank, (size, key) in enumerate(group)]
+    largest_first = (sorted(group, key=lambda sized: (-sized[0], _time(sized[1]))) for group in by_part.values())
+    ranked = [(rank, _time(key), size, key) for group in largest_first for rank, (size, key) in enumerate(group)]
     ranked.sort(key=lambda entry: entry[:2])
     taken: list[ObjectKey] = []
     room = MOST_COMPRESSED_BYTES

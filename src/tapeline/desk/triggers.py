@@ -14,15 +14,7 @@ REDRIVEN_DAYS = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """How to start a DAG.
-
-    Attributes
-    ----------
-    conf : dict
-        Its parameters.
-    partition_key : str or None
-        The session it is for.
-    """
+    """How to start a DAG: its parameters, and the session it is for."""
 
     conf: dict[str, Any] = field(default_factory=dict)
     partition_key: str | None = None
@@ -35,8 +27,7 @@ class Trigger:
 
 def _redrive(now: datetime, _: str) -> Trigger:
     first, last = trading_date(now - REDRIVEN_DAYS), trading_date(now)
-    conf = {"first": first.isoformat(), "last": last.isoformat(), "dead_letters": True, "dry_run": True}
-    return Trigger(conf)
+    return Trigger({"first": first.isoformat(), "last": last.isoformat(), "dead_letters": True, "dry_run": True})
 
 
 TRIGGERS: dict[str, Callable[[datetime, str], Trigger]] = {
