@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from tapeline.market import indicators, trends
+from tapeline.market import indicators
 
 
 def decimals(*numbers: object) -> list[Decimal]:
@@ -29,14 +29,14 @@ def test_the_moving_average_is_that_of_as_many_prices_as_there_are() -> None:
 
 
 def test_there_is_no_side_before_twenty_prices() -> None:
-    assert trends.side(decimals(*range(19))) is None
-    assert trends.side(decimals(*range(20))) == "up"
-    assert trends.side(decimals(*range(20, 0, -1))) == "down"
+    assert indicators.side(decimals(*range(19))) is None
+    assert indicators.side(decimals(*range(20))) == "up"
+    assert indicators.side(decimals(*range(20, 0, -1))) == "down"
 
 
 def test_equal_averages_take_no_side_and_a_touch_is_no_cross() -> None:
-    assert trends.side(decimals(*[7] * 20)) is None
-    assert not trends.crossed("up", None)
-    assert not trends.crossed(None, "up")
-    assert not trends.crossed("up", "up")
-    assert trends.crossed("up", "down")
+    assert indicators.side(decimals(*[7] * 20)) is None
+    assert not indicators.crossed("up", None)
+    assert not indicators.crossed(None, "up")
+    assert not indicators.crossed("up", "up")
+    assert indicators.crossed("up", "down")

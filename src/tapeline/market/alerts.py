@@ -21,14 +21,12 @@ _SOURCE_NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert.
+    """One alert, raised by a quote.
 
     Attributes
     ----------
     kind : str
         Name of one of `tapeline.market.rules.KINDS`.
-    quote : Quote
-        The quote that raised it.
     change_percent : Decimal or None
         Against the previous close, two decimals; None if price or previous close is suspect.
     moving_average_5, moving_average_20 : Decimal or None

@@ -1,9 +1,12 @@
-"""What is computed of a quote: change, change per cent and simple moving averages, in exact decimals."""
+"""What is computed of prices, in exact decimals: change, change per cent, simple moving averages and their trend."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Literal
+
+Side = Literal["up", "down"]
 
 SHORT_WINDOW = 5
 LONG_WINDOW = 20
@@ -32,17 +35,27 @@ def change_percent(price: Decimal, previous_close: Decimal) -> Decimal:
 def moving_average(prices: Sequence[Decimal], window: int) -> Decimal:
     """Return the simple moving average: the mean of the last `window` prices, of as many as there are at the start.
 
-    Parameters
-    ----------
-    prices : sequence of Decimal
-        USD, oldest first, at least one.
-    window : int
-        How many prices at the most.
-
-    Returns
-    -------
-    Decimal
-        USD, six decimals, halves away from zero.
+    Prices are USD, oldest first, at least one; the mean has six decimals, halves away from zero.
     """
     last = prices[-window:]
     return (sum(last, Decimal()) / len(last)).quantize(_AVERAGE_STEP, ROUND_HALF_UP)
+
+
+def side(prices: Sequence[Decimal]) -> Side | None:
+    """Return on which side of the long average the short one lies; prices are USD, oldest first.
+
+    None stands for warm-up, under 20 prices, and for equality. The sums are compared, exactly, so that no rounding can
+    make a cross.
+    """
+    if len(prices) < LONG_WINDOW:
+        return None
+    short_sum = sum(prices[-SHORT_WINDOW:], Decimal()) * (LONG_WINDOW // SHORT_WINDOW)
+    long_sum = sum(prices[-LONG_WINDOW:], Decimal())
+    if short_sum == long_sum:
+        return None
+    return "up" if short_sum > long_sum else "down"
+
+
+def crossed(before: Side | None, now: Side | None) -> bool:
+    """Return whether the side changed. The first side after warm-up is no cross, nor is a touch."""
+    return before is not None and now is not None and before != now

@@ -44,7 +44,6 @@ _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
 _PRICES = FIGURES[:-1]
 _DOUBTED = re.compile(rf"(?:^|; )({'|'.join(FIGURES)}):")
 
-
 _ZERO = Decimal(0)
 
 _WRAPPINGS = {
@@ -86,7 +85,7 @@ class Quote:
     volume : int
         Shares traded so far today.
     source : str
-        Where the quote came from: ``yahoo``, ``simulated``, ``replay``, …
+        Such as ``yahoo``, ``simulated`` or ``replay``.
     ingested_at : str
         When the producer got it, UTC, in the same form as ``timestamp``.
     revision : int
@@ -143,7 +142,7 @@ FIELD_NAMES = tuple(field.name for field in fields(Quote) if field.name not in O
 _KNOWN_FIELDS = frozenset((*FIELD_NAMES, *OPTIONAL_FIELDS))
 
 
-@lru_cache(maxsize=4096)  # a quote's time is asked for at each step of its way
+@lru_cache(maxsize=4096)  # each step of a quote's way needs its time
 def read_timestamp(text: str) -> datetime:
     """Read a contract timestamp, ``YYYY-MM-DDTHH:MM:SS[.mmm]Z``.
 
@@ -171,8 +170,7 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
     payload : bytes
         The record's data as received.
     arrived_at : datetime
-        When Kinesis took the record, aware. The future is judged against it rather than a clock, so that a retry judges
-        alike.
+        When Kinesis took it, aware: the future is judged against it and no clock, so that a retry judges alike.
 
     Raises
     ------
@@ -185,10 +183,8 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
         raise QuoteRejectedError("missing_field", f"expected {', '.join(FIELD_NAMES)}; missing {', '.join(missing)}")
     unknown = [name for name in document if name not in _KNOWN_FIELDS]
     if unknown:
-        raise QuoteRejectedError(
-            "unknown_field",
-            f"expected only {', '.join((*FIELD_NAMES, *OPTIONAL_FIELDS))}; found also {_show(unknown)}",
-        )
+        names = ", ".join((*FIELD_NAMES, *OPTIONAL_FIELDS))
+        raise QuoteRejectedError("unknown_field", f"expected only {names}; found also {_show(unknown)}")
 
     symbol = _read_text(document, "symbol", _SYMBOL, "bad_symbol", "a ticker such as AAPL or BRK-B")
     timestamp = _read_moment(document, "timestamp")
@@ -213,11 +209,8 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
 
 def _refuse_future(name: str, timestamp: str, arrived_at: datetime, tolerance: timedelta) -> None:
     if read_timestamp(timestamp) - arrived_at > tolerance:
-        raise QuoteRejectedError(
-            "future_timestamp",
-            f"{name} {timestamp} lies over {tolerance} (h:mm:ss) after its arrival at {arrived_at.isoformat()}; "
-            "look at the clock of the source",
-        )
+        detail = f"{name} {timestamp} lies over {tolerance} (h:mm:ss) after its arrival at {arrived_at.isoformat()}"
+        raise QuoteRejectedError("future_timestamp", f"{detail}; look at the clock of the source")
 
 
 def _read_object(payload: bytes) -> dict[str, object]:
@@ -286,9 +279,8 @@ def _read_number(document: dict[str, object], name: str) -> Decimal:
 def _read_usd(document: dict[str, object], name: str) -> Decimal:
     value = _read_number(document, name)
     if value < 0:
-        raise QuoteRejectedError(
-            "negative_price", f"negative prices are not supported: {name} must not be below 0, found {_show(value)}"
-        )
+        detail = f"negative prices are not supported: {name} must not be below 0, found {_show(value)}"
+        raise QuoteRejectedError("negative_price", detail)
     if not value:
         return _ZERO  # without the sign or exponent that JSON may give it
     exponent = value.as_tuple().exponent
@@ -316,10 +308,8 @@ def _read_doubt(value: object) -> str:
     if not isinstance(value, str):
         raise QuoteRejectedError("wrong_type", f"doubt must be a string, found {_show(value)}")
     if len(value) > MAX_DOUBT_CHARACTERS or not value.isprintable():
-        raise QuoteRejectedError(
-            "bad_doubt",
-            f"doubt must be at most {MAX_DOUBT_CHARACTERS} printable characters, found {len(value)}: {_show(value)}",
-        )
+        expected = f"doubt must be at most {MAX_DOUBT_CHARACTERS} printable characters"
+        raise QuoteRejectedError("bad_doubt", f"{expected}, found {len(value)}: {_show(value)}")
     return value
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from tapeline.market.indicators import LONG_WINDOW, change_percent
+from tapeline.market.indicators import LONG_WINDOW, Side, change_percent
 from tapeline.market.quotes import Quote
 
 
@@ -59,9 +59,9 @@ class Rule(AlertKind):
     threshold : Decimal
         Where the deployment sets none; 0 turns the rule off.
     needs : frozenset of str
-        The figures of a quote that it asks about; while one of them is suspect, it is not asked.
+        The figures of a quote that it reads; while one of them is suspect, it is not applied.
     holds : callable
-        Given a quote, up to 20 prices of its symbol before it (USD, oldest first) and the threshold (above 0), tells
+        Given a quote, up to 20 prices of its symbol before it (USD, oldest first) and the threshold (above 0), returns
         whether the rule holds.
     variable : str
         Environment variable of the stream processor that holds the threshold, for a rule whose threshold is a stack
@@ -75,7 +75,7 @@ class Rule(AlertKind):
 
 
 def price_move(quote: Quote, earlier_prices: Sequence[Decimal], threshold: Decimal) -> bool:
-    """Tell whether the price is far from the previous close: ``|change_percent| > threshold``.
+    """Return whether the price is far from the previous close: ``|change_percent| > threshold``.
 
     `change_percent` is the stored figure with its two decimals, so that a quote shown at 5.00 % is never flagged as
     above 5. Source: the rule of the design this pipeline descends from, threshold 5 %.
@@ -84,7 +84,7 @@ def price_move(quote: Quote, earlier_prices: Sequence[Decimal], threshold: Decim
 
 
 def band_break(quote: Quote, earlier_prices: Sequence[Decimal], threshold: Decimal) -> bool:
-    """Tell whether the price leaves its Bollinger band: ``|price - mean| > threshold * standard deviation``.
+    """Return whether the price leaves its Bollinger band: ``|price - mean| > threshold * standard deviation``.
 
     Mean and population standard deviation are those of the 20 prices before this one; fewer prices, or prices that
     never moved, flag nothing. Source: J. Bollinger, "Bollinger on Bollinger Bands" (2001), the band being that of the
@@ -130,8 +130,9 @@ RULES = (
 """In the order in which a quote's reasons are stored."""
 
 
-def _trend(side: Literal["up", "down"], *, event: str, moved: str) -> AlertKind:
-    return AlertKind(
+_CROSSES: tuple[tuple[Side, str, str], ...] = (("up", "over", "risen above"), ("down", "under", "fallen below"))
+TRENDS = tuple(
+    AlertKind(
         name=f"trend_{side}",
         mark=f"Trend {side}",
         label=f"turned {side}",
@@ -142,9 +143,8 @@ def _trend(side: Literal["up", "down"], *, event: str, moved: str) -> AlertKind:
         severity="info",
         tone=side,
     )
-
-
-TRENDS = (_trend("up", event="over", moved="risen above"), _trend("down", event="under", moved="fallen below"))
+    for side, event, moved in _CROSSES
+)
 
 SUSPECT = AlertKind(
     name="suspect",
@@ -204,28 +204,16 @@ def default_thresholds() -> dict[str, Decimal]:
 
 
 def unanswerable(absent: Set[str]) -> frozenset[str]:
-    """Return the rules that cannot be asked while some figures are absent."""
+    """Return the rules that cannot be applied while some figures are absent."""
     return frozenset(rule.name for rule in RULES if rule.needs & absent) if absent else frozenset()
 
 
 def reasons(
-    quote: Quote,
-    earlier_prices: Sequence[Decimal],
-    thresholds: Mapping[str, Decimal],
-    absent: Set[str] = frozenset(),
+    quote: Quote, earlier_prices: Sequence[Decimal], thresholds: Mapping[str, Decimal], absent: Set[str] = frozenset()
 ) -> tuple[str, ...]:
     """Return the names of the rules that hold for a quote, in the order of `RULES`.
 
-    Parameters
-    ----------
-    quote : Quote
-        The quote to judge.
-    earlier_prices : sequence of Decimal
-        Up to 20 prices of the symbol before it, oldest first, USD.
-    thresholds : mapping of str to Decimal
-        By rule; one with threshold 0, or without a threshold, is off.
-    absent : set of str
-        Figures of the quote that are not believed; a rule that needs one of them does not hold.
+    A rule with threshold 0, or without a threshold, is off; one that needs an absent figure does not hold.
     """
     return tuple(
         rule.name

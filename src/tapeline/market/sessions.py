@@ -43,9 +43,7 @@ class Session:
     opens_at, closes_at : datetime
         Regular trading, aware, UTC; the close is the first moment that no longer belongs to it.
     expected_minutes : int
-        Minutes of regular trading: for New York 390, on half days 210.
-    is_half_day : bool
-        Whether it closes early.
+        Minutes of regular trading: for New York 390, on half days, which close early, 210.
     """
 
     exchange: str
@@ -59,19 +57,6 @@ class Session:
     def key(self) -> str:
         """The session as a partition key, ``YYYY-MM-DD``."""
         return self.day.isoformat()
-
-    def phase(self, moment: datetime) -> str:
-        """Return ``pre``, ``regular`` or ``post``: where an aware moment of this day lies.
-
-        >>> thanksgiving_friday = session(date(2025, 11, 28))
-        >>> thanksgiving_friday.phase(datetime(2025, 11, 28, 17, 59, 59, tzinfo=UTC))
-        'regular'
-        >>> thanksgiving_friday.phase(datetime(2025, 11, 28, 18, 0, tzinfo=UTC))  # 13:00 in New York
-        'post'
-        """
-        if moment < self.opens_at:
-            return "pre"
-        return "regular" if moment < self.closes_at else "post"
 
 
 def session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
@@ -99,17 +84,10 @@ def session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Session:
             f"{exchange} does not trade on {day} ({day:%A}); the sessions around it are "
             f"{previous_session(day, exchange).day} and {next_session(day, exchange).day}"
         )
-    opens_at, closes_at = (
-        moment.to_pydatetime().astimezone(UTC) for moment in calendar.session_open_close(day.isoformat())
-    )
-    return Session(
-        exchange=exchange,
-        day=day,
-        opens_at=opens_at,
-        closes_at=closes_at,
-        expected_minutes=len(calendar.session_minutes(day.isoformat())),
-        is_half_day=day.isoformat() in _early_closes(exchange),
-    )
+    key = day.isoformat()
+    opens_at, closes_at = (moment.to_pydatetime().astimezone(UTC) for moment in calendar.session_open_close(key))
+    minutes = len(calendar.session_minutes(key))
+    return Session(exchange, day, opens_at, closes_at, minutes, is_half_day=key in _early_closes(exchange))
 
 
 def is_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> bool:
@@ -119,7 +97,7 @@ def is_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> bool:
     [True, False, False, False, True]
     """
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise NotASessionError(f"the calendar of {exchange} reaches from {FIRST_DAY} to {LAST_DAY}; asked for {day}")
+        raise NotASessionError(f"the calendar of {exchange} reaches from {FIRST_DAY} to {LAST_DAY}; found {day}")
     calendar = _calendar(exchange)
     inside = calendar.first_session.date() <= day <= calendar.last_session.date()
     return inside and bool(calendar.is_session(day.isoformat()))
@@ -146,7 +124,7 @@ def previous_session(day: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> Sess
 def sessions_between(first: date, last: date, exchange: str = NEW_YORK_STOCK_EXCHANGE) -> list[Session]:
     """Return the sessions of a range of days, both ends included.
 
-    >>> [one.key for one in sessions_between(date(2025, 11, 26), date(2025, 12, 1))]
+    >>> [session.key for session in sessions_between(date(2025, 11, 26), date(2025, 12, 1))]
     ['2025-11-26', '2025-11-28', '2025-12-01']
     """
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
@@ -262,30 +240,31 @@ def _early_closes(exchange: str) -> frozenset[str]:
 def trading_days(first: date = TABLE_FIRST_DAY, last: date = LAST_DAY) -> str:
     """Return the source of `tapeline.market.trading_days`: what is open when, without a calendar to import."""
     zone = ZoneInfo(time_zone())
-    special = []
+    special: dict[str, dict[int, list[str]]] = {}
     for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
-        trades = is_session(day)
-        if not trades and day.weekday() >= SATURDAY:
-            continue
-        opened = session(day) if trades else None
+        opened = session(day) if is_session(day) else None
         hours = f"{opened.opens_at.astimezone(zone):%H:%M}-{opened.closes_at.astimezone(zone):%H:%M}" if opened else ""
-        if hours != REGULAR_HOURS:
-            special.append(f'    "{day}": "{hours}",  # {day:%A}')
+        if hours != (REGULAR_HOURS if day.weekday() < SATURDAY else ""):
+            special.setdefault(hours, {}).setdefault(day.year, []).append(f"{day:%m-%d}")
+    lines = [
+        '"""The special days of the New York Stock Exchange. Made by `make trading-days`; not by hand."""\n',
+        "from __future__ import annotations\n",
+        f'FIRST_DAY, LAST_DAY = "{first}", "{last}"',
+        f'TIME_ZONE = "{zone.key}"',
+        f'REGULAR_HOURS = "{REGULAR_HOURS}"\n',
+        "SPECIAL_DAYS = {",
+    ]
+    for hours, years in sorted(special.items()):
+        lines += [
+            f'    "{hours}": {{',
+            *(f'        {year}: "{" ".join(days)}",' for year, days in years.items()),
+            "    },",
+        ]
     return "\n".join(
         [
-            '"""The special days of the New York Stock Exchange. Made by `make trading-days`; not by hand."""',
-            "",
-            "from __future__ import annotations",
-            "",
-            f'FIRST_DAY, LAST_DAY = "{first}", "{last}"',
-            f'TIME_ZONE = "{zone.key}"',
-            f'REGULAR_HOURS = "{REGULAR_HOURS}"',
-            "",
-            "SPECIAL_DAYS = {",
-            *special,
+            *lines,
             "}",
-            '"""Weekdays with other hours than these, and weekends with any; empty means closed."""',
-            "",
+            '"""By hours, weekdays with other hours than the regular, and weekends with any; empty is closed."""\n',
         ]
     )
 

@@ -33,7 +33,7 @@ LEAST_USUAL_VOLUME = 100_000
 """A thin symbol's usual volume is taken for so much: some hundred times of next to nothing is an ordinary busy day."""
 
 QUIET_REASONS = frozenset({"volume:fell"})
-"""Not worth a message: the counters of round-the-clock markets begin anew at midnight of their own."""
+"""Not worth a message: the counters of round-the-clock markets restart at midnight of their own."""
 
 NEW_SCALE = Decimal("0.34")
 """A jump between the prices of one date to less than this share, or from it, is taken for a split, not for news."""
@@ -72,14 +72,10 @@ class SuspectRun:
 
     Attributes
     ----------
-    first : Decimal
-        The first of them.
     since : str
-        Time of its quote.
-    near : int
-        Those within `NEARNESS` of the first, that one included.
-    quotes : int
-        All of them.
+        Time of the first's quote.
+    near, quotes : int
+        Those within `NEARNESS` of the first, that one included, and all of them.
     """
 
     first: Decimal
@@ -119,19 +115,19 @@ class SymbolMemory:
         return SymbolMemory(day=day, usual_volume=self.volume or self.usual_volume)
 
     def has_seen(self, price: Decimal) -> bool:
-        """Tell whether a price lies between the date's lowest and highest."""
+        """Return whether a price lies between the date's lowest and highest."""
         return self.low is not None and self.high is not None and self.low <= price <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class QuoteVerdict:
-    """What is thought of a quote.
+    """What a quote is worth.
 
     Attributes
     ----------
     reasons : tuple of str
         ``figure:reason`` of each suspect figure, in the order of `FIGURES`. Reasons are ``far`` (out of all
-        proportion), ``fell`` (a volume, as a counter that begins anew does), ``zero``, ``doubted`` (by the source),
+        proportion), ``fell`` (a volume, as a counter that restarts does), ``zero``, ``doubted`` (by the source),
         ``withdrawn``, ``below_low`` and ``above_high``.
     confirms : str
         Time of the first quote of the run of suspect prices that this quote confirms; mostly empty.
@@ -167,13 +163,13 @@ def judge_quote(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, l
     Parameters
     ----------
     quote : Quote
-        The quote.
+        One without prices and memory, as a late one, is judged by itself.
     prices : sequence of Decimal
-        The last prices of its symbol that were believed, USD; none for a late quote, which is judged by itself.
+        The last prices of its symbol that were believed, USD.
     memory : SymbolMemory
-        What else is known of the symbol; empty for a late quote.
+        What else is known of the symbol.
     limits : Limits
-        Thresholds.
+        What is far.
     """
     if quote.revision and not quote.price:
         return QuoteVerdict(("price:withdrawn", "previous_close:withdrawn"), "", new_scale=False, memory=memory)
@@ -193,9 +189,9 @@ def judge_quote(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, l
         reasons.setdefault("previous_close", reason)
     previous_close = None if "previous_close" in reasons else quote.previous_close
 
-    known = [figure for figure in (price, previous_close, memory.low, memory.high) if figure is not None]
-    known += [min(prices), max(prices)] if prices else []
-    _judge_day(quote, known, limits, reasons)
+    figures = [figure for figure in (price, previous_close, memory.low, memory.high) if figure is not None]
+    figures += [min(prices), max(prices)] if prices else []
+    _judge_day(quote, figures, limits, reasons)
 
     reason, volume_run = _judge_volume(quote, memory, limits)
     if reason:
@@ -257,7 +253,7 @@ def _judge_price(
 
 
 def _fits_alone(quote: Quote, previous_close: Decimal, limits: Limits) -> bool:
-    """Tell whether a price fits the other figures of its own quote, which are all that is known."""
+    """Return whether a price fits the other figures of its own quote, which are all that is known."""
     price, keep = quote.price, _kept(limits.price_percent)
     if previous_close and _reaches(price, previous_close, previous_close, keep):
         return True
@@ -280,10 +276,10 @@ def _judge_previous_close(
     return "" if not today or _reaches(previous_close, min(today), max(today), keep) else "far"
 
 
-def _judge_day(quote: Quote, known: Sequence[Decimal], limits: Limits, reasons: dict[str, str]) -> None:
+def _judge_day(quote: Quote, figures: Sequence[Decimal], limits: Limits, reasons: dict[str, str]) -> None:
     """Add why open, high and low are suspect; 0 says nothing."""
     keep = _kept(limits.price_percent)
-    low, high = (min(known), max(known)) if known else (None, None)
+    low, high = (min(figures), max(figures)) if figures else (None, None)
     for name in ("open", "high", "low"):
         figure: Decimal = getattr(quote, name)
         if figure and keep and (low is None or high is None or not _reaches(figure, low, high, keep)):
@@ -318,7 +314,7 @@ def _kept(percent: Decimal) -> Decimal:
 
 
 def _reaches(figure: Decimal, low: Decimal, high: Decimal, keep: Decimal) -> bool:
-    """Tell whether a figure lies in a range, or so near that the smaller of the two has its share of the larger.
+    """Return whether a figure lies in a range, or so near that the smaller of the two has its share of the larger.
 
     Of a price in fractions of a cent two steps of its last decimal are near, whatever their share.
     """

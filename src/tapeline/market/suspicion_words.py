@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-FIGURES = {
-    "price": "price",
-    "open": "open",
-    "high": "day's high",
-    "low": "day's low",
-    "previous_close": "previous close",
-    "volume": "volume",
-}
+from tapeline.market import quotes
+
+FIGURES = {name: name.replace("_", " ") for name in quotes.FIGURES} | {"high": "day's high", "low": "day's low"}
 
 REASONS = {
     "far": "out of all proportion",
@@ -23,13 +18,10 @@ REASONS = {
     "above_high": "above the day's high",
 }
 
-_NO_PRICE_NEAR = "no price came near it"
 _IN_FULL = {
+    **dict.fromkeys(("open:far", "high:far", "low:far"), "no price came near it"),
     "price:far": "far from the last prices and from the previous close",
     "previous_close:far": "far from all prices: an unknown split, a wrong figure, or news",
-    "open:far": _NO_PRICE_NEAR,
-    "high:far": _NO_PRICE_NEAR,
-    "low:far": _NO_PRICE_NEAR,
     "volume:far": "out of all proportion to what is usual",
     "zero": "zero is no price",
     "doubted": "the source itself doubts it",

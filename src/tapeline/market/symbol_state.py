@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tapeline.market import indicators, suspicion, trends
+from tapeline.market import indicators, suspicion
 from tapeline.market.dates import partition_of
+from tapeline.market.indicators import Side
 from tapeline.market.quotes import CORRECTION, Quote, read_timestamp
 from tapeline.market.rules import CORRECTED, SUSPECT, default_thresholds, unanswerable
 from tapeline.market.rules import reasons as reasons_of
 from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, QuoteVerdict, SymbolMemory, figure_of
-from tapeline.market.trends import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,6 @@ class Rules:
         By rule; 0, or none, turns it off.
     alert_cooldown : timedelta
         After an alert, how long (by the quotes' own time) the same symbol raises no other of the same kind.
-    limits : Limits
-        Beyond which a figure is suspect.
     """
 
     thresholds: Mapping[str, Decimal] = field(default_factory=default_thresholds)
@@ -52,13 +50,11 @@ class SymbolState:
     alerted : mapping of str to str
         Time of the quote of the last alert, by kind.
     suspect : tuple of str
-        What was suspect of the newest quote, as far as it was told.
+        What was suspect of the newest quote, as far as a message has said so.
     revision : int
         Of the newest quote.
     is_counted : bool
         Whether the newest quote's price is the last of `prices`.
-    memory : SymbolMemory
-        What suspicion needs beside.
     """
 
     newest_timestamp: str
@@ -78,10 +74,8 @@ class Observation:
 
     Attributes
     ----------
-    quote : Quote
-        The quote itself.
     arrived_at : datetime
-        When Kinesis took it, UTC.
+        When Kinesis took the quote, UTC.
     change : Decimal or None
         USD since the previous close; None if one of the two is suspect.
     change_percent : Decimal or None
@@ -129,12 +123,8 @@ def observe(
     ----------
     state : SymbolState or None
         The state before, None for a symbol never seen.
-    quote : Quote
-        The quote.
     arrived_at : datetime
-        Its arrival on the stream, aware.
-    rules : Rules
-        Thresholds and cooldown.
+        The quote's arrival on the stream, aware.
     """
     if state is None:
         return _observe_next(SymbolState(newest_timestamp="", prices=()), quote, arrived_at, rules)
@@ -157,13 +147,16 @@ def _observe_next(
     side_before = None if verdict.new_scale else state.side
     prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :] if is_counted else earlier
     reasons = _anomalies(quote, earlier, verdict, rules)
-    side = trends.side(prices) if is_counted else None
+    side = indicators.side(prices) if is_counted else None
 
     entered = [name for name in reasons if name not in state.anomalies]
-    if trends.crossed(side_before, side):
+    if indicators.crossed(side_before, side):
         entered.append(f"trend_{side}")
-    loud = {figure_of(reason) for reason in verdict.reasons if reason not in QUIET_REASONS}
-    if loud - set(map(figure_of, state.suspect)):
+    reported = set(map(figure_of, state.suspect))
+    unreported = [
+        reason for reason in verdict.reasons if not (reason in QUIET_REASONS or figure_of(reason) in reported)
+    ]
+    if unreported:
         entered.append(SUSPECT.name)
     alerts = tuple(
         kind
@@ -171,22 +164,18 @@ def _observe_next(
         # What is wrong once a price is confirmed is other news than that the price looks wrong.
         if _cooled_down(state.alerted.get(kind), quote, rules) or (kind == SUSPECT.name and verdict.confirms)
     )
-    observation = _observation(
-        quote,
-        arrived_at,
-        verdict,
-        prices=prices if is_counted else (),
-        trend=side or side_before,
-        reasons=reasons,
-        alerts=alerts,
-    )
+    # Suspect figures that no message names are news when the cooldown is over.
+    suspect = tuple(reason for reason in verdict.reasons if SUSPECT.name in alerts or reason not in unreported)
+    averaged = prices if is_counted else ()
+    trend = side or side_before
+    observation = _observation(quote, arrived_at, verdict, averaged, trend, reasons=reasons, alerts=alerts)
     return observation, SymbolState(
         newest_timestamp=quote.timestamp,
         prices=prices,
-        side=side or side_before,
+        side=trend,
         anomalies=_remembered(state.anomalies, reasons, verdict),
         alerted={**state.alerted, **dict.fromkeys(alerts, quote.timestamp)},
-        suspect=_told(state.suspect, verdict, is_told=SUSPECT.name in alerts),
+        suspect=suspect,
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
@@ -201,17 +190,10 @@ def _observe_revision(
     is_counted = "price" not in verdict.figures
     prices = (*earlier, quote.price)[-indicators.LONG_WINDOW :] if is_counted else earlier
     reasons = _anomalies(quote, earlier, verdict, rules)
-    side = trends.side(prices) or state.side
+    side = indicators.side(prices) or state.side
     false = [kind for kind, timestamp in state.alerted.items() if timestamp == state.newest_timestamp]
-    observation = _observation(
-        quote,
-        arrived_at,
-        verdict,
-        prices=prices if is_counted else (),
-        trend=side,
-        reasons=reasons,
-        alerts=(CORRECTED.name,) if false else (),
-    )
+    averaged, alerts = prices if is_counted else (), (CORRECTED.name,) if false else ()
+    observation = _observation(quote, arrived_at, verdict, averaged, side, reasons=reasons, alerts=alerts)
     return observation, replace(
         state,
         prices=prices,
@@ -227,14 +209,6 @@ def _observe_revision(
     )
 
 
-def _told(before: Sequence[str], verdict: QuoteVerdict, *, is_told: bool) -> tuple[str, ...]:
-    """Return what is suspect without the figures that nobody was told of: they are news when the cooldown is over."""
-    known = set(map(figure_of, before))
-    return tuple(
-        reason for reason in verdict.reasons if is_told or reason in QUIET_REASONS or figure_of(reason) in known
-    )
-
-
 def _judge(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, rules: Rules) -> QuoteVerdict:
     return suspicion.judge_quote(quote, prices, memory, NO_LIMITS if quote.source == CORRECTION else rules.limits)
 
@@ -244,18 +218,17 @@ def _anomalies(quote: Quote, earlier: Sequence[Decimal], verdict: QuoteVerdict, 
 
 
 def _remembered(before: Sequence[str], now: Sequence[str], verdict: QuoteVerdict) -> tuple[str, ...]:
-    """Return the rules that hold, with those that held before and could not be asked."""
-    unasked = [name for name in before if name in unanswerable(verdict.figures)]
-    return (*now, *unasked)
+    """Return the rules that hold, with those that held before and could not be applied."""
+    return (*now, *(name for name in before if name in unanswerable(verdict.figures)))
 
 
 def _observation(
     quote: Quote,
     arrived_at: datetime,
     verdict: QuoteVerdict,
-    *,
     prices: Sequence[Decimal] = (),
     trend: Side | None = None,
+    *,
     reasons: tuple[str, ...],
     alerts: tuple[str, ...] = (),
     late: bool = False,

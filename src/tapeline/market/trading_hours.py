@@ -1,7 +1,7 @@
 """When the New York Stock Exchange is open, by a small table instead of a calendar that takes seconds to import.
 
 For what must answer at once, or has no room for pandas: `tapeline status` and the function that watches the feed. The
-table is `tapeline.market.trading_days`, made from :mod:`tapeline.market.sessions`; a test holds the two together.
+table is `tapeline.market.trading_days`, made from `tapeline.market.sessions`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ LAST_DAY = date.fromisoformat(trading_days.LAST_DAY)
 _FIRST_DAY = date.fromisoformat(trading_days.FIRST_DAY)
 _ZONE = ZoneInfo(trading_days.TIME_ZONE)
 _SATURDAY = 5
+_SPECIAL_HOURS = {
+    f"{year}-{day}": hours
+    for hours, years in trading_days.SPECIAL_DAYS.items()
+    for year, days in years.items()
+    for day in days.split()
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Regular trading of one day.
-
-    Attributes
-    ----------
-    opens_at, closes_at : datetime
-        Aware, UTC; the close is the first moment that no longer belongs to it.
-    """
+    """Regular trading of one day, aware, UTC; the close is the first moment that no longer belongs to it."""
 
     opens_at: datetime
     closes_at: datetime
 
     def are_at(self, moment: datetime) -> bool:
-        """Tell whether a moment lies in them."""
+        """Return whether a moment lies in them."""
         return self.opens_at <= moment < self.closes_at
 
 
@@ -48,7 +48,7 @@ def on(day: date) -> Hours | None:
     '2026-11-27T18:00:00+00:00'
     """
     usual = "" if day.weekday() >= _SATURDAY else trading_days.REGULAR_HOURS
-    hours = trading_days.SPECIAL_DAYS.get(day.isoformat(), usual)
+    hours = _SPECIAL_HOURS.get(day.isoformat(), usual)
     if not hours:
         return None
     opens_at, closes_at = (
