@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
+from math import prod
 from typing import Any
 
 from tapeline.lake.prices import CostLine
@@ -62,9 +63,8 @@ def compose(
 ) -> Report:
     """Make a report of some sessions."""
     days = sorted(sessions)
-    own = sorted(
-        (row for row in rows.sessions if row["session"] in days), key=lambda row: (row["session"], row["symbol"])
-    )
+    own = [row for row in rows.sessions if row["session"] in days]
+    own.sort(key=lambda row: (row["session"], row["symbol"]))
     by_symbol: dict[str, list[Row]] = defaultdict(list)
     for row in own:
         by_symbol[row["symbol"]].append(row)
@@ -108,19 +108,14 @@ def _mover(rows: Sequence[Row]) -> Mover | None:
     traded = [row for row in rows if row["change_pct"] is not None]
     if not traded:
         return None
-    if len(traded) == 1:
-        change = Decimal(str(traded[0]["change_pct"]))
-    else:
-        factor = 1.0
-        for row in traded:
-            factor *= row["close_usd"] / row["previous_close_usd"]
-        change = Decimal(str(100 * (factor - 1)))
-    close = Decimal(str(traded[-1]["close_usd"]))
-    return Mover(traded[-1]["symbol"], _rounded(change), close, _sum(traded, "volume_shares"))
+    last, change = traded[-1], traded[-1]["change_pct"]
+    if len(traded) > 1:
+        change = 100 * (prod(row["close_usd"] / row["previous_close_usd"] for row in traded) - 1)
+    return Mover(last["symbol"], _rounded(change), Decimal(str(last["close_usd"])), _sum(traded, "volume_shares"))
 
 
 def _anomalies(rows: Iterable[Row]) -> tuple[Anomaly, ...]:
-    anomalies = (
+    anomalies = [
         Anomaly(
             session=row["session"],
             symbol=row["symbol"],
@@ -136,18 +131,15 @@ def _anomalies(rows: Iterable[Row]) -> tuple[Anomaly, ...]:
             session_change_pct=_rounded_or_none(row["session_change_pct"]),
         )
         for row in rows
-    )
-    return tuple(
-        sorted(anomalies, key=lambda one: (-abs(one.peak_change_pct), one.session, one.symbol, one.started_at))
-    )
+    ]
+    anomalies.sort(key=lambda event: (-abs(event.peak_change_pct), event.session, event.symbol, event.started_at))
+    return tuple(anomalies)
 
 
 def _quality(by_symbol: Mapping[str, Sequence[Row]], before: Iterable[str], rows: ReportRows) -> Quality:
     """Sum up what is there and what is not; `before` are the symbols of the session before."""
-    covered = sorted(
-        (_coverage(symbol, own) for symbol, own in by_symbol.items()),
-        key=lambda coverage: (coverage.completeness_pct, coverage.symbol),
-    )
+    covered = [_coverage(symbol, own) for symbol, own in by_symbol.items()]
+    covered.sort(key=lambda coverage: (coverage.completeness_pct, coverage.symbol))
     missing = {*rows.missing, *before} - set(by_symbol) - set(rows.withheld)
     return Quality(
         gaps=tuple(sorted(map(_gap, rows.gaps), key=lambda gap: (-gap.silent_minutes, gap.session, gap.symbol))),
@@ -161,15 +153,9 @@ def _quality(by_symbol: Mapping[str, Sequence[Row]], before: Iterable[str], rows
 
 
 def _gap(row: Row) -> Gap:
-    return Gap(
-        session=row["session"],
-        symbol=row["symbol"],
-        gaps=row["gaps"],
-        silent_minutes=row["silent_minutes"],
-        longest_minutes=row["longest_gap_minutes"],
-        longest_started_at=_aware(row["longest_started_at_utc"]),
-        longest_ended_at=_aware(row["longest_ended_at_utc"]),
-    )
+    minutes = row["silent_minutes"], row["longest_gap_minutes"]
+    longest = _aware(row["longest_started_at_utc"]), _aware(row["longest_ended_at_utc"])
+    return Gap(row["session"], row["symbol"], row["gaps"], *minutes, *longest)
 
 
 def _coverage(symbol: str, rows: Sequence[Row]) -> Coverage:
@@ -198,19 +184,15 @@ def _arrival(rows: Sequence[Row]) -> Arrival | None:
 
     The simulated market also makes up sessions that are over; then most of its quotes are older than a minute.
     """
-    received = [
-        row
-        for row in rows
-        if row["source"] not in AFTERWARDS
-        and (row["source"] != "simulated" or 2 * row["within_60_seconds"] >= row["records"])
-    ]
+    received = [row for row in rows if row["source"] not in AFTERWARDS and not _is_made_up(row)]
     if not received:
         return None
-    return Arrival(
-        records=_sum(received, "records"),
-        within_5_seconds=_sum(received, "within_5_seconds"),
-        longest_seconds=max(row["longest_seconds"] for row in received),
-    )
+    longest_seconds = max(row["longest_seconds"] for row in received)
+    return Arrival(_sum(received, "records"), _sum(received, "within_5_seconds"), longest_seconds)
+
+
+def _is_made_up(row: Row) -> bool:
+    return bool(row["source"] == "simulated" and 2 * row["within_60_seconds"] < row["records"])
 
 
 def _point(row: Row) -> Point:

@@ -17,15 +17,8 @@ Scale = Callable[[float], float]
 def element(tag: str, *content: str, **attributes: object) -> Markup:
     """Return an SVG element; text that is no `Markup` is escaped.
 
-    Parameters
-    ----------
-    tag : str
-        Its name.
-    content : str
-        Text and elements in it.
-    attributes : object
-        ``kind`` is its class, an underscore in a name stands for a hyphen. Floats are given with two decimals at most;
-        what is None or empty is left out.
+    The attribute ``kind`` is its class, an underscore in a name stands for a hyphen. Floats are written with two
+    decimals at most; what is None or empty is left out.
 
     >>> element("text", "A<B", kind="tick", x=1.504, y=2, text_anchor=None)
     Markup('<text class="tick" x="1.5" y="2">A&lt;B</text>')

@@ -9,7 +9,7 @@ from typing import Any
 from tapeline.aws.deployment import Deployment
 from tapeline.lake import athena, audit, prices, sql_files
 from tapeline.lake.athena import Execution
-from tapeline.lake.prices import CostLine
+from tapeline.lake.prices import Usage
 from tapeline.market import sessions
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError, Session
@@ -45,7 +45,7 @@ def _report(deployment: Deployment, kind: str, covered: Sequence[Session]) -> Re
     days = [session.day for session in covered]
     rows = _rows(deployment, queries, days, INTERVAL_MINUTES[kind])
     half_days = [session.day for session in covered if session.is_half_day]
-    return compose(kind, days, half_days, rows, _cost(deployment, queries, days, rows))
+    return compose(kind, days, half_days, rows, prices.cost(_usage(deployment, queries, days, rows)))
 
 
 def _rows(deployment: Deployment, queries: _BilledQueries, days: Sequence[date], interval_minutes: int) -> ReportRows:
@@ -64,16 +64,14 @@ def _rows(deployment: Deployment, queries: _BilledQueries, days: Sequence[date],
     )
 
 
-def _cost(
-    deployment: Deployment, queries: _BilledQueries, days: Sequence[date], rows: ReportRows
-) -> tuple[CostLine, ...]:
-    """Return what the days from the first session to the last cost, weekends between them included."""
+def _usage(deployment: Deployment, queries: _BilledQueries, days: Sequence[date], rows: ReportRows) -> Usage:
+    """Return what was used from the first session to the last, weekends between them included."""
     first, last = days[0], days[-1]
     own = [row for row in rows.sessions if row["session"] >= first]
     start = datetime(first.year, first.month, first.day, tzinfo=NEW_YORK)
     end = datetime(last.year, last.month, last.day, tzinfo=NEW_YORK) + timedelta(days=1)
     calendar = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    usage = prices.usage_of(
+    return prices.usage_of(
         days=len(calendar),
         records=sum(row["records"] for row in rows.received),
         quotes=sum(row["quotes"] for row in own),
@@ -82,7 +80,6 @@ def _cost(
         megabytes_scanned=queries.billed_megabytes(start, end),
         mails=_delivered(deployment, start, end) + 1,
     )
-    return prices.cost(usage)
 
 
 class _BilledQueries:
@@ -112,10 +109,8 @@ class _BilledQueries:
 
     def _executions(self, start: datetime) -> Iterator[Any]:
         """Yield executions, the newest first, until one is older than a moment."""
-        pages = self._athena.get_paginator("list_query_executions").paginate(
-            WorkGroup=self._deployment.outputs.work_group_name
-        )
-        for page in pages:
+        pages = self._athena.get_paginator("list_query_executions")
+        for page in pages.paginate(WorkGroup=self._deployment.outputs.work_group_name):
             if not page["QueryExecutionIds"]:
                 return
             answer = self._athena.batch_get_query_execution(QueryExecutionIds=page["QueryExecutionIds"])
@@ -126,12 +121,9 @@ class _BilledQueries:
 
 def _count_objects(deployment: Deployment, days: Iterable[date]) -> int:
     pages = deployment.client("s3").get_paginator("list_objects_v2")
-    return sum(
-        len(page.get("Contents", []))
-        for day in days
-        for prefix in (RAW_PREFIX, REJECTED_PREFIX)
-        for page in pages.paginate(Bucket=deployment.outputs.bucket_name, Prefix=f"{prefix}dt={day}/")
-    )
+    folders = (f"{prefix}dt={day}/" for day in days for prefix in (RAW_PREFIX, REJECTED_PREFIX))
+    listings = (pages.paginate(Bucket=deployment.outputs.bucket_name, Prefix=folder) for folder in folders)
+    return sum(len(page.get("Contents", [])) for listing in listings for page in listing)
 
 
 def _delivered(deployment: Deployment, start: datetime, end: datetime) -> int:

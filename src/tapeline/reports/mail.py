@@ -20,8 +20,7 @@ FIRST_MOVERS = 3
 def subject(report: Report, *, corrected: bool = False) -> str:
     """Return the subject, under 100 ASCII characters; unreal data is said in front."""
     front = "".join(f"[{source}] " for source in UNREAL if source in report.sources)
-    full = f"{front}{'Corrected: ' if corrected else ''}{words.period(report)}: {words.headline(report)}"
-    return mail_subject(full)
+    return mail_subject(f"{front}{'Corrected: ' if corrected else ''}{words.period(report)}: {words.headline(report)}")
 
 
 def text(report: Report, link: str, *, corrected: bool = False) -> str:
@@ -30,10 +29,8 @@ def text(report: Report, link: str, *, corrected: bool = False) -> str:
     Without an anomaly it is short: the facts, the first movers and the link. The link stands on a line of its own and
     is never broken, however long.
     """
-    pieces = {"fill": _fill, "fact": _fact, "first_of": _first_of, "in_columns": _in_columns}
-    return templates.get_template("mail.txt.j2").render(
-        pieces, words=words, report=report, link=link, corrected=corrected
-    )
+    pieces = {"words": words, "fill": _fill, "fact": _fact, "first_of": _first_of, "in_columns": _in_columns}
+    return templates.get_template("mail.txt.j2").render(pieces, report=report, link=link, corrected=corrected)
 
 
 def _fill(sentence: str, first: str = "", others: str = "") -> str:

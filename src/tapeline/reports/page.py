@@ -43,7 +43,7 @@ def _quotes(report: Report) -> Markup:
     names = [
         f"{words.moment(report, point.session, point.at)} {count(point.quotes, 'quote')}" for point in report.course
     ]
-    quotes = [float(point.quotes) for point in report.course]
+    quotes = [point.quotes for point in report.course]
     return charts.columns(f"Quotes over the {words.span(report)}", quotes, names, _axis(report.course))
 
 
@@ -60,14 +60,10 @@ def _anomalies(report: Report) -> Markup:
 
 
 def _sessions(report: Report) -> Markup:
+    kinds = {day: "down" if day.change_pct.is_signed() else "up" for day in report.days}
     bars = [
-        ChartBar(
-            f"{day.session:%a} {day.session.day}",
-            float(day.change_pct),
-            percent(day.change_pct),
-            "down" if day.change_pct.is_signed() else "up",
-        )
-        for day in report.days
+        ChartBar(f"{day.session:%a} {day.session.day}", float(day.change_pct), percent(day.change_pct), kind)
+        for day, kind in kinds.items()
     ]
     return charts.bars("Mean change of each session", bars)
 

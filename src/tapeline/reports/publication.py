@@ -28,10 +28,7 @@ LINK_LIFE = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What became of a report: its page's key in the bucket, whether a mail was sent now, and one line for a log.
-
-    No mail is sent if the last one told the same.
-    """
+    """What became of a report: its page's key in the bucket, whether a mail was sent now, and one line for a log."""
 
     key: str
     sent: bool
@@ -85,45 +82,29 @@ def waits_for(deployment: Deployment, day: str) -> list[str]:
 def publish(deployment: Deployment, report: Report, *, again: bool = False) -> Published:
     """Put the page under ``reports/dt=…/`` and send the mail, once for each content.
 
-    Run again, it does nothing if the report tells the same as the last that was sent (the cost aside, which grows with
-    every look at the tables), so that page and mail keep agreeing. If the figures have changed, the page is replaced
-    and a mail follows that says so in its subject. The memory is written last: a run that dies before it sends the mail
-    once more, never not at all.
-
-    Parameters
-    ----------
-    again : bool
-        Put the page and send the mail whatever was sent before.
+    Run again, it does nothing if the report says the same as the last that was sent (the cost aside, which grows with
+    every look at the tables), so that page and mail keep agreeing, unless it is to do so `again` whatever was sent. If
+    the figures have changed, the page is replaced and a mail follows that says so in its subject. The memory is written
+    last: a run that dies before sends the mail once more, never not at all.
     """
     day = report.sessions[-1]
     key = f"{REPORTS_PREFIX}dt={day}/{report.kind.replace('_', '-')}.html"
     last = _last_fingerprint(deployment, report.kind, day)
     if last == report.fingerprint and not again and _exists(deployment, key):
         return Published(key, sent=False, summary=f"{key} and its mail stand: nothing has changed")
-    deployment.client("s3").put_object(
-        Bucket=deployment.outputs.bucket_name,
-        Key=key,
-        Body=page(report).encode(),
-        ContentType="text/html; charset=utf-8",
-        CacheControl="no-cache",
-    )
+    s3, bucket, body = deployment.client("s3"), deployment.outputs.bucket_name, page(report).encode()
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/html; charset=utf-8", CacheControl="no-cache")
     corrected = bool(last) and last != report.fingerprint
-    notify.publish(
-        deployment.client("sns"),
-        deployment.outputs.alert_topic_arn,
-        subject(report, corrected=corrected),
-        text(report, _link(deployment, key), corrected=corrected),
-        kind=report.kind,
-        severity=report.severity,
-        session=str(day),
-    )
+    title = subject(report, corrected=corrected)
+    mail = text(report, _link(deployment, key), corrected=corrected)
+    sns, topic = deployment.client("sns"), deployment.outputs.alert_topic_arn
+    notify.publish(sns, topic, title, mail, kind=report.kind, severity=report.severity, session=str(day))
     _remember(deployment, report, day)
-    summary = f"{key} is written and sent: {subject(report, corrected=corrected)}"
-    return Published(key, sent=True, summary=summary)
+    return Published(key, sent=True, summary=f"{key} is written and sent: {title}")
 
 
 def _last_fingerprint(deployment: Deployment, kind: str, day: date) -> str:
-    """Return the fingerprint of the last report of this kind and session that was sent; empty if there was none."""
+    """Return the fingerprint of the last report of this kind and session that was sent; empty without one."""
     answer = deployment.client("dynamodb").get_item(
         TableName=deployment.outputs.state_table_name, Key=_memory_key(kind, day), ConsistentRead=True
     )
@@ -132,15 +113,13 @@ def _last_fingerprint(deployment: Deployment, kind: str, day: date) -> str:
 
 def _remember(deployment: Deployment, report: Report, day: date) -> None:
     now = datetime.now(UTC)
-    deployment.client("dynamodb").put_item(
-        TableName=deployment.outputs.state_table_name,
-        Item={
-            **_memory_key(report.kind, day),
-            "fingerprint": {"S": report.fingerprint},
-            "sent_at": {"S": now.isoformat()},
-            "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
-        },
-    )
+    memory: dict[str, Any] = {
+        "fingerprint": {"S": report.fingerprint},
+        "sent_at": {"S": now.isoformat()},
+        "expires_at": {"N": str(int((now + MEMORY).timestamp()))},
+    }
+    table = deployment.outputs.state_table_name
+    deployment.client("dynamodb").put_item(TableName=table, Item=_memory_key(report.kind, day) | memory)
 
 
 def _memory_key(kind: str, day: date) -> dict[str, Any]:

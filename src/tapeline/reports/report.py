@@ -31,16 +31,10 @@ class Mover:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """One event of the table `anomalies` beside what is usual for its symbol.
+    """One event of the table `anomalies` beside what is usual for its symbol, also as a multiple of it.
 
-    Attributes
-    ----------
-    usual_move_pct : Decimal or None
-        Mean of |change| over `sessions_known` sessions before, per cent; None if there were none.
-    times_usual_move, times_usual_volume : Decimal or None
-        This one as a multiple of the usual.
-    session_change_pct : Decimal or None
-        Where the session ended, per cent.
+    The usual move is the mean of |change| over `sessions_known` sessions before, None if there were none; the change of
+    the session is where it ended.
     """
 
     session: date
@@ -199,24 +193,8 @@ class Traffic:
 class Report:
     """Everything that mail and page say.
 
-    Attributes
-    ----------
-    kind : str
-        ``anomaly_report`` (one session) or ``weekly_report``.
-    sessions : tuple of date
-        The sessions it is about, oldest first.
-    half_days : tuple of date
-        Those of them that close early.
-    sources : tuple of str
-        Where the quotes came from.
-    market, quality, traffic : Market, Quality, Traffic
-        How the symbols ended, how complete the tables are, and what came.
-    anomalies : tuple of Anomaly
-        The farthest first.
-    course, days : tuple of Point, tuple of Day
-        For the charts.
-    cost : tuple of CostLine
-        At list prices.
+    The kind is ``anomaly_report`` (one session) or ``weekly_report``; sessions stand in their order, the farthest
+    anomaly first.
     """
 
     kind: str
@@ -256,12 +234,8 @@ class Report:
         Installations remember it from version to version. The names and the order of all figures are part of it, as
         one flat list: do not rename or reorder them, or each report that is written again goes out as corrected.
         """
-        same = replace(
-            self,
-            cost=(),
-            traffic=Traffic(0, 0, 0, None, None),
-            days=tuple(replace(day, quotes=0) for day in self.days),
-        )
+        days = tuple(replace(day, quotes=0) for day in self.days)
+        same = replace(self, cost=(), traffic=Traffic(0, 0, 0, None, None), days=days)
         return hashlib.sha256(f"Report({', '.join(_figures(same))})".encode()).hexdigest()
 
 

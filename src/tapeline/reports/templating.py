@@ -22,16 +22,9 @@ templates = Environment(
 
 
 def render_page(name: str, **values: object) -> str:
-    """Return a page that stands by itself: no script, and its style sheet in it.
+    """Return a page that stands by itself, from the template and the style sheet of a name: ``report`` or ``plot``.
 
-    Its policy lets nothing in but that style sheet, known by its hash.
-
-    Parameters
-    ----------
-    name : str
-        Of the template and the style sheet, ``report`` or ``plot``.
-    values : object
-        What the template shows; all that is no `Markup` is escaped.
+    Its policy lets in no script and only its own styles, by their hash. Values that are no `Markup` are escaped.
     """
     style = "".join((_FOLDER / file).read_text(encoding="utf-8") for file in ("page.css", f"{name}.css"))
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -116,14 +116,10 @@ def facts(report: Report) -> Iterator[tuple[str, str]]:
     yield "Completeness", _completeness(report)
     yield "Freshness", _freshness(report)
     yield "Gaps", _gaps(report)
-    missing, traffic = report.quality.missing, report.traffic
-    exceptions = {
-        "Missing": named(missing),
-        "Left out": _withheld(report),
-        "Suspect": _suspects(report),
-        "Corrected": _corrected(report),
-    }
-    yield from ((label, symbols) for label, symbols in exceptions.items() if symbols)
+    exceptions = "Missing", "Left out", "Suspect", "Corrected"
+    texts = named(report.quality.missing), _withheld(report), _suspects(report), _corrected(report)
+    yield from ((label, text) for label, text in zip(exceptions, texts, strict=True) if text)
+    traffic = report.traffic
     counted = f"{traffic.quotes:,} of {count(report.market.symbols, 'symbol')}"
     yield "Quotes", f"{counted}, {traffic.late_quotes:,} late, {traffic.repeated_quotes:,} repeated"
     yield "Source", ", ".join(report.sources) or NONE
@@ -184,7 +180,7 @@ def _suspects(report: Report) -> str:
     """Return what was not believed, the most frequent first, such as ``NVDA previous close (far) 390 quotes``."""
     suspects = [suspect for suspect in report.quality.suspects if ":" in suspect.code]
     suspects.sort(key=lambda suspect: (-suspect.quotes, suspect.symbol))
-    return named(f"{one.symbol} {_figure(one.code)} {count(one.quotes, 'quote')}" for one in suspects)
+    return named(f"{suspect.symbol} {_figure(suspect.code)} {count(suspect.quotes, 'quote')}" for suspect in suspects)
 
 
 def _figure(code: str) -> str:
@@ -214,9 +210,9 @@ def anomaly_sentences(report: Report) -> Iterator[str]:
     yield from (_sentence(report, anomaly, others) for anomaly, others in shown)
     if left := len(report.anomalies) - sum(1 + others for _, others in shown):
         yield f"... and {left} more, on the page"
-    is_known = {anomaly.symbol: anomaly.usual_move_pct is not None for anomaly, _ in shown}
-    if unknown := [symbol for symbol, known in is_known.items() if not known]:
-        of_them = "" if len(unknown) == len(is_known) else f" of {named(unknown)}"
+    usual_moves = {anomaly.symbol: anomaly.usual_move_pct for anomaly, _ in shown}
+    if unknown := [symbol for symbol, move in usual_moves.items() if move is None]:
+        of_them = "" if len(unknown) == len(usual_moves) else f" of {named(unknown)}"
         yield f"What is usual{of_them} is not known yet."
 
 
@@ -303,7 +299,7 @@ def day_rows(report: Report) -> TextTable:
 
 
 def cost_rows(report: Report) -> TextTable:
-    """Return the table of what it cost."""
+    """Return the table of the cost."""
     rows = [(line.name, _amount(line.quantity, line.unit), usd(line.usd)) for line in report.cost]
     return TextTable(("Position", "Quantity", "USD"), (1, 2), (*rows, ("In all", "", usd(report.cost_usd))))
 

@@ -72,9 +72,9 @@ def draw_matrix(plot: Plot, columns: Columns) -> Picture:
     """Draw the correlation of each with each, those that move alike beside each other."""
     (column,), (first, second) = plot.roles["of"], plot.roles["between"]
     pairs: dict[tuple[str, str], float] = {}
-    for one, other, value in zip(columns[first], columns[second], columns[column], strict=True):
+    for name, other, value in zip(columns[first], columns[second], columns[column], strict=True):
         if is_known(value):
-            pairs[one, other] = pairs[other, one] = float(value)
+            pairs[name, other] = pairs[other, name] = float(value)
     if not pairs:
         raise PlotError(f"no value of {words(column)} for any two")
     order = clustered(sorted({name for pair in pairs for name in pair}), pairs)

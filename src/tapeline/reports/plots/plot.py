@@ -35,7 +35,7 @@ class Plot:
         ('session', 'symbol')
         """
         kind, *roles = text.split()
-        return cls(kind, {role: tuple(names.split(",")) for role, _, names in (one.partition("=") for one in roles)})
+        return cls(kind, {role: tuple(names.split(",")) for role, _, names in (role.partition("=") for role in roles)})
 
     @property
     def columns(self) -> tuple[str, ...]:

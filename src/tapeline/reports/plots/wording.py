@@ -9,15 +9,8 @@ from math import isfinite
 
 from tapeline.market.dates import NEW_YORK
 
-UNITS = {
-    "usd": "US dollars",
-    "pct": "per cent",
-    "shares": "shares",
-    "seconds": "seconds",
-    "minutes": "minutes",
-    "kb": "kB",
-    "bytes": "bytes",
-}
+UNITS = {"usd": "US dollars", "pct": "per cent", "kb": "kB"}
+UNITS |= {name: name for name in ("shares", "seconds", "minutes", "bytes")}
 _WORDS = {
     "vwap": "VWAP",
     "annualised": "annualised volatility",
@@ -85,9 +78,8 @@ def number(value: float, decimals: int | None = None) -> str:
     >>> number(-1234.5, 2), number(14906588.0), number(0.3), number(-0.001, 2)
     ('−1,234.50', '14,906,588', '0.3', '0.00')
     """
-    text = (
-        f"{value:,.{decimals}f}" if decimals is not None else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
-    )
+    form = f",.{decimals}f" if decimals is not None else ",.0f" if abs(value) >= 1000 else ",.4g"
+    text = f"{value:{form}}"
     return text.replace("-", MINUS if text.strip("-0.") else "")
 
 
