@@ -65,14 +65,14 @@ sql: $(READY)  ## Write the SQL of the curated tables and docs/data-model.md fro
 	$(BIN)/python -m tapeline.lake.generate
 	$(BIN)/python -m tests.sql.data_model
 
-screenshots: $(READY)  ## Make the pictures of the market desk in docs/images anew
+screenshots: $(READY)  ## Make the pictures of the market desk in docs/images
 	$(BIN)/python -m tests.desk.screenshots $(ARGS)
 
 wheels: $(READY)  ## Build the wheels of both distributions into dist/
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist .
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist packages/localaws
 
-trading-days: $(READY)  ## Make the table of trading days anew from the exchange's calendar
+trading-days: $(READY)  ## Make the table of trading days from the exchange's calendar
 	$(BIN)/python -m tapeline.market.sessions
 
 bench: $(READY)  ## Measure against baselines, in one run
@@ -86,7 +86,7 @@ env:  ## Make .env for `docker compose`, with fresh secrets
 	    *) printf '%s\n' "$$line";; esac; done < .env.example > .env
 	@echo "Made .env. Read it, say which AWS it is, then: docker compose up -d"
 
-lock: $(VENV)/bin/uv  ## Resolve pyproject.toml anew into requirements.lock and, for the image, requirements-server.lock
+lock: $(VENV)/bin/uv  ## Resolve the pyproject.toml files into requirements.lock and, for the image, requirements-server.lock
 	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements-server.lock
 
