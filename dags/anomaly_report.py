@@ -16,7 +16,7 @@ asset `trading_weeks`, which starts `weekly_report`, if all sessions of the week
 before; else `hand_on_week` is skipped, and its log says which sessions are awaited.
 
 **Start by hand.** *Trigger*: without a session it is the newest that is rolled up. With *Send again* the mail is sent
-even if it tells nothing new. To have the figures computed anew, roll the session up again (`daily_rollup`): this report
+even if it has nothing new. To have the figures computed again, roll the session up again (`daily_rollup`): this report
 follows.
 
 **Rerun safety.** The same figures are sent once: a rerun finds that they were and does nothing. Other figures replace
@@ -27,7 +27,7 @@ remembering sends once more, never not at all.
 - `write_and_send` with *does not trade* or *expected the date*: the run is for no session; the message names those
   around it. Start it for one of them.
 - Athena's reason in the log: a curated table is missing or a statement was stopped at the work group's scan limit.
-- No mail though it succeeded: `tapeline status` tells whether the address has confirmed.
+- No mail though it succeeded: `tapeline status` shows whether the address has confirmed.
 """
 
 from datetime import timedelta

@@ -2,9 +2,9 @@
 # feed_watchdog: tell someone when the feed is not well
 
 **What.** Reads what the producer follows and the newest quotes of that, latency, stream and functions, dead letters
-and subscribers, judges them as `tapeline status` does, and tells what has changed. The function `tapeline-feed-watch`
+and subscribers, judges them as `tapeline status` does, and reports what has changed. The function `tapeline-feed-watch`
 of the stack does the same each minute of day and night with less to look at; they share one memory, so that each
-change is told once, whoever sees it first. What the stack's own alarms tell is left to them.
+change is reported once, whoever sees it first. What the stack's own alarms report is left to them.
 
 **When, and why then.** Every five minutes while the New York Stock Exchange is open, from the open on: a feed that does
 not come back after a weekend or a holiday is missed after five minutes.
@@ -20,12 +20,12 @@ a batch that was given up after all its retries: `redrive_rejected` sends it aga
 
 **Start by hand.** *Trigger*; there is nothing to choose. Outside of trading hours a silent feed is no fault.
 
-**Rerun safety.** Any number of times: what was told last is remembered in the table of states, so that it is told
+**Rerun safety.** Any number of times: what was reported last is kept in the state table, so that it is reported
 once.
 
 **When it fails.** `look` fails only when AWS does not answer or refuses: its log names the call. Then look by
 `tapeline status`. The message itself says what to do about each light; docs/runbook.md has more.
-A run that is late means that workers are busy or gone. With the scheduler gone the function goes on telling of the
+A run that is late means that workers are busy or gone. With the scheduler gone the function still reports the
 feed, but nobody of the DAGs: let something outside ask Airflow's `/api/v2/monitor/health`.
 """
 

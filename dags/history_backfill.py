@@ -18,7 +18,7 @@ day) are refused and named in the log. An event of the asset `daily_history` say
 ended. With *dry run* only the first task says what is missing.
 
 **Rerun safety.** Any number of times: a chunk is put into the table by one MERGE, what is there is not asked for again,
-and a run that was stopped goes on where it was. To fetch rows anew, delete them from `daily_history` first.
+and a run that was stopped continues where it was. To fetch rows again, delete them from `daily_history` first.
 
 **When it fails.**
 - `plan`: no session of the range is over yet, or a symbol is no ticker; the message says which.

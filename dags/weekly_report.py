@@ -6,7 +6,7 @@
 **When, and why then.** As soon as every session of a week is in `daily_summary` and the last of them is reported: on
 Friday evening, or on Thursday before Good Friday; the week of Thanksgiving is whole after four sessions. A week of
 which a session was never rolled up gets no report until it is. And again whenever a session of a week that is whole, or
-was reported, is rolled up anew: so a corrected session corrects its week.
+was reported, is rolled up again: so a corrected session corrects its week.
 
 **Input.** `daily_summary`, `anomalies`, `minute_bars` and the raw zone's partitions of the week, by the statements in
 `include/sql/reports`.
@@ -15,7 +15,7 @@ was reported, is rolled up anew: so a corrected session corrects its week.
 same figures to the topic for people.
 
 **Start by hand.** *Trigger*: without a week it is the newest that is whole. A week that is not is reported as far as
-it has come. With *Send again* the mail is sent even if it tells nothing new.
+it has come. With *Send again* the mail is sent even if it has nothing new.
 
 **Rerun safety.** The same figures are sent once; other figures replace the page, and a mail follows whose subject says
 that it corrects the former one.
