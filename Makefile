@@ -45,7 +45,7 @@ check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/lint-imports
 	$(BIN)/biome check --error-on-warnings
 	DENO_DIR=.deno_cache DENO_NO_UPDATE_CHECK=1 $(BIN)/deno check --quiet --no-remote --no-npm src/tapeline/desk/static tests/desk/static
-	$(BIN)/python -m tapeline.lake.generate --check
+	$(BIN)/python -m include.sql.generate --check
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
 	$(BIN)/yamllint --strict .
@@ -62,7 +62,7 @@ format: $(READY)  ## Apply the formatter and the safe fixes
 	$(BIN)/biome check --write
 
 sql: $(READY)  ## Write the SQL of the curated tables and docs/data-model.md from their table.yaml
-	$(BIN)/python -m tapeline.lake.generate
+	$(BIN)/python -m include.sql.generate
 	$(BIN)/python -m tests.sql.data_model
 
 screenshots: $(READY)  ## Make the pictures of the market desk in docs/images

@@ -1,4 +1,4 @@
-"""The SQL of the curated tables is what their table.yaml says, and a new column needs a line there and its select."""
+"""The generated SQL is what table.yaml and templates say, and a new column needs a line there and its select."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tapeline.lake import generate, sql_files
+from include.sql import generate
+from tapeline.lake import sql_files
 
 
 @pytest.fixture
@@ -49,4 +50,21 @@ def test_a_change_of_a_generated_part_by_hand_is_undone_and_the_select_is_kept(r
 def test_a_file_that_lost_the_line_behind_its_select_is_refused(root: Path) -> None:
     change(root / "minute_bars" / "stage_session.sql", generate.REST, "")
     with pytest.raises(ValueError, match=r"expected the line .* behind the select of .*minute_bars/stage_session.sql"):
+        generate.outdated(root)
+
+
+def test_a_part_that_files_have_alike_is_written_from_one_place(root: Path) -> None:
+    change(root / "templates" / "parts.jinja", "-10, params.session", "-11, params.session")
+    files = generate.outdated(root)
+    names = {path.relative_to(root).as_posix() for path in files}
+    assert names == {f"daily_summary/checks/{name}.sql" for name in ("most_symbols_are_there", "symbols_are_there")}
+    for path, text in files.items():
+        assert text == path.read_text().replace("-10, params.session", "-11, params.session")
+
+
+@pytest.mark.parametrize("line", [generate.PART_START, generate.PART_END])
+def test_a_part_that_lost_its_first_or_last_line_is_refused(root: Path, line: str) -> None:
+    path = root / "daily_summary" / "checks" / "coverage.sql"
+    change(path, line, "--")
+    with pytest.raises(ValueError, match=r"expected a generated part from .* to .*daily_summary/checks/coverage.sql"):
         generate.outdated(root)
