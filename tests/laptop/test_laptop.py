@@ -140,7 +140,7 @@ def test_a_replayed_file_is_stored_once_however_often_it_is_replayed(running: La
     assert answer["Count"] == 60
 
 
-def test_a_producer_that_was_stopped_is_seen_and_started_anew(running: Laptop) -> None:
+def test_a_producer_that_was_stopped_is_seen_and_restarted(running: Laptop) -> None:
     pid = running.pid("producer")
     os.kill(pid, signal.SIGSTOP)
     status = running.run("status")

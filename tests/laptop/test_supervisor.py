@@ -11,8 +11,7 @@ import psutil
 import pytest
 
 from tapeline.laptop import supervisor as module
-from tapeline.laptop.errors import NotRunningError
-from tapeline.laptop.supervisor import Program, Supervisor
+from tapeline.laptop.supervisor import NotRunningError, Program, Supervisor
 
 from .laptop import await_
 

@@ -15,11 +15,10 @@ from typer.testing import CliRunner
 from tapeline.aws import local
 from tapeline.aws.deployment import StackOutputs
 from tapeline.cli.main import app
-from tapeline.laptop import watch
-from tapeline.laptop.errors import LaptopError, NotRunningError
+from tapeline.laptop import up
 from tapeline.laptop.parts import log_of, part_of
 from tapeline.laptop.programs import Options, programs, signed
-from tapeline.laptop.supervisor import LOCK_NAME, ProcessState, Supervisor
+from tapeline.laptop.supervisor import LOCK_NAME, LaptopError, NotRunningError, ProcessState, Supervisor
 from tapeline.laptop.up import Laptop
 from tapeline.operations.light import Part
 
@@ -105,7 +104,7 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
-    monkeypatch.setattr(watch, "WATCH_SECONDS", 0.0)
+    monkeypatch.setattr(up, "WATCH_SECONDS", 0.0)
     said = StringIO()
     supervisor = Supervisor(tmp_path)
     states: Iterator[list[object]] = iter([[]])
@@ -116,11 +115,11 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
         raise NotRunningError
 
     monkeypatch.setattr(supervisor, "states", gone)
-    watch.watch(supervisor, Console(file=said))
+    up.watch(supervisor, Console(file=said))
     assert "Stopped by `tapeline down`" in said.getvalue()
 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / LOCK_NAME).touch()
     states = iter([[]])
     with pytest.raises(LaptopError, match="was killed"):
-        watch.watch(supervisor, Console(file=said))
+        up.watch(supervisor, Console(file=said))

@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from tapeline.aws.deployment import StackError
 from tapeline.cli.terminal import errors
-from tapeline.laptop.errors import LaptopError
+from tapeline.laptop.supervisor import LaptopError
 from tapeline.operations.correct import CorrectionError
 from tapeline.operations.redrive import RedriveError
 

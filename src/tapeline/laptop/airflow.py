@@ -1,7 +1,7 @@
-"""Airflow on this machine: its settings, its secrets, its log-in and the four programs it consists of.
+"""Airflow on this machine: its settings, its secrets, its log-in and its four programs.
 
 Its folder is `airflow/` in the state folder: database, logs of tasks, and `secrets.json` (mode 0600), made at the first
-start. It is bound to the loopback interface and asks for a log-in; `admin` may do everything, `viewer` look.
+start. It listens on the loopback interface and asks for a log-in; `admin` may do everything, `viewer` only look.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from typing import Any, NoReturn
 
 from tapeline.aws import local
 from tapeline.aws.local import write_private
-from tapeline.laptop.errors import AirflowError
 from tapeline.laptop.ports import read_url
-from tapeline.laptop.supervisor import Program
+from tapeline.laptop.supervisor import LaptopError, Program
 
 USERS = ("admin", "viewer")
 """User names, which are their roles too."""
@@ -55,14 +54,18 @@ _SETTINGS = {
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     # A laptop that is busy otherwise answers late; a task that waits 5 s for its API server, the default, fails.
     "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-    # A task that was killed with its scheduler is taken up again after a minute instead of five.
+    # A task that was killed with its scheduler is started again after a minute instead of five.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
-    # And what waited in the killed scheduler's queue: looked for this often, not every five minutes.
+    # What waited in the killed scheduler's queue is looked for this often, not every five minutes.
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
 }
 """What is the same for each installation."""
+
+
+class AirflowError(LaptopError):
+    """Airflow is not installed, its database cannot be made ready, or there is none yet."""
 
 
 def require_installed() -> None:
@@ -75,13 +78,7 @@ def require_installed() -> None:
 
 
 def port() -> int:
-    """Return the port of the UI, 8080 or what TAPELINE_AIRFLOW_PORT says.
-
-    Raises
-    ------
-    ValueError
-        If TAPELINE_AIRFLOW_PORT is no port number.
-    """
+    """Return the port of the UI, 8080 or what TAPELINE_AIRFLOW_PORT says; a ValueError if that is no port number."""
     return local.read_port("TAPELINE_AIRFLOW_PORT", 8080)
 
 
@@ -107,12 +104,7 @@ def passwords(home: Path) -> dict[str, str]:
 def settings(home: Path, signer: local.Credentials) -> dict[str, str]:
     """Return the environment of Airflow's programs.
 
-    Parameters
-    ----------
-    home : Path
-        The state folder.
-    signer : Credentials
-        The user that DAGs are on the local AWS, who has the stack's Airflow policy and nothing else.
+    `signer` is the user that DAGs are on the local AWS, who has the stack's Airflow policy and nothing else.
     """
     folder = home / "airflow"
     keys = _secrets(home)
@@ -123,7 +115,7 @@ def settings(home: Path, signer: local.Credentials) -> dict[str, str]:
         "extra": {
             "region_name": local.REGION,
             "endpoint_url": local.endpoint(),
-            "config_kwargs": {"proxies": {}},  # a proxy for the outside world has no business with our own machine
+            "config_kwargs": {"proxies": {}},  # this machine is not reached through a proxy
         },
     }
     return {
@@ -149,36 +141,26 @@ def note(home: Path, variables: Mapping[str, str]) -> None:
 
 
 def command(environment: Mapping[str, str], arguments: Sequence[str]) -> NoReturn:
-    """Become one of Airflow's own commands, with the settings of the last `up`.
-
-    Raises
-    ------
-    AirflowError
-        If Airflow is not installed or never ran here.
-    """
+    """Become one of Airflow's own commands, with the settings of the last `up`; an AirflowError if there is none."""
     require_installed()
     try:
-        noted = json.loads((local.own_home() / "airflow" / "settings.json").read_text())
+        settings_of_up = json.loads((local.own_home() / "airflow" / "settings.json").read_text())
     except FileNotFoundError:
         raise AirflowError("no Airflow has run here yet; start it with `tapeline up`") from None
-    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], {**environment, **noted})  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], {**environment, **settings_of_up})  # noqa: S606
 
 
 def prepare_database(variables: Mapping[str, str]) -> None:
-    """Make Airflow's database, or bring it up to the version that is installed.
+    """Make Airflow's database, or update it to the version that is installed.
 
     Raises
     ------
     AirflowError
         If that fails, with its last words.
     """
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     migration = subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=dict(variables),
-        capture_output=True,
-        text=True,
-        timeout=_DATABASE_SECONDS,
-        check=False,
+        migrate, env=dict(variables), capture_output=True, text=True, timeout=_DATABASE_SECONDS, check=False
     )
     if migration.returncode:
         raise AirflowError(
@@ -202,12 +184,12 @@ def _secrets(home: Path) -> dict[str, Any]:
     folder = home / "airflow"
     path = folder / "secrets.json"
     if not path.exists():
-        fresh: dict[str, Any] = {
+        keys: dict[str, Any] = {
             "jwt_secret": secrets.token_urlsafe(64),
             "secret_key": secrets.token_urlsafe(32),
             "fernet_key": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "passwords": {user: secrets.token_urlsafe(9) for user in USERS},
         }
-        write_private(folder / "passwords.json", fresh["passwords"])
-        write_private(path, fresh)
+        write_private(folder / "passwords.json", keys["passwords"])
+        write_private(path, keys)
     return dict(json.loads(path.read_text()))

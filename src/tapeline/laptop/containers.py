@@ -7,9 +7,8 @@ healthy PART
     the ``api_server`` answers people and tasks.
 localaws
     Exit with 0 if the local AWS answers.
-set-up
-    Deploy the stack to the local AWS, write an AWS configuration for the producer and one for Airflow, each the key of
-    a user with the stack's policy for it and nothing else, and put past trading on the stream for the DAGs.
+set-up PRODUCER_FOLDER AIRFLOW_FOLDER
+    Make the local AWS ready, see `tapeline.laptop.set_up`.
 """
 
 from __future__ import annotations
@@ -32,10 +31,7 @@ class SetUpError(RuntimeError):
 def write_passwords(environment: Mapping[str, str]) -> None:
     """Write the users' passwords, TAPELINE_ADMIN_PASSWORD and so on, into the file that Airflow's settings name.
 
-    Raises
-    ------
-    SetUpError
-        If one is missing: Airflow would make one up and print it into its log.
+    One that is missing is a SetUpError: Airflow would make one up and print it into its log.
     """
     variables = {user: f"TAPELINE_{user.upper()}_PASSWORD" for user in USERS}
     if missing := [variable for variable in variables.values() if not environment.get(variable)]:

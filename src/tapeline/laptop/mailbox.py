@@ -23,21 +23,13 @@ def subscribe_reader(deployment: Deployment, home: Path) -> None:
     """Subscribe the laptop's own reader to both topics and confirm, once: who leaves is not subscribed a second time.
 
     A trend of the simulated market turns every few minutes, so the reader gets all alerts but trends.
-
-    Parameters
-    ----------
-    home : Path
-        The state folder.
     """
     note = home / "reader.json"
     if note.exists():
         return
     sns, outputs, mailbox = deployment.client("sns"), deployment.outputs, Mailbox(home / "mail")
-    no_trends = json.dumps({"kind": [{"anything-but": ["trend_up", "trend_down"]}]})
-    for topic, attributes in (
-        (outputs.alert_topic_arn, {"FilterPolicy": no_trends}),
-        (outputs.operations_topic_arn, {}),
-    ):
+    no_trends = {"FilterPolicy": json.dumps({"kind": [{"anything-but": ["trend_up", "trend_down"]}]})}
+    for topic, attributes in ((outputs.alert_topic_arn, no_trends), (outputs.operations_topic_arn, {})):
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=READER, Attributes=attributes)
         for message in mailbox.newest(20):
             token = re.search(rf"topic={re.escape(quote(topic, safe=''))}&token=(\w+)", message.text)

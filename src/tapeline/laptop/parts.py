@@ -1,4 +1,4 @@
-"""The programs of `tapeline up`: how they are, what they printed last, and how one is started anew."""
+"""The programs of `tapeline up`: how they are, what they printed last, and how one is restarted."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import psutil
 
 from tapeline.aws import local
 from tapeline.aws.printable import printable
-from tapeline.laptop.errors import LaptopError, NotRunningError
-from tapeline.laptop.supervisor import ProcessState, Supervisor
+from tapeline.laptop.supervisor import LaptopError, NotRunningError, ProcessState, Supervisor
 from tapeline.market.durations import words
 from tapeline.operations.light import Part
 
@@ -35,35 +34,26 @@ def parts() -> list[Part]:
     except NotRunningError:
         orphans = supervisor.orphans()
         detail = f"killed, and left {', '.join(orphans)} running unwatched" if orphans else "not running"
-        return [
-            Part("tapeline", up=False, detail=detail, next_step="Start everything with `make run` (`tapeline up`).")
-        ]
+        next_step = "Start everything with `make run` (`tapeline up`)."
+        return [Part("tapeline", up=False, detail=detail, next_step=next_step)]
 
 
 def part_of(state: ProcessState) -> Part:
     """Return a program of `up` as `status` shows it, with what to do if it is not up."""
     if state.running and _is_paused(state.pid):
-        return Part(
-            state.name,
-            up=False,
-            detail=f"stopped by a signal, pid {state.pid}",
-            next_step=f"Let it go on, `kill -CONT {state.pid}`, or start it anew: `tapeline restart {state.name}`.",
-        )
+        next_step = f"Let it go on, `kill -CONT {state.pid}`, or restart it: `tapeline restart {state.name}`."
+        return Part(state.name, up=False, detail=f"stopped by a signal, pid {state.pid}", next_step=next_step)
     if state.running:
         return Part(state.name, up=True, detail=f"running for {words(state.seconds)}, pid {state.pid}")
     is_to_come = state.state == "STOPPED" and state.explanation == NOT_STARTED
     is_given_up = state.state in ("FATAL", "EXITED", "STOPPED") and not is_to_come
     why = f": {state.explanation}" if state.explanation else ""
-    return Part(
-        state.name,
-        up=False,
-        detail="not started yet" if is_to_come else f"{state.state.lower()}{why}",
-        next_step=f"Read {state.log}, fix the cause, then `tapeline restart {state.name}`."
-        if is_given_up
-        else "It is being started; look once more in half a minute.",
-        log=tuple(last_lines(state.log)),
-        passing=not is_given_up,
-    )
+    detail = "not started yet" if is_to_come else f"{state.state.lower()}{why}"
+    next_step = "It is being started; look once more in half a minute."
+    if is_given_up:
+        next_step = f"Read {state.log}, fix the cause, then `tapeline restart {state.name}`."
+    log = tuple(last_lines(state.log))
+    return Part(state.name, up=False, detail=detail, next_step=next_step, log=log, passing=not is_given_up)
 
 
 def restart(name: str) -> ProcessState:
@@ -89,12 +79,12 @@ def restart(name: str) -> ProcessState:
 
 
 def restart_note(name: str) -> Path:
-    """Return the file that tells the `up` in the foreground that a program did not die but was restarted."""
+    """Return the file that says to the `up` in the foreground that a program did not die but was restarted."""
     return local.home() / "run" / f"{name}.restarted"
 
 
 def _is_paused(pid: int) -> bool:
-    """Return whether a process was told to stop (SIGSTOP, a debugger): to its supervisor it runs."""
+    """Return whether a process is stopped by SIGSTOP or a debugger: to its supervisor it runs."""
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
     except psutil.NoSuchProcess:
@@ -103,10 +93,9 @@ def _is_paused(pid: int) -> bool:
 
 def log_of(name: str) -> list[str]:
     """Return the last lines that a program of `up` or a function printed; of a function its warnings and errors."""
-    path = Supervisor(local.home()).log_folder / f"{name}.log"
-    lines = _tail_of(path)
+    lines = _tail_of(Supervisor(local.home()).log_folder / f"{name}.log")
     if any(line.startswith('{"level"') for line in lines):
-        return _shown([trouble for line in lines if (trouble := _trouble(line))])
+        lines = [trouble for line in lines if (trouble := _trouble(line))]
     return _shown(lines)
 
 

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
 from tapeline.aws.deployment import Deployment
@@ -18,9 +17,6 @@ from tapeline.stream.keys import RAW_PREFIX, parse_key
 from tapeline.stream.pump import run
 from tapeline.stream.source import Counters, Stop
 from tapeline.stream.writer import KinesisWriter
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 ROLLUP_DELAY = timedelta(minutes=30)
 """How long after its close `daily_rollup` rolls a session up."""
@@ -36,26 +32,13 @@ class NotStoredError(RuntimeError):
 
 
 class PastTrading:
-    """What the simulated market quoted in and around some sessions until now, a minute apart.
-
-    Parameters
-    ----------
-    market : SimulatedMarket
-        What to quote.
-    past : list of sessions.Session
-        Past sessions, the last of which may be under way.
-    now : datetime
-        Aware.
-    """
+    """What the simulated market quoted in and around past sessions, a minute apart; the last one may be under way."""
 
     def __init__(self, market: SimulatedMarket, past: list[sessions.Session], now: datetime) -> None:
         self._market = market
         self._now = now
-        self._moments = [
-            moment
-            for session in past
-            for moment in _minutes(session.opens_at - MARGIN, min(now, session.closes_at + MARGIN))
-        ]
+        spans = [(session.opens_at - MARGIN, min(now, session.closes_at + MARGIN)) for session in past]
+        self._moments = [moment for opens_at, closes_at in spans for moment in _minutes(opens_at, closes_at)]
         self.total: int | None = len(self._moments) * len(market.symbols)
 
     def quotes(self, counters: Counters, stop: Stop) -> Iterator[Quote]:
@@ -83,12 +66,8 @@ def put_missing(
 ) -> str:
     """Put on the stream what `missing_sessions` names, wait until it is stored, and return in a line what was done.
 
-    Parameters
-    ----------
-    symbols : sequence of str
-        Of the simulated market; all of its own if empty.
-    on_wait : callable
-        Called again and again while it waits; what it raises ends the wait.
+    Without symbols these are all of the simulated market. `on_wait` is called again and again while it waits; what it
+    raises ends the wait.
 
     Raises
     ------
@@ -112,24 +91,17 @@ def put_missing(
 
 
 def missing_sessions(deployment: Deployment, now: datetime) -> list[sessions.Session]:
-    """Return the newest session due for its rollup, and those begun since, as far as the raw zone has nothing of them.
-
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    """
+    """Return the newest session due for its rollup, and those begun since, that the raw zone has nothing of."""
     due = [sessions.latest_session(now)]
     while due[0].closes_at + ROLLUP_DELAY > now:
         due.insert(0, sessions.previous_session(due[0].day))
-    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
-    return [session for session in due if not _has_trading(s3, bucket, session)]
+    return [session for session in due if not _has_trading(deployment, session)]
 
 
-def _has_trading(s3: S3Client, bucket: str, session: sessions.Session) -> bool:
+def _has_trading(deployment: Deployment, session: sessions.Session) -> bool:
     """Return whether the raw zone has a quote of before the session's close; one of its evening does not count."""
-    prefix = f"{RAW_PREFIX}dt={session.key}/"
-    first = s3.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents", [])
+    bucket, prefix = deployment.outputs.bucket_name, f"{RAW_PREFIX}dt={session.key}/"
+    first = deployment.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents", [])
     return bool(first) and parse_key(first[0]["Key"]).first_time < session.closes_at
 
 

@@ -7,16 +7,15 @@ import socket
 import urllib.request
 
 from tapeline.aws import local
-from tapeline.laptop.errors import LaptopError
-from tapeline.laptop.supervisor import Supervisor
+from tapeline.laptop.supervisor import LaptopError, Supervisor
 
 
 def adopt_port() -> None:
     """Let commands reach the `up` of this state folder on the port it took, unless TAPELINE_PORT says otherwise."""
     supervisor = Supervisor(local.home())
-    noted = supervisor.run_folder / "port"
-    if not os.environ.get("TAPELINE_PORT") and noted.exists() and supervisor.is_running():
-        os.environ["TAPELINE_PORT"] = noted.read_text()
+    note = supervisor.run_folder / "port"
+    if not os.environ.get("TAPELINE_PORT") and note.exists() and supervisor.is_running():
+        os.environ["TAPELINE_PORT"] = note.read_text()
 
 
 def note_port() -> None:
@@ -46,17 +45,12 @@ def require_free(port: int, option: str) -> None:
 
 
 def read_url(url: str, timeout: float) -> bytes:
-    """Return the body that a server of this machine answers, asked past any proxy for the outside world.
-
-    Parameters
-    ----------
-    timeout : float
-        Seconds.
+    """Return what a server of this machine answers within `timeout` seconds, asked past any proxy.
 
     Raises
     ------
     OSError
-        If nothing answers, or with an error.
+        If nothing answers in time, or the answer is an error.
     """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(url, timeout=timeout) as answer:
@@ -64,7 +58,7 @@ def read_url(url: str, timeout: float) -> bytes:
 
 
 def ask_local_aws(timeout: float) -> None:
-    """Ask the local AWS for a sign of life; OSError if it gives none within so many seconds."""
+    """Ask the local AWS how it is; an OSError if it does not answer within `timeout` seconds."""
     read_url(f"{local.endpoint()}/_ministack/health", timeout)
 
 

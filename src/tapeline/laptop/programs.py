@@ -22,33 +22,15 @@ _INHERITED_AWS = ("AWS_CA_BUNDLE",)
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `up` was asked for.
+    """The options of `tapeline up`."""
 
-    Attributes
-    ----------
-    source : str
-        One of `producer.sources.SOURCES`.
-    symbols : str
-        Tickers with commas between; empty for the producer's own choice.
-    every : float or None
-        Seconds between two quotes of a symbol, or between two polls; None for the source's own.
-    subscribe : str
-        An address that gets alerts; empty for none.
-    airflow : bool
-        Whether Airflow runs too, with a past session for its DAGs and somebody who gets their mail.
-    producer : sequence of str
-        Further options of the source, as `python -m producer SOURCE --help` lists them.
-    parameters : dict of str to str
-        Parameters of the template.
-    """
-
-    source: str = "simulated"
-    symbols: str = ""
-    every: float | None = None
-    subscribe: str = ""
-    airflow: bool = True
-    producer: Sequence[str] = ()
-    parameters: dict[str, str] | None = None
+    source: str = "simulated"  # one of `producer.sources.SOURCES`
+    symbols: str = ""  # tickers with commas between; empty for the producer's own choice
+    every: float | None = None  # seconds between two quotes of a symbol or two polls; None for the source's own
+    subscribe: str = ""  # an address that gets alerts; empty for none
+    airflow: bool = True  # whether Airflow runs too, with a past session for its DAGs and a reader of their mail
+    producer: Sequence[str] = ()  # further options of the source, as `python -m producer SOURCE --help` lists them
+    parameters: dict[str, str] | None = None  # of the template
 
 
 def programs(options: Options) -> list[Program]:
@@ -83,7 +65,7 @@ def environment() -> dict[str, str]:
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith("AWS_") or name in _INHERITED_AWS
     }
-    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # without it each start compiles everything anew
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)  # with it each start would compile everything again
     return {
         **inherited,
         "TAPELINE_HOME": str(local.home()),

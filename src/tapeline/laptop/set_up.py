@@ -21,12 +21,7 @@ STORED_SECONDS = 300.0
 def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], None]) -> None:
     """Deploy the stack, make the users and put past trading on the stream; doing it again changes nothing.
 
-    Parameters
-    ----------
-    producer_folder, airflow_folder : Path
-        Where the AWS configuration of each goes, readable by its owner only.
-    say : callable
-        Told of each step.
+    The AWS configuration of producer and Airflow goes into these folders, readable by its owner only.
     """
     clients, home = connect("local"), local.own_home()
     deployment = stack.deploy(clients, {}, lambda step: say(f"{step.resource} {step.status} {step.reason}".rstrip()))

@@ -1,4 +1,4 @@
-"""One start of `tapeline up`, from the local AWS to Airflow; the last step prints where everything is."""
+"""One start of `tapeline up`, from the local AWS to Airflow, and what it prints."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackOutputs
 from tapeline.deploy import stack
 from tapeline.deploy.stack_events import Progress
 from tapeline.laptop import airflow
-from tapeline.laptop.errors import LaptopError
 from tapeline.laptop.mailbox import mailbox_address, subscribe_reader
 from tapeline.laptop.parts import last_words
 from tapeline.laptop.past_trading import NotStoredError, put_missing
 from tapeline.laptop.ports import local_aws_answers, note_port
 from tapeline.laptop.programs import DELIVERY, LOCAL_AWS, PRODUCER, Options, environment, programs, signed
-from tapeline.laptop.supervisor import Supervisor
+from tapeline.laptop.supervisor import LaptopError, Supervisor
 from tapeline.laptop.users import AIRFLOW_USER, PRODUCER_USER, signer_of
 from tapeline.market.durations import words
 from tapeline.operations import readings
@@ -50,13 +49,7 @@ class Start:
         self._line = line
 
     def run(self) -> Deployment:
-        """Start everything and wait for the first quote.
-
-        Raises
-        ------
-        LaptopError
-            If a program is given up, or the local AWS does not answer.
-        """
+        """Start everything and wait for the first quote; a LaptopError if a program is given up or does not answer."""
         deployment = self._start_local_aws()
         self._line.update("Starting delivery and producer")
         self._supervisor.start_program(DELIVERY)
@@ -118,13 +111,8 @@ class Start:
         began = time.monotonic()
         self._line.update("Simulating the trading of the newest session, where it is missing")
         try:
-            trading = put_missing(
-                deployment,
-                read_symbols(self._options.symbols),
-                datetime.now(UTC),
-                wait_seconds=PAST_SECONDS,
-                on_wait=self._raise_if_given_up,
-            )
+            symbols, now = read_symbols(self._options.symbols), datetime.now(UTC)
+            trading = put_missing(deployment, symbols, now, wait_seconds=PAST_SECONDS, on_wait=self._raise_if_given_up)
         except NotStoredError as error:
             warn(self._console, str(error))
             return
@@ -152,11 +140,8 @@ class Start:
                 done(self._console, f"Quotes flow: {quote.symbol} at {float(quote.price):,.2f} USD", began)
                 return
             time.sleep(0.3)
-        warn(
-            self._console,
-            "No quote yet. If the market is closed, the producer waits for it; else its log says why:"
-            f"{last_words(PRODUCER)}",
-        )
+        text = "No quote yet. If the market is closed, the producer waits for it; else its log says why:"
+        warn(self._console, text + last_words(PRODUCER))
 
     def _start_airflow(self, deployment: Deployment) -> None:
         began = time.monotonic()
@@ -177,10 +162,8 @@ class Start:
         if self._wait_for_airflow(deadline, "scheduler", "dag_processor"):
             done(self._console, f"Airflow answers at {airflow.address()}", began)
         else:
-            warn(
-                self._console,
-                f"Airflow does not answer yet at {airflow.address()}; its logs say why:{last_words(airflow.SCHEDULER)}",
-            )
+            log = last_words(airflow.SCHEDULER)
+            warn(self._console, f"Airflow does not answer yet at {airflow.address()}; its logs say why:{log}")
 
     def _wait_for_airflow(self, deadline: float, *parts: str) -> bool:
         """Wait until the API server answers and these parts are alive; return whether they are."""
@@ -204,18 +187,17 @@ def tell_last_end(console: Console, home: Path) -> None:
 
 def tell_addresses(console: Console, options: Options, outputs: StackOutputs) -> None:
     """Print where everything is that `up` has started."""
-    airflow_lines = []
+    rows = []
     if options.airflow:
-        log_in = ", ".join(f"{name} / {word}" for name, word in airflow.passwords(local.home()).items())
-        airflow_lines = [("Airflow", f"{airflow.address()}   log in as {log_in}")]
-    rows = (
-        *airflow_lines,
+        log_in = ", ".join(f"{name} / {password}" for name, password in airflow.passwords(local.home()).items())
+        rows = [("Airflow", f"{airflow.address()}   log in as {log_in}")]
+    rows += [
         ("Local AWS", f"{local.endpoint()}   bucket {outputs.bucket_name}, table {outputs.table_name}"),
         ("Mailbox", f"{mailbox_address()}   alerts for you: tapeline subscribe you@example.com"),
         ("Watch", "tapeline status   tapeline tail   tapeline reconcile"),
         ("Logs", str(local.home() / "logs")),
         ("Stop", "tapeline down"),
-    )
+    ]
     print_ = partial(console.print, highlight=False, soft_wrap=True)
     print_(f"\n[bold]Tapeline runs[/]: {SOURCES[options.source].title}, Kinesis, DynamoDB and S3, alerts by SNS")
     for name, text in rows:
@@ -223,11 +205,11 @@ def tell_addresses(console: Console, options: Options, outputs: StackOutputs) ->
 
 
 def done(console: Console, text: str, since: float | None = None) -> None:
-    """Tell of a step that is done, and if it is said when it began (monotonic seconds) how long it took."""
+    """Report a step that is done, and how long it took since a moment (monotonic seconds) if one is given."""
     took = "" if since is None else f" [dim]({words(time.monotonic() - since)})[/]"
     console.print(f"[green]✓[/] {escape(text)}{took}", highlight=False)
 
 
 def warn(console: Console, text: str) -> None:
-    """Tell of something that is wrong but keeps nothing from going on."""
+    """Report something that is wrong but stops nothing."""
     console.print(f"[yellow]![/] {escape(text)}", highlight=False)

@@ -23,7 +23,6 @@ from xmlrpc.client import Fault, ServerProxy
 import psutil
 
 from tapeline.aws.local import OTHERS, write_private
-from tapeline.laptop.errors import NotRunningError
 
 LONGEST_SOCKET_PATH = 100
 """Bytes; a Unix socket's path must stay below 104 on macOS and 108 on Linux."""
@@ -35,56 +34,38 @@ START_ATTEMPTS = 6
 """After so many failed starts (about 20 s) supervisord gives a program up: it is FATAL."""
 
 
+LOCK_NAME = "supervisord.lock"
+"""Supervisord's own file while it lives; it takes it away when it ends in order."""
+
+
+class LaptopError(RuntimeError):
+    """Something keeps the laptop's programs from running; the message says what to do."""
+
+
+class NotRunningError(LaptopError):
+    """No supervisord answers in this state folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program of `tapeline up`.
+    """One program of `tapeline up`; those of one priority are stopped together."""
 
-    Attributes
-    ----------
-    name : str
-        As `status` shows it; names its log too.
-    command : sequence of str
-        What to run.
-    environment : mapping of str to str
-        Variables of its own, beside those of `up`.
-    priority : int
-        The lower, the earlier it is started and the later it is stopped; those of one priority are stopped together.
-    stop_seconds : int
-        How long it may take to end after SIGTERM before it is killed.
-    """
-
-    name: str
+    name: str  # as `status` shows it; names its log too
     command: Sequence[str]
-    environment: Mapping[str, str] = field(default_factory=dict)
-    priority: int = 500
-    stop_seconds: int = 30
+    environment: Mapping[str, str] = field(default_factory=dict)  # of its own, beside that of `up`
+    priority: int = 500  # the lower, the earlier it is started and the later it is stopped
+    stop_seconds: int = 30  # how long it may take to end after SIGTERM before it is killed
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessState:
-    """A program as supervisord sees it.
-
-    Attributes
-    ----------
-    name : str
-        The program.
-    state : str
-        RUNNING, STARTING, BACKOFF, FATAL, EXITED, STOPPING or STOPPED.
-    pid : int
-        0 if it does not run.
-    seconds : int
-        How long it has been running, or down.
-    explanation : str
-        Why it is not running, in supervisord's words.
-    log : Path
-        What it printed.
-    """
+    """A program as supervisord sees it."""
 
     name: str
-    state: str
-    pid: int
-    seconds: int
-    explanation: str
+    state: str  # RUNNING, STARTING, BACKOFF, FATAL, EXITED, STOPPING or STOPPED
+    pid: int  # 0 if it does not run
+    seconds: int  # how long it has been running, or down
+    explanation: str  # why it is not running, in supervisord's words
     log: Path
 
     @property
@@ -93,18 +74,8 @@ class ProcessState:
         return self.state == "RUNNING"
 
 
-LOCK_NAME = "supervisord.lock"
-"""Supervisord's own file while it lives; it takes it away when it ends in order."""
-
-
 class Supervisor:
-    """The supervisord of one state folder.
-
-    Parameters
-    ----------
-    home : Path
-        The state folder; `run/` in it holds the configuration, the socket and the notes of processes, `logs/` the logs.
-    """
+    """The supervisord of one state folder: `run/` has its configuration, socket and notes of processes."""
 
     def __init__(self, home: Path) -> None:
         self.run_folder = home / "run"
@@ -115,13 +86,7 @@ class Supervisor:
             self.socket = short / f"{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}.sock"
 
     def start(self, programs: Iterable[Program], environment: Mapping[str, str]) -> None:
-        """Start supervisord with the programs known but none of them started.
-
-        Raises
-        ------
-        NotRunningError
-            If it does not come up.
-        """
+        """Start supervisord, but none of its programs yet; a NotRunningError if it does not come up."""
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log_folder.mkdir(mode=0o700, exist_ok=True)
         self.socket.parent.mkdir(mode=0o700, exist_ok=True)
@@ -185,13 +150,7 @@ class Supervisor:
         self._call("startProcess", name, False)
 
     def states(self) -> list[ProcessState]:
-        """Return each program's state, in the order of their starts.
-
-        Raises
-        ------
-        NotRunningError
-            If supervisord does not answer.
-        """
+        """Return each program's state, in the order of their starts; a NotRunningError without supervisord."""
         states = [
             ProcessState(
                 name=info["name"],
@@ -212,10 +171,7 @@ class Supervisor:
     def stop(self, progress: Callable[[str], None]) -> bool:
         """Stop all programs in reverse order, then supervisord and what is left; return whether anything ran.
 
-        Parameters
-        ----------
-        progress : callable
-            Told the names of what is being stopped, with commas between.
+        `progress` is called with the names of the programs that are being stopped, with commas between.
         """
         orphans = self.end_orphans()
         try:
@@ -246,13 +202,12 @@ class Supervisor:
         """Kill everything at once, without saving anything."""
         with suppress(NotRunningError, psutil.NoSuchProcess):
             daemon = psutil.Process(self.pid())
-            family = [daemon, *daemon.children(recursive=True)]
-            _end(family, seconds=0)
+            _end([daemon, *daemon.children(recursive=True)], seconds=0)
 
     def orphans(self) -> dict[str, psutil.Process]:
-        """Return the processes that a killed supervisord left running, by name, recognised by their notes.
+        """Return the processes that a killed supervisord left running, by name, as their notes tell.
 
-        A process counts only if its id, its start and its command are those noted: ids are used again.
+        A process counts only if its id, its start and its command are those of the note: ids are used again.
         """
         if self.is_running():
             return {}
@@ -261,8 +216,8 @@ class Supervisor:
             with suppress(psutil.Error, ValueError, KeyError, TypeError):
                 note = json.loads(path.read_text())
                 process, command = psutil.Process(note["pid"]), note["command"]
-                words = process.cmdline()  # Airflow's programs call themselves `airflow …`
-                is_same = words[1:] == command[1:] or ("airflow" in command and "airflow" in " ".join(words))
+                now = process.cmdline()  # Airflow's programs call themselves `airflow …`
+                is_same = now[1:] == command[1:] or ("airflow" in command and "airflow" in " ".join(now))
                 if is_same and abs(process.create_time() - note["started"]) < 2:
                     orphans[path.stem] = process
         return orphans

@@ -1,4 +1,4 @@
-"""`tapeline up` and `down`: everything on this machine, started in order, watched, and stopped without a trace."""
+"""`tapeline up` and `down`: everything on this machine is started in order, watched, and stopped without a trace."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.markup import escape
 
 from tapeline.aws import local
 from tapeline.laptop import airflow
-from tapeline.laptop.errors import LaptopError
+from tapeline.laptop.parts import last_words, restart_note
 from tapeline.laptop.ports import require_free
-from tapeline.laptop.programs import Options
-from tapeline.laptop.start import Start, done, tell_addresses
-from tapeline.laptop.supervisor import Supervisor
-from tapeline.laptop.watch import watch
+from tapeline.laptop.programs import LOCAL_AWS, Options
+from tapeline.laptop.start import Start, done, tell_addresses, tell_last_end, warn
+from tapeline.laptop.supervisor import LaptopError, NotRunningError, ProcessState, Supervisor
 from tapeline.stream.pump import signals_handled
+
+WATCH_SECONDS = 1.0
 
 
 class _StopRequestedError(BaseException):
@@ -28,13 +31,7 @@ class _StopRequestedError(BaseException):
 
 
 class Laptop:
-    """Everything that `up` runs on this machine, in one state folder.
-
-    Parameters
-    ----------
-    console : Console
-        Where to say what happens.
-    """
+    """Everything that `up` runs on this machine, in one state folder."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -92,9 +89,8 @@ class Laptop:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise LaptopError(
-                    "another `tapeline up` is just starting here; wait for it, or stop it first"
-                ) from None
+                text = "another `tapeline up` is just starting here; wait for it, or stop it first"
+                raise LaptopError(text) from None
             yield
 
     def _clear_the_way(self, options: Options) -> None:
@@ -116,3 +112,43 @@ class Laptop:
             self._console.print("[red]Killed.[/] What the local AWS had not saved in its last minute is lost.")
             return
         self._console.print("Stopped. The data is kept; `tapeline up` goes on with it.")
+
+
+def watch(supervisor: Supervisor, console: Console) -> None:
+    """Say which program died, came back or was given up, until `tapeline down`; a LaptopError if supervisord dies."""
+    pids = {state.name: state.pid for state in supervisor.states()}
+    for name in pids:
+        restart_note(name).unlink(missing_ok=True)
+    given_up: set[str] = set()
+    console.print("\nCtrl-C stops everything and keeps the data.\n")
+    while True:
+        time.sleep(WATCH_SECONDS)
+        try:
+            states = supervisor.states()
+        except NotRunningError:
+            if supervisor.was_killed():
+                text = "supervisord was killed; its programs are ended now. Start again with `tapeline up`"
+                raise LaptopError(text) from None
+            console.print("Stopped by `tapeline down`. The data is kept; `tapeline up` goes on with it.")
+            return
+        for state in states:
+            if state.running and state.pid != pids.get(state.name):
+                if pids.get(state.name):
+                    _report_return(console, state)
+                pids[state.name] = state.pid
+                given_up.discard(state.name)
+            if state.state == "FATAL" and state.name not in given_up:
+                given_up.add(state.name)
+                console.print(
+                    f"[red]✗ {state.name} keeps dying and was given up[/]{escape(last_words(state.name))}\n"
+                    f"  Fix the cause, then `tapeline restart {state.name}` in another terminal."
+                )
+
+
+def _report_return(console: Console, state: ProcessState) -> None:
+    note = restart_note(state.name)
+    how = "was restarted" if note.exists() else "had died and runs again"
+    note.unlink(missing_ok=True)
+    warn(console, f"{state.name} {how} (pid {state.pid})")
+    if state.name == LOCAL_AWS:
+        tell_last_end(console, local.home())

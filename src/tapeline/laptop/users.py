@@ -1,4 +1,4 @@
-"""The users of this machine's AWS: the producer and Airflow sign as one each, with the stack's policy for it."""
+"""The users of this machine's AWS: the producer and Airflow sign as one each, with the stack's policy for it alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tapeline.aws.local import write_private
 
 PRODUCER_USER = "tapeline-producer"
 AIRFLOW_USER = "tapeline-airflow"
-"""The laptop's producer and DAGs sign as these users, who have the stack's policy for them and nothing else."""
 
 
 def signer_of(clients: Clients, user: str, policy_arn: str, path: Path) -> local.Credentials:
