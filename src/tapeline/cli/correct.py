@@ -1,4 +1,4 @@
-"""`tapeline correct`: put a stored quote right, or withdraw a print."""
+"""`tapeline correct`: fix a stored quote, or withdraw a print."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def correct(
     stack_name: StackName = DEFAULT_NAME,
     as_json: AsJson = False,
 ) -> None:
-    """Put a stored quote right, or withdraw a print, by a version with a higher revision.
+    """Fix a stored quote, or withdraw a print, by a version with a higher revision.
 
     DynamoDB has it within seconds, which is waited for, and who got an alert on the wrong figure gets a correction.
     Curated tables and reports follow when the session is rolled up again; the command says how. The raw zone keeps
@@ -76,19 +76,11 @@ def correct(
                 on_progress=lambda seconds: line.update(f"Sent; waiting until it is stored: {seconds:.0f} s"),
             )
     if as_json:
-        print_json(_as_document(correction, sent=not dry_run, stored=stored))
+        before, after = (json.loads(quote.to_json()) for quote in (correction.before, correction.after))
+        result = {"sent": not dry_run, "stored": stored, "session": correction.session}
+        print_json({**result, "before": before, "after": after})
     else:
         typer.echo(printable(_in_words(correction, sent=not dry_run, stored=stored, target=target), keep="\n"))
-
-
-def _as_document(correction: Correction, *, sent: bool, stored: bool) -> dict[str, object]:
-    return {
-        "sent": sent,
-        "stored": stored,
-        "session": correction.session,
-        "before": json.loads(correction.before.to_json()),
-        "after": json.loads(correction.after.to_json()),
-    }
 
 
 def _in_words(correction: Correction, *, sent: bool, stored: bool, target: str) -> str:
@@ -98,23 +90,18 @@ def _in_words(correction: Correction, *, sent: bool, stored: bool, target: str) 
         for name in FIGURES
         if getattr(before, name) != getattr(after, name)
     ]
-    what = f"{after.symbol} at {after.timestamp}, version {after.revision}"
+    version = f"{after.symbol} at {after.timestamp}, version {after.revision}"
     if correction.is_withdrawal:
         changes = [f"  The print at {before.price} is withdrawn: it counts in nothing."]
     changes += [f"  Look again: {oddity}." for oddity in correction.oddities]
     if not sent:
-        return "\n".join([f"Would send {what}:", *changes, "Nothing was changed."])
+        return "\n".join([f"Would send {version}:", *changes, "Nothing was changed."])
     airflow = "tapeline airflow" if target == "local" else "airflow"
-    again = "run the session again:"
     if not stored:
         changes.append("It is on the stream and not stored yet: `tapeline status` says what holds it up.")
-        again = "run the session again once it is:"
-    return "\n".join(
-        [
-            f"{'Stored' if stored else 'Sent'} {what}:",
-            *changes,
-            f"For the curated tables, the report and its mail, {again}",
-            f"  {airflow} backfill create --dag-id daily_rollup --from-date {correction.session} "
-            f"--to-date {correction.session} --reprocess-behavior completed",
-        ]
-    )
+    changes += [
+        f"For the curated tables, the report and its mail, run the session again{'' if stored else ' once it is'}:",
+        f"  {airflow} backfill create --dag-id daily_rollup --from-date {correction.session} "
+        f"--to-date {correction.session} --reprocess-behavior completed",
+    ]
+    return "\n".join([f"{'Stored' if stored else 'Sent'} {version}:", *changes])

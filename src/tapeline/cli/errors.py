@@ -1,18 +1,12 @@
-"""What a user reads when a command fails: one red line that says what to do next; a traceback is for a bug alone."""
+"""What a user reads when a command fails: one red line that says what to do next; only a bug shows a traceback."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import typer
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-)
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 from typer.core import TyperGroup
 
@@ -23,11 +17,14 @@ from tapeline.operations.correct import CorrectionError
 from tapeline.operations.redrive import RedriveError
 
 OPTIONAL = ("airflow", "localaws", "supervisor")
-"""What only a machine needs that runs the laptop; the wheel works without."""
+"""Packages that only `tapeline up` and its like need; the wheel works without."""
 
 
 class CommandError(RuntimeError):
     """A command cannot be done; the message is all the user needs."""
+
+
+FIXABLE = (BotoCoreError, ClientError, CommandError, CorrectionError, LaptopError, RedriveError, StackError, ValueError)
 
 
 class Commands(TyperGroup):
@@ -45,16 +42,7 @@ class Commands(TyperGroup):
                 f"{package} is not installed here, and this command needs what runs on a laptop: use the "
                 "environment that `make setup` makes in a checkout of Tapeline"
             )
-        except (
-            BotoCoreError,
-            ClientError,
-            CommandError,
-            CorrectionError,
-            LaptopError,
-            RedriveError,
-            StackError,
-            ValueError,
-        ) as error:
+        except FIXABLE as error:
             message = error_text(error)
         errors.print(f"[red]Error:[/] {escape(message)}")
         raise typer.Exit(1)
@@ -62,13 +50,11 @@ class Commands(TyperGroup):
 
 def error_text(error: Exception) -> str:
     """Return what a user can do about an error."""
-    if isinstance(error, NoRegionError):
-        return (
-            "no AWS region is set: export AWS_DEFAULT_REGION, such as us-east-1, or choose a profile with AWS_PROFILE"
-        )
-    if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
-        return "no AWS credentials are found: choose a profile with AWS_PROFILE, or sign in with `aws configure sso`"
-    if isinstance(error, EndpointConnectionError):
+    if isinstance(error, exceptions.NoRegionError):
+        return "no AWS region is set: export AWS_DEFAULT_REGION, such as us-east-1, or choose a profile by AWS_PROFILE"
+    if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        return "no AWS credentials are there: choose a profile by AWS_PROFILE, or sign in with `aws configure sso`"
+    if isinstance(error, exceptions.EndpointConnectionError):
         return f"{error}. Is it running, and is the network there?"
     if isinstance(error, ClientError):
         details = error.response["Error"]

@@ -1,7 +1,6 @@
 """The commands that run everything on this machine: `tapeline up`, `down`, `restart` and `airflow`.
 
-They import what they run when they are called: the wheel comes without the laptop's AWS and supervisord, and its other
-commands must work without them.
+They import `Laptop` when it is needed: the wheel comes without the laptop's AWS, and other commands do not need it.
 """
 
 from __future__ import annotations
@@ -50,10 +49,10 @@ def up(
     if source not in SOURCES:
         raise typer.BadParameter(f"expected one of {', '.join(SOURCES)}, found {source!r}", param_hint="--source")
     least = SOURCES[source].least_seconds()
-    if every is not None and least is None:
+    if every and least is None:
         console.print(f"[yellow]![/] --every is left out: {source} sends when it gets a quote.")
         every = None
-    if every is not None and least is not None and every < least:
+    if every and least and every < least:
         raise typer.BadParameter(f"expected {least:g} s or more for {source}, found {every:g}", param_hint="--every")
     choose_ports(port, airflow_port)
     options = Options(source, symbols, every, subscribe, airflow, producer_options or (), read_settings(settings))
@@ -81,7 +80,7 @@ def airflow(context: typer.Context) -> None:
 def restart(
     part: Annotated[str, typer.Argument(help="As `tapeline status` names it: `producer`, `delivery`, `localaws` …")],
 ) -> None:
-    """Stop one part of what `tapeline up` runs on this machine and start it again, also one that hangs or was given up.
+    """Restart one part of what `tapeline up` runs on this machine, also one that hangs or was given up.
 
     Example: `tapeline restart producer`
     """

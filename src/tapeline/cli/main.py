@@ -1,7 +1,4 @@
-"""The `tapeline` command: its groups of commands, each a module beside this one.
-
-Exit codes: 0 done or green; 1 not; 2 wrong usage, or not to be judged. An error is one line that says what to do next.
-"""
+"""The `tapeline` command: its groups of commands, each a module beside this one."""
 
 from __future__ import annotations
 
@@ -11,8 +8,7 @@ from tapeline.cli import laptop, stack, watch
 from tapeline.cli.correct import correct
 from tapeline.cli.errors import Commands
 from tapeline.cli.query import query
-from tapeline.cli.redrive import redrive
-from tapeline.cli.replay import replay
+from tapeline.cli.resend import redrive, replay
 from tapeline.laptop.ports import adopt_port
 
 app = typer.Typer(

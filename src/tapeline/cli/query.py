@@ -54,17 +54,17 @@ def query(
         _list_files()
         return
     statement = sql_files.load(file)
-    given = read_settings(settings)
+    options = read_settings(settings)
     if plot:
         check_plot(statement)
-    if dry_run and LATEST not in given.values() and sql_files.BUCKET not in statement.text:
-        _print_statement(statement.render(given))
+    if dry_run and LATEST not in options.values() and sql_files.BUCKET not in statement.text:
+        _print_statement(statement.render(options))
         return
 
     deployment = deployment_of(target, stack_name)
     run = _Runner(deployment, statement.name)
     with slow_status(f"running {statement.name}"):
-        values = _look_up(statement, given, run, lambda: _latest_session(deployment))
+        values = _look_up(statement, options, run, lambda: _latest_session(deployment))
         text = statement.render(values, bucket=deployment.outputs.bucket_name)
         if not dry_run:
             columns, rows = run(text)
@@ -90,7 +90,7 @@ def query(
 
 
 class _Runner:
-    """Runs statements one after the other and remembers what each of them took."""
+    """Runs statements and remembers what each of them took."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
         self._deployment = deployment
@@ -100,12 +100,12 @@ class _Runner:
     def __call__(self, text: str) -> tuple[Sequence[Column], list[tuple[Any, ...]]]:
         try:
             finished = athena.run(self._deployment, text)
-            columns, rows = athena.results(self._deployment, finished)
-            fetched = list(rows)
+            columns, row_iterator = athena.results(self._deployment, finished)
+            rows = list(row_iterator)
         except StatementFailedError as error:
             raise CommandError(why_failed(self._name, error)) from error
         self.finished.append(finished)
-        return columns, fetched
+        return columns, rows
 
 
 def _values_of(statement: sql_files.SqlFile, values: Values) -> Values:
@@ -118,18 +118,15 @@ def _values_of(statement: sql_files.SqlFile, values: Values) -> Values:
     }
 
 
-def _look_up(statement: sql_files.SqlFile, given: Mapping[str, str], run: Run, latest: Callable[[], str]) -> Values:
-    """Return the values of a statement's parameters that are not its constants: those given and those looked up.
+def _look_up(statement: sql_files.SqlFile, options: Mapping[str, str], run: Run, latest: Callable[[], str]) -> Values:
+    """Return the values of a statement's parameters that are not its constants: of the options, and looked up.
 
     Athena lists partitions before it knows what a query in `params` will give. With constants it reads no other.
     """
-    dates = {
-        parameter.name: isinstance(parameter.default, Lookup)
-        for parameter in statement.parameters
-        if parameter.kind == "date"
-    }
-    latest_names = {name for name, value in given.items() if value == LATEST and name in dates}
-    values: Values = {name: value for name, value in given.items() if name not in latest_names}
+    date_parameters = [parameter for parameter in statement.parameters if parameter.kind == "date"]
+    dates = {parameter.name: isinstance(parameter.default, Lookup) for parameter in date_parameters}
+    latest_names = {name for name, value in options.items() if value == LATEST and name in dates}
+    values: Values = {name: value for name, value in options.items() if name not in latest_names}
     lookup = statement.render_lookup(values)
     if lookup is not None:
         columns, [row] = run(lookup)
@@ -152,10 +149,8 @@ def _latest_session(deployment: Deployment) -> str:
 def _list_files() -> None:
     for file in sorted(sql_files.catalogue(), key=lambda file: (not file.name.startswith("queries/"), file.name)):
         if "/checks/" not in file.name:
-            defaults = {parameter.name: parameter.default for parameter in file.parameters}
-            parameters = " ".join(
-                f"{name}={'…' if isinstance(default, Lookup) else default}" for name, default in defaults.items()
-            )
+            shown = {p.name: "…" if isinstance(p.default, Lookup) else p.default for p in file.parameters}
+            parameters = " ".join(f"{name}={default}" for name, default in shown.items())
             console.print(f"[bold]{file.name.removeprefix('queries/')}[/]  [dim]{escape(parameters)}[/]")
             console.print(f"    {escape(file.purpose)}")
     console.print("… is looked up: the newest session there is, or the last ones. --set NAME=VALUE gives another.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,6 +26,9 @@ from tapeline.market.dates import NEW_YORK
 from tapeline.reports import plots
 
 SHOWN_ROWS = 40
+_INTEGERS = ("tinyint", "smallint", "integer", "bigint")
+_FLOATS = ("float", "real", "double")
+_NUMBERS = (*_INTEGERS, *_FLOATS, "decimal")
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -42,14 +45,8 @@ class Format(StrEnum):
 def print_table(console: Console, columns: Sequence[Column], rows: Rows, total: str | None = None) -> None:
     """Print the first rows as wide as the console, and say what was left out.
 
-    Parameters
-    ----------
-    console : Console
-        Whose width counts. Names of columns are broken; columns at the end that still do not fit are left out.
-    columns, rows : sequence
-        The result.
-    total : str, optional
-        The column that is NULL in the row of all of them.
+    Names of columns are broken; columns at the end that still do not fit are left out. `total` is the column that is
+    NULL in the row of all of them.
     """
     if not columns or not rows:
         return
@@ -58,17 +55,15 @@ def print_table(console: Console, columns: Sequence[Column], rows: Rows, total: 
         _cells(column, [row[place] for row in shown], "all" if column.name == total else "")
         for place, column in enumerate(columns)
     ]
-    names = [column.name.split("_") for column in columns]
-    fitting = _fitting([len(column.name) for column in columns], cells, console.width)
     heads = [column.name for column in columns]
+    fitting = _fitting(list(map(len, heads)), cells, console.width)
     if fitting < len(columns):
-        heads = [_broken(parts, max(map(len, column))) for parts, column in zip(names, cells, strict=True)]
+        heads = [_broken(head.split("_"), max(map(len, column))) for head, column in zip(heads, cells, strict=True)]
         fitting = _fitting([max(map(len, head.splitlines())) for head in heads], cells, console.width)
     table = Table(box=None, padding=(0, 1), header_style="bold")
     for column, head in list(zip(columns, heads, strict=True))[:fitting]:
-        table.add_column(
-            escape(head), justify="right" if _is_number(column) else "left", overflow="fold", vertical="bottom"
-        )
+        is_number = column.type in _NUMBERS
+        table.add_column(escape(head), justify="right" if is_number else "left", overflow="fold", vertical="bottom")
     for row in zip(*cells[:fitting], strict=True):
         table.add_row(*map(escape, row))
     console.print(table)
@@ -76,13 +71,13 @@ def print_table(console: Console, columns: Sequence[Column], rows: Rows, total: 
         console.print(f"[dim]… and {len(rows) - SHOWN_ROWS:,} more; --format csv gives them all[/]")
     if fitting < len(columns):
         left_out = escape(", ".join(column.name for column in columns[fitting:]))
-        console.print(
-            f"[dim]Too wide for {console.width} columns, left out: {left_out}; --format csv gives them all[/]"
-        )
+        text = f"Too wide for {console.width} columns, left out: {left_out}; --format csv gives them all"
+        console.print(f"[dim]{text}[/]")
     moments = [value for row in shown for value in row[:fitting] if isinstance(value, datetime)]
     if moments:
-        newest = max(moments)
-        console.print(f"[dim]Times are UTC (Z); at {newest:%Y-%m-%d %H:%M}Z it was {_new_york(newest)} in New York[/]")
+        newest = max(moments).replace(tzinfo=UTC)
+        there = newest.astimezone(NEW_YORK)
+        console.print(f"[dim]Times are UTC (Z); at {newest:%Y-%m-%d %H:%M}Z it was {there:%H:%M} in New York[/]")
 
 
 def _fitting(heads: Sequence[int], cells: Sequence[Sequence[str]], width: int) -> int:
@@ -109,19 +104,10 @@ def _broken(parts: Sequence[str], width: int) -> str:
 
 def _cells(column: Column, values: Sequence[Any], null: str) -> list[str]:
     digits = _digits(column.name, values)
-    whole = all(value.second == value.microsecond == 0 for value in values if isinstance(value, datetime))
-    return [
-        null
-        if value is None
-        else _to_the_minute(value)
-        if whole and isinstance(value, datetime)
-        else cell(value, digits)
-        for value in values
-    ]
-
-
-def _to_the_minute(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}Z"
+    moments = [value for value in values if isinstance(value, datetime)]
+    if moments and all(moment.second == moment.microsecond == 0 for moment in moments):
+        return [null if value is None else f"{value:%Y-%m-%d %H:%M}Z" for value in values]
+    return [null if value is None else cell(value, digits) for value in values]
 
 
 def _digits(name: str, values: Sequence[Any]) -> int:
@@ -130,10 +116,6 @@ def _digits(name: str, values: Sequence[Any]) -> int:
         return 2
     largest = max((abs(float(value)) for value in values if isinstance(value, float | Decimal)), default=0.0)
     return 0 if name.endswith("_shares") or largest >= 10_000 else 2 if largest > 1 else 4
-
-
-def _new_york(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=UTC).astimezone(NEW_YORK):%H:%M}"
 
 
 def cell(value: Any, digits: int = 2) -> str:
@@ -157,19 +139,13 @@ def cell(value: Any, digits: int = 2) -> str:
             return printable(str(value))
 
 
-def _is_number(column: Column) -> bool:
-    return column.type in {"tinyint", "smallint", "integer", "bigint", "float", "real", "double", "decimal"}
-
-
 def write(output_format: Format, output: Path | None, columns: Sequence[Column], rows: Rows) -> None:
     """Write all rows for a program, to a file or (None) to standard output; a table is written as CSV."""
     if output_format is Format.PARQUET:
         _write_parquet(output, columns, rows)
         return
     shown = printable if output is None and sys.stdout.isatty() else str
-    stream: AbstractContextManager[IO[str]]
-    stream = nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="")
-    with stream as file:
+    with nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="") as file:
         if output_format is Format.JSON:
             documents = [dict(zip((column.name for column in columns), row, strict=True)) for row in rows]
             file.write(json_text(documents, indent=1, default=_plain) + "\n")
@@ -199,8 +175,8 @@ def _write_parquet(output: Path | None, columns: Sequence[Column], rows: Rows) -
         raise CommandError("Parquet is not for a terminal; name a file with --output, or pipe it on")
     types = {
         "boolean": pyarrow.bool_(),
-        **dict.fromkeys(("tinyint", "smallint", "integer", "bigint"), pyarrow.int64()),
-        **dict.fromkeys(("float", "real", "double"), pyarrow.float64()),
+        **dict.fromkeys(_INTEGERS, pyarrow.int64()),
+        **dict.fromkeys(_FLOATS, pyarrow.float64()),
         "date": pyarrow.date32(),
         "timestamp": pyarrow.timestamp("us"),
     }
@@ -238,13 +214,7 @@ def _size(size: float) -> str:
 
 
 def check_plot(statement: SqlFile) -> None:
-    """Refuse a picture of a file that has none, before anything is run for it.
-
-    Raises
-    ------
-    CommandError
-        With the names of the queries that have one.
-    """
+    """Raise a CommandError for a file without a picture, with the names of the queries that have one."""
     if "Plot" not in statement.header:
         others = [file.name.rpartition("/")[2] for file in sql_files.catalogue("queries/") if "Plot" in file.header]
         raise CommandError(f"{statement.name} has no picture that makes sense; these have one: {', '.join(others)}")
@@ -255,19 +225,13 @@ def draw(
 ) -> Path:
     """Draw a result as its file's header says, on a page that needs no network and no script, and return where it is.
 
-    Parameters
-    ----------
-    parameters : mapping of str to object
-        What it ran with, for the title.
+    The parameters that it ran with go into the title.
 
     Raises
     ------
-    CommandError
-        If the file says nothing of a picture.
     PlotError
         If there is nothing to draw.
     """
-    check_plot(statement)
     if not rows:
         raise plots.PlotError("there are no rows to draw")
     plot = plots.Plot.read(statement.header["Plot"])

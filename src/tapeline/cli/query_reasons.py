@@ -23,17 +23,8 @@ _LISTED = 5
 
 
 def why_failed(name: str, error: StatementFailedError) -> str:
-    """Say in plain words why a statement failed and what to do next.
-
-    Parameters
-    ----------
-    name : str
-        The file's, for the hint.
-    error : StatementFailedError
-        With Athena's reason.
-    """
-    reason = error.reason
-    lowered = reason.lower()
+    """Say in plain words why a statement of this file failed and what to do next."""
+    lowered = error.reason.lower()
     missing = "does not exist" in lowered or "not found" in lowered or "not_found" in lowered
     if missing and "stock_data_table" in lowered:
         hint = "the crawler has not seen the raw zone yet: start the DAG crawl_raw_data, or the Glue crawler itself"
@@ -50,7 +41,7 @@ def why_failed(name: str, error: StatementFailedError) -> str:
         hint = "somebody or the work group stopped it; run it again"
     else:
         hint = f"look at the statement with tapeline query {name} --dry-run"
-    return f"{name} failed: {reason} What to do: {hint}."
+    return f"{name} failed: {error.reason} What to do: {hint}."
 
 
 def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: Run) -> str:
@@ -59,16 +50,13 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
     Parameters
     ----------
     statement : SqlFile
-        Its line ``-- Empty: …`` says what it means if everything asked for is there; ``{name}`` is a parameter, and
-        ``{found}`` how many sessions there are of those asked for.
+        Its line ``-- Empty: …`` says what it means if all the sessions are there; ``{name}`` is a parameter, and
+        ``{found}`` how many sessions of the range there are.
     values : mapping of str to object
         Of all its parameters, None where there was nothing to look up.
-    run : callable
-        Asks what there is.
     """
-    days = {
-        parameter.name: _day(values[parameter.name]) for parameter in statement.parameters if parameter.kind == "date"
-    }
+    dates = [parameter.name for parameter in statement.parameters if parameter.kind == "date"]
+    days = {name: _day(values[name]) for name in dates}
     source = statement.header.get("Source", "")
     if "/checks/" in statement.name:
         return "the check finds nothing wrong."
@@ -80,7 +68,7 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
     there = [day for (day,) in rows]
     if not there:
         return f"{_NOT_CRAWLED if is_raw else NOT_YET}."
-    first, last = _range(days)
+    first, last = days.get("first_session", days.get("session")), days.get("last_session", days.get("session"))
     within = [day for day in there if (first is None or day >= first) and (last is None or day <= last)]
     if first and last and first > last:
         return f"first_session {first} is after last_session {last}."
@@ -88,19 +76,13 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
         return f"{_named(first, last)} in {'the raw zone' if is_raw else table}, which has {_listed(there)}."
     symbol = values.get("symbol")
     if symbol is not None and not is_raw:
-        there_then = {"first_session": within[0], "last_session": within[-1]}
-        _, rows = run(sql_files.load("there/symbols").render(there_then))
+        span = {"first_session": within[0], "last_session": within[-1]}
+        _, rows = run(sql_files.load("there/symbols").render(span))
         symbols = [name for (name,) in rows]
         if symbol not in symbols:
             return f"there is no {symbol} in {_days(within)}; there are {_some(symbols)}."
     shown = {**values, "found": _count(within)}
     return statement.header.get("Empty", "nothing of {found} is what was asked for").format_map(shown) + "."
-
-
-def _range(days: Mapping[str, date | None]) -> tuple[date | None, date | None]:
-    if "session" in days:
-        return days["session"], days["session"]
-    return days.get("first_session"), days.get("last_session")
 
 
 def _day(value: object) -> date | None:

@@ -55,33 +55,26 @@ def status(console: Console, readings: Readings, lights: list[Light]) -> None:
     if readings.newest:
         console.print()
         console.print(_newest(readings))
-    console.print()
     if is_green(lights):
-        console.print("[green]All green.[/]")
-    elif exit_code(lights) == 1:
-        console.print("Not green. More on each light: docs/runbook.md")
+        console.print("\n[green]All green.[/]")
     else:
-        console.print("Not all could be judged (`?`). More on each light: docs/runbook.md")
+        verdict = "Not green." if exit_code(lights) == 1 else "Not all could be judged (`?`)."
+        console.print(f"\n{verdict} More on each light: docs/runbook.md")
 
 
 def _newest(readings: Readings) -> Table:
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 1))
-    for name, justify in (("symbol", "left"), ("price USD", "right"), ("change", "right"), ("newest quote", "left")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    table.add_column("came in", justify="right")
-    table.add_column("source")
-    table.add_column("")
+    for name in ("symbol", "price USD", "change", "newest quote", "came in", "source", ""):
+        table.add_column(name, justify="right" if name in ("price USD", "change", "came in") else "left")
     quiet = set(readings.feed.silent)
     by_need = sorted(readings.newest, key=lambda quote: (quote.symbol not in quiet, not quote.suspect, quote.symbol))
     for quote in by_need[:_SHOWN_SYMBOLS]:
         change = Decimal(quote.change_percent or 0)
+        percent = f"{change:+.2f} %" if quote.change_percent else "-"
         table.add_row(
             Text(quote.symbol, style="red" if quote.symbol in quiet else ""),
             Text(usd(Decimal(quote.price)), style="yellow" if quote.suspect else ""),
-            Text(
-                f"{change:+.2f} %" if quote.change_percent else "-",
-                style="green" if change > 0 else "red" if change < 0 else "dim",
-            ),
+            Text(percent, style="green" if change > 0 else "red" if change < 0 else "dim"),
             quote.timestamp,
             f"{words(quote.age(readings.at))} ago",
             quote.source,
@@ -120,9 +113,8 @@ def reconciliation(console: Console, result: Reconciliation) -> None:
             console.print(f"    … and {difference.count - len(difference.examples):,} more")
     if result.waiting_for:
         names = escape(", ".join(result.waiting_for[:8])) + (" …" if len(result.waiting_for) > 8 else "")
-        console.print(
-            f"[yellow]▲[/] Delivery has not caught up for {names}: see `tapeline status`, or `--wait` longer."
-        )
+        text = f"Delivery has not caught up for {names}: see `tapeline status`, or `--wait` longer."
+        console.print(f"[yellow]▲[/] {text}")
     took = f"[dim]({words(result.seconds)})[/]"
     if result.agrees:
         console.print(f"[green]✓ All agree.[/] {took}")

@@ -15,7 +15,7 @@ from rich.markup import escape
 from tapeline.aws import local
 from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.cli.options import AsJson, Settings, StackName, Target, deployment_of, reach, read_settings
-from tapeline.cli.terminal import console, print_json
+from tapeline.cli.terminal import console, nowhere, print_json
 from tapeline.deploy import stack
 from tapeline.deploy.stack_events import Progress
 from tapeline.laptop.users import forget_users
@@ -34,10 +34,7 @@ def environment(target: Target = "local", stack_name: StackName = DEFAULT_NAME) 
 
 
 def deploy(
-    target: Target = "local",
-    stack_name: StackName = DEFAULT_NAME,
-    settings: Settings = None,
-    as_json: AsJson = False,
+    target: Target = "local", stack_name: StackName = DEFAULT_NAME, settings: Settings = None, as_json: AsJson = False
 ) -> None:
     """Make the stack or bring it up to date. Parameters that are not given keep their values.
 
@@ -81,9 +78,7 @@ def destroy(
 
 def subscribe(
     email: Annotated[str, typer.Argument(help="Who gets mail.")],
-    topic: Annotated[
-        str, typer.Option(help="`alerts` on trends and anomalies, or `operations` on failures.")
-    ] = "alerts",
+    topic: Annotated[str, typer.Option(help="`alerts`: trends, anomalies. `operations`: failures.")] = "alerts",
     target: Target = "local",
     stack_name: StackName = DEFAULT_NAME,
 ) -> None:
@@ -111,10 +106,8 @@ def subscribe(
 @contextmanager
 def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """Show each resource as CloudFormation gets to it."""
-    if quiet:
-        yield lambda _: None
-        return
-    with console.status(what) as line:
+    terminal = nowhere if quiet else console
+    with terminal.status(what) as line:
 
         def tell(step: Progress) -> None:
             reason = f": {escape(step.reason)}" if step.reason else ""
@@ -123,6 +116,6 @@ def _progress(what: str, *, quiet: bool = False) -> Iterator[Callable[[Progress]
                 line.update(f"{what}: {text}{reason}")
             else:
                 mark = "[red]✗[/]" if step.status == "failed" else "[green]✓[/]"
-                console.print(f"{mark} {text}{reason}")
+                terminal.print(f"{mark} {text}{reason}")
 
         yield tell

@@ -18,7 +18,7 @@ QUIET_SECONDS = 2
 
 
 class Terminal(Console):
-    """A console that shows what does not print as what it is, wherever it came from, instead of obeying it."""
+    """A console that shows what does not print as Python would write it, wherever it came from, and never obeys it."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of what is to be shown, each fit for a terminal."""
@@ -31,6 +31,8 @@ class Terminal(Console):
 
 console = Terminal(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 errors = Terminal(stderr=True, soft_wrap=True, highlight=False)
+nowhere = Terminal(quiet=True, force_terminal=False)
+"""For the progress of a command that prints JSON."""
 
 
 def print_json(document: Any) -> None:

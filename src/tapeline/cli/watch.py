@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
@@ -18,7 +16,7 @@ from tapeline.aws.printable import json_text
 from tapeline.cli import show
 from tapeline.cli.errors import error_text
 from tapeline.cli.options import AsJson, StackName, Target, deployment_of
-from tapeline.cli.terminal import console, errors, print_json
+from tapeline.cli.terminal import console, errors, nowhere, print_json
 from tapeline.laptop.parts import log_of, parts
 from tapeline.laptop.ports import local_aws_answers
 from tapeline.operations.feed_state import read_followed
@@ -84,7 +82,7 @@ def tail(
     stop = threading.Event()
     deployment = deployment_of(target, stack_name)
     only = {symbol.upper() for symbol in symbols or []}
-    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_say_silence(deployment, only)))
+    silence = threading.Timer(TAIL_SILENCE_SECONDS, lambda: errors.print(_why_silent(deployment, only)))
     silence.daemon = True
     silence.start()
     with stop_on_signals(stop):  # an exception could rise where it is swallowed, as in a destructor
@@ -98,7 +96,7 @@ def tail(
     silence.cancel()
 
 
-def _say_silence(deployment: Deployment, only: set[str]) -> str:
+def _why_silent(deployment: Deployment, only: set[str]) -> str:
     """Return why `tail` may have nothing to show."""
     followed = read_followed(deployment.client("dynamodb"), deployment.outputs.state_table_name)
     symbols = followed.symbols if followed else ()
@@ -120,21 +118,14 @@ def reconcile(
     Example: `tapeline reconcile --wait 60`
     """
     deployment = deployment_of(target, stack_name)
-    with _counting(quiet=as_json) as tell:
-        result = compare(deployment, quote_retention(deployment), wait, tell)
+    with (nowhere if as_json else console).status("Reconciling") as line:
+        retention = quote_retention(deployment)
+        result = compare(
+            deployment, retention, wait, lambda step, number: line.update(f"Reconciling: {step}, {number:,}")
+        )
     if as_json:
         print_json({"agrees": result.agrees, **asdict(result)})
     else:
         show.reconciliation(console, result)
     if not result.agrees:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _counting(*, quiet: bool) -> Iterator[Callable[[str, int], None]]:
-    """Show what is being read."""
-    if quiet:
-        yield lambda _step, _number: None
-        return
-    with console.status("Reconciling") as line:
-        yield lambda step, number: line.update(f"Reconciling: {step}, {number:,}")

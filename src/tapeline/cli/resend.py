@@ -1,4 +1,4 @@
-"""`tapeline replay`: a file of bars onto the stream."""
+"""The commands that put records on the stream: `tapeline replay` and `redrive`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,8 @@ from tapeline.aws.printable import log_to_terminal
 from tapeline.cli.errors import CommandError
 from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, print_json
+from tapeline.market.dates import trading_date
+from tapeline.operations.redrive import redrive as redrive_rejects
 from tapeline.stream.pump import run, stop_on_signals
 from tapeline.stream.source import Counters, Counts
 from tapeline.stream.writer import KinesisWriter, StreamRefusedError
@@ -63,28 +66,45 @@ def replay(
     if counts.rejected and counts.rejected == counts.read:
         raise CommandError(f"all {counts.rejected:,} rows were rejected, each for the reason above; nothing was sent")
     if counts.waiting:
-        raise CommandError(
-            f"{counts.waiting:,} quotes were read but not sent; replay the file again, repeats do no harm"
-        )
+        raise CommandError(f"{counts.waiting:,} quotes were read, not sent; replay the file again, repeats do no harm")
 
 
 @contextmanager
 def _progress(total: int | None, *, quiet: bool) -> Iterator[Callable[[Counts], None]]:
     """Show how far a replay is, how fast, and how long it will take."""
-    columns = (
-        TextColumn("Replaying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
+    rate_column = TextColumn("{task.fields[rate]}")
+    columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn(), rate_column, TimeRemainingColumn())
     with Progress(*columns, console=console, disable=quiet) as progress:
         task = progress.add_task("", total=total, rate="")
 
         def tell(counts: Counts) -> None:
             speed = progress.tasks[0].speed
-            progress.update(
-                task, completed=counts.read - counts.waiting, rate=f"{speed:,.0f} quotes/s" if speed else ""
-            )
+            rate = f"{speed:,.0f} quotes/s" if speed else ""
+            progress.update(task, completed=counts.read - counts.waiting, rate=rate)
 
         yield tell
+
+
+def redrive(
+    first: Annotated[str, typer.Option(help="First date of arrival, YYYY-MM-DD; today if not given.")] = "",
+    last: Annotated[str, typer.Option(help="Last date of arrival; the first if not given.")] = "",
+    dead_letters: Annotated[
+        bool, typer.Option("--dead-letters/--no-dead-letters", help="Also the batches in the dead-letter queue.")
+    ] = True,
+    go: Annotated[bool, typer.Option("--go", help="Do it. Without this, only say what would be done.")] = False,
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+    as_json: AsJson = False,
+) -> None:
+    """Read rejected records and dead letters again and put what is a quote now on the stream. A dry run unless `--go`.
+
+    Example: `tapeline redrive --first 2026-03-12 --last 2026-03-13 --go`
+    """
+    deployment, first = deployment_of(target, stack_name), first or trading_date(datetime.now(UTC)).isoformat()
+    result = redrive_rejects(deployment, first, last or first, dead_letters=dead_letters, dry_run=not go)
+    if as_json:
+        print_json(asdict(result))
+        return
+    typer.echo(result.summary)
+    if not go:
+        typer.echo("Nothing was changed. Add --go to do it.")
