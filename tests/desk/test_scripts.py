@@ -25,4 +25,4 @@ def test_what_the_scripts_compute() -> None:
 
 def test_the_types_of_the_answers_are_those_of_the_models() -> None:
     text = answer_types.FILE.read_text(encoding="utf-8")
-    assert text == answer_types.text(), "make it anew: python -m tests.desk.answer_types"
+    assert text == answer_types.text(), "write it again: python -m tests.desk.answer_types"

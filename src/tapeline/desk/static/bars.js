@@ -10,7 +10,7 @@ const MOST_CUT = 3;
 
 /** @typedef {[number, number, number, number, number, number, number]} Candle time, open, high, low, close, volume, quotes */
 
-const median = (values) => [...values].sort((one, other) => one - other)[values.length >> 1];
+const median = (values) => [...values].sort((left, right) => left - right)[values.length >> 1];
 
 /**
  * Minutes as bars; they begin at the session's opening and every interval from there.
@@ -69,7 +69,7 @@ export function timesBetween(bars, interval) {
 
 /** The volume up to which bars are drawn: Infinity, or less where a few would leave nothing of the others. */
 export function volumeLimit(bars) {
-  const volumes = bars.map((bar) => bar[5]).sort((one, other) => other - one);
+  const volumes = bars.map((bar) => bar[5]).sort((left, right) => right - left);
   for (let count = Math.min(MOST_CUT, volumes.length - 1); count > 0; count -= 1) {
     if (volumes[count] > 0 && volumes[count - 1] > CUT_TIMES * volumes[count]) return volumes[count];
   }

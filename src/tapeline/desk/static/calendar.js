@@ -82,13 +82,8 @@ export class SessionCalendar {
     const weeks = weeksOf(month, this.#sessions);
     const days = DAYS.slice(0, weeks[0].length);
     const heads = days.map((day) => el("th", { scope: "col" }, el("abbr", { title: day }, day.slice(0, 3))));
-    const rows = weeks.map((week) =>
-      el(
-        "tr",
-        {},
-        week.map((day) => el("td", {}, day && this.#day(day, dates))),
-      ),
-    );
+    const cell = (day) => el("td", {}, day && this.#day(day, dates));
+    const rows = weeks.map((week) => el("tr", {}, week.map(cell)));
     const caption = el("caption", { class: "unseen" }, `Sessions of ${title.textContent}`);
     grid.replaceChildren(el("table", {}, caption, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows)));
   }

@@ -43,7 +43,7 @@ export class PriceChart {
   /** @type {Candle[]} */
   bars = []; // as they are drawn
 
-  /** `pointed` is told the time of the candle under the pointer, or null. */
+  /** `pointed` gets the time of the candle under the pointer, or null. */
   constructor(box, pointed) {
     this.box = box;
     this.#pointed = pointed;
@@ -75,7 +75,7 @@ export class PriceChart {
     if (!this.#chart || !this.bars.length) return;
     const [start] = this.bars[this.bars.length - 1];
     const minutes = this.#data.candles;
-    const fresh = minutes.slice(minutes.findLastIndex((one) => one[0] < start) + 1); // those of the last bar, and later
+    const fresh = minutes.slice(minutes.findLastIndex(([time]) => time < start) + 1); // those of the last bar, and later
     if (fresh.at(-1)[0] >= start + 2 * this.#interval * 60) {
       this.#fill(); // quotes were missing in between
       return;
@@ -129,23 +129,14 @@ export class PriceChart {
       localization: { locale: "en-US", timeFormatter: (time) => `${minute(time)} ${ZONE}` },
     });
     const priceFormat = { type: "custom", formatter: price, minMove: 0.01 };
-    const line = {
-      priceFormat,
-      lineWidth: 1,
-      priceLineVisible: false,
-      lastValueVisible: false,
-      crosshairMarkerVisible: false,
-    };
+    const quiet = { priceLineVisible: false, lastValueVisible: false };
+    const line = { ...quiet, priceFormat, lineWidth: 1, crosshairMarkerVisible: false };
     this.#series = {
       candles: this.#chart.addSeries(CandlestickSeries, { priceFormat, priceLineVisible: false }),
       line: this.#chart.addSeries(LineSeries, { ...line, lineWidth: 2, lastValueVisible: true }),
       long: this.#chart.addSeries(LineSeries, line),
       short: this.#chart.addSeries(LineSeries, line),
-      volume: this.#chart.addSeries(
-        HistogramSeries,
-        { priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false },
-        1,
-      ),
+      volume: this.#chart.addSeries(HistogramSeries, { ...quiet, priceFormat: { type: "volume" } }, 1),
     };
     this.#marks = {
       candles: createSeriesMarkers(this.#series.candles, []),
@@ -160,6 +151,7 @@ export class PriceChart {
 
   #look() {
     const line = { color: colour("--line-soft") };
+    const cross = { color: colour("--soft"), labelBackgroundColor: colour("--ink-strong") };
     return {
       layout: {
         attributionLogo: false, // it would add an inline style sheet; the line under the chart names the maker
@@ -170,11 +162,7 @@ export class PriceChart {
         panes: { separatorColor: colour("--line"), separatorHoverColor: colour("--line") },
       },
       grid: { vertLines: line, horzLines: line },
-      crosshair: {
-        mode: 0,
-        vertLine: { color: colour("--soft"), labelBackgroundColor: colour("--ink-strong") },
-        horzLine: { color: colour("--soft"), labelBackgroundColor: colour("--ink-strong") },
-      },
+      crosshair: { mode: 0, vertLine: cross, horzLine: cross },
       timeScale: {
         borderVisible: false,
         timeVisible: true,
@@ -188,16 +176,9 @@ export class PriceChart {
   }
 
   #colourSeries() {
-    const up = colour("--up");
-    const down = colour("--down");
-    this.#series.candles.applyOptions({
-      upColor: up,
-      borderUpColor: up,
-      wickUpColor: up,
-      downColor: down,
-      borderDownColor: down,
-      wickDownColor: down,
-    });
+    const [up, down] = [colour("--up"), colour("--down")];
+    this.#series.candles.applyOptions({ upColor: up, borderUpColor: up, wickUpColor: up });
+    this.#series.candles.applyOptions({ downColor: down, borderDownColor: down, wickDownColor: down });
     this.#series.line.applyOptions({ color: colour("--accent") });
     this.#series.long.applyOptions({ color: colour("--average-long") });
     this.#series.short.applyOptions({ color: colour("--average-short") });
@@ -233,19 +214,9 @@ export class PriceChart {
     this.#marks[main].setMarkers(shapes);
     this.#marks[other].setMarkers([]);
     for (const name of [main, other]) if (this.#close) this.#series[name].removePriceLine(this.#close);
-    this.#close =
-      close === null
-        ? null
-        : this.#series[main].createPriceLine({
-            price: close,
-            color: colour("--soft"),
-            lineWidth: 1,
-            lineStyle: 2,
-            axisLabelVisible: true,
-            title: "prev. close",
-            axisLabelColor: colour("--soft"),
-            axisLabelTextColor: colour("--card"),
-          });
+    const label = { axisLabelVisible: true, axisLabelColor: colour("--soft"), axisLabelTextColor: colour("--card") };
+    const line = { price: close, title: "prev. close", color: colour("--soft"), lineWidth: 1, lineStyle: 2, ...label };
+    this.#close = close === null ? null : this.#series[main].createPriceLine(line);
   }
 
   #key(event) {

@@ -71,9 +71,9 @@ export const firstOrder = (column) => column.first ?? "descending";
  */
 export function sorted(quotes, column, order) {
   const sign = order === "ascending" ? 1 : -1;
-  return [...quotes].sort((one, other) => {
-    const [a, b] = [column.by(one), column.by(other)];
-    if (a === b) return one.symbol < other.symbol ? -1 : 1;
+  return [...quotes].sort((left, right) => {
+    const [a, b] = [column.by(left), column.by(right)];
+    if (a === b) return left.symbol < right.symbol ? -1 : 1;
     if (a === null) return 1;
     if (b === null) return -1;
     return sign * (a < b ? -1 : 1);

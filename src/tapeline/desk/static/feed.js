@@ -62,17 +62,19 @@ export class Feed extends EventTarget {
 
   /** Seconds since the newest quote's own time; null without one. */
   quoteAge() {
-    let newest = -Infinity;
-    for (const quote of this.symbols.values()) newest = Math.max(newest, quote.at);
-    return newest === -Infinity ? null : (this.now() - newest) / 1000;
+    const newest = this.#newest();
+    return newest && (this.now() - newest.at) / 1000;
   }
 
-  /** Seconds by which the newest quotes were already old when they were taken in; null without one. */
+  /** Seconds by which the newest quote was already old when it was taken in; null without one. */
   delay() {
+    const newest = this.#newest();
+    return newest && (newest.takenAt - newest.at) / 1000;
+  }
+
+  #newest() {
     const quotes = [...this.symbols.values()];
-    if (!quotes.length) return null;
-    const newest = quotes.reduce((one, other) => (other.at > one.at ? other : one));
-    return (newest.takenAt - newest.at) / 1000;
+    return quotes.length ? quotes.reduce((newest, quote) => (quote.at > newest.at ? quote : newest)) : null;
   }
 
   #listen() {
@@ -167,7 +169,7 @@ export class Feed extends EventTarget {
       }
     }
     if (raised.length) {
-      raised.sort((one, other) => (one.timestamp < other.timestamp ? 1 : -1));
+      raised.sort((left, right) => (left.timestamp < right.timestamp ? 1 : -1));
       this.alerts = [...raised, ...this.alerts].slice(0, ALERTS_KEPT);
     }
     if (first || changed.size) this.dispatchEvent(new CustomEvent("quotes", { detail: changed }));

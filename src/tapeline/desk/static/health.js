@@ -177,7 +177,7 @@ export class HealthView {
   /** @param {Rejects} document */
   #showRejects({ reasons, rejects, more }) {
     const { reasons: chips, rejects: list } = this.#parts;
-    const names = Object.entries(reasons).sort(([, one], [, other]) => other - one);
+    const names = Object.entries(reasons).sort(([, left], [, right]) => right - left);
     const choices = names.map(([reason, count]) => this.#chip(reason, `${plainly(reason)} ${words.whole(count)}`));
     chips.replaceChildren(...(names.length ? [this.#chip(null, "All")] : []), ...choices);
     const shown = rejects.filter((reject) => this.#reason === null || reject.reason === this.#reason);
@@ -191,11 +191,8 @@ export class HealthView {
 
   #chip(reason, text) {
     const properties = { class: "chip", "aria-pressed": String(this.#reason === reason) };
-    return el(
-      "li",
-      {},
-      button(text, () => this.#choose(reason, text), properties),
-    );
+    const chip = button(text, () => this.#choose(reason, text), properties);
+    return el("li", {}, chip);
   }
 
   #choose(reason, text) {
@@ -212,11 +209,8 @@ export class HealthView {
 function rejectOf(reject, open) {
   const { reason, detail, payload, binary, truncated, arrived_at: at, symbol } = reject;
   const place = `${reject.shard_id}, sequence number ${reject.sequence_number}`;
-  const remarks = [
-    place,
-    binary && "no text: shown in base64",
-    truncated && "longer than shown; the bucket has all of it",
-  ];
+  const base64 = binary && "no text: shown in base64";
+  const cut = truncated && "longer than shown; the bucket has all of it";
   const time = el("time", { datetime: at }, words.moment(at));
   const mark = el("span", { class: "mark plain" }, plainly(reason));
   const key = symbol && el("span", {}, el("span", { class: "soft" }, "Partition key "), el("bdi", {}, symbol));
@@ -225,6 +219,6 @@ function rejectOf(reject, open) {
     { "data-key": place, open: open.has(place) },
     el("summary", {}, time, mark, key, el("bdi", { class: "soft" }, detail)),
     el("pre", { tabindex: "0", "aria-label": "Payload" }, payload),
-    el("p", { class: "soft small" }, remarks.filter(Boolean).join("; ")),
+    el("p", { class: "soft small" }, [place, base64, cut].filter(Boolean).join("; ")),
   );
 }

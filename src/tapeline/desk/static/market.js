@@ -42,9 +42,7 @@ export class MarketView {
     parts.choice.addEventListener("change", () => this.#sortChosen());
     parts.search.addEventListener("input", () => this.#filter());
     parts.marked.addEventListener("change", () => this.#filter());
-    setInterval(() => {
-      if (this.#shown) this.#tick();
-    }, 1000);
+    setInterval(() => this.#shown && this.#tick(), 1000);
     feed.addEventListener("quotes", (event) => this.#table.mark(/** @type {CustomEvent} */ (event).detail));
     feed.addEventListener("state", () => this.#shown && this.quotes());
   }

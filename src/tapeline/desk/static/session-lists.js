@@ -5,17 +5,7 @@ import * as words from "./words.js";
 
 /** @import { Mark, SessionDetail } from "./answers.d.ts" */
 
-const HEADS = [
-  `Time (${words.ZONE})`,
-  "Open",
-  "High",
-  "Low",
-  "Close",
-  "Volume",
-  "Average of 5",
-  "Average of 20",
-  "Marks",
-];
+const FIGURES = ["Open", "High", "Low", "Close", "Volume", "Average of 5", "Average of 20"];
 
 const number = (text) => el("td", { class: "number" }, text);
 
@@ -45,7 +35,9 @@ export function minutesTable(detail) {
     ),
   );
   const text = `${detail.symbol} by minute, ${words.day(detail.session)}, ${words.ZONE} time, prices in USD`;
-  const heads = HEADS.map((head, at) => el("th", { scope: "col", class: at > 0 && at < 8 ? "number" : null }, head));
+  const head = (name, properties = {}) => el("th", { scope: "col", ...properties }, name);
+  const figures = FIGURES.map((name) => head(name, { class: "number" }));
+  const heads = [head(`Time (${words.ZONE})`), ...figures, head("Marks")];
   const caption = el("caption", { class: "unseen" }, text);
   return el("table", { class: "plain" }, caption, el("thead", {}, el("tr", {}, heads)), el("tbody", {}, rows));
 }

@@ -4,13 +4,8 @@ const NAME = "Market desk lights"; // as plugins/market_desk.py registers it
 const EVERY_MILLISECONDS = 15000;
 
 const token = (name) => `var(--chakra-colors-${name})`;
-const sign = (colour, borderRadius) => ({
-  width: 9,
-  height: 9,
-  flex: "none",
-  borderRadius,
-  background: token(`${colour}-solid`),
-});
+const SIGN = { width: 9, height: 9, flex: "none" };
+const sign = (colour, borderRadius) => ({ ...SIGN, borderRadius, background: token(`${colour}-solid`) });
 
 /** What each state is called, and how its sign looks. */
 const STATES = {

@@ -47,9 +47,7 @@ export class SymbolView {
     this.element = element;
     this.#parts = parts;
     parts.crossKey.prepend(arrow("up"), arrow("down"));
-    /** @type {(number | "line")[]} */
-    const shapes = ["line", ...INTERVALS];
-    for (const shape of shapes) {
+    for (const shape of ["line", ...INTERVALS]) {
       const text = shape === "line" ? "Line" : `${shape} min`;
       parts.shapes.append(button(text, () => this.#choose(shape), { class: "chip", "data-shape": shape }));
     }

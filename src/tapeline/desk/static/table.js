@@ -119,7 +119,7 @@ export class QuoteTable {
 
   /**
    * @param {Feed} feed
-   * @param {(shown: number, all: number) => void} changed is told how many symbols are shown
+   * @param {(shown: number, all: number) => void} changed gets how many symbols are shown
    */
   constructor(feed, changed) {
     this.#feed = feed;

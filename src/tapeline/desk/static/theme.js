@@ -4,16 +4,16 @@ import { framed } from "./server.js";
 
 /**
  * @param {Iterable<string>} classes of Airflow's <html>; none where it is not around the page
- * @param {string | null} kept what Airflow keeps
+ * @param {string | null} stored what Airflow stores
  * @param {boolean} dark whether the device prefers it
  */
-export function themeOf(classes, kept, dark) {
+export function themeOf(classes, stored, dark) {
   const themes = ["dark", "light"];
   const airflows = themes.find((theme) => [...classes].includes(theme));
-  return airflows ?? themes.find((theme) => theme === kept) ?? (dark ? "dark" : "light");
+  return airflows ?? themes.find((theme) => theme === stored) ?? (dark ? "dark" : "light");
 }
 
-function kept() {
+function storedTheme() {
   try {
     return localStorage.getItem("theme");
   } catch {
@@ -21,13 +21,13 @@ function kept() {
   }
 }
 
-/** Follow the theme from now on, and tell `changed` whenever it is another. */
+/** Follow the theme from now on, and call `changed` whenever it is another. */
 export function followTheme(changed) {
   const device = matchMedia("(prefers-color-scheme: dark)");
   const root = document.documentElement;
   const apply = () => {
     const classes = framed() ? window.parent.document.documentElement.classList : [];
-    const theme = themeOf(classes, kept(), device.matches);
+    const theme = themeOf(classes, storedTheme(), device.matches);
     if (root.dataset.theme === theme) return;
     root.dataset.theme = theme;
     changed(theme);
