@@ -19,7 +19,6 @@ class User(Protocol):
 
     def get_name(self) -> str:
         """Return the name to show."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,11 +102,10 @@ class History:
 
     def _newest_day(self, symbol: str) -> date | None:
         deployment = self._deployment()
-        table = deployment.outputs.state_table_name
-        answer = deployment.client("dynamodb").get_item(
-            TableName=table, Key=items.state_key(symbol), ProjectionExpression="newest_timestamp"
-        )
-        return trading_date(read_timestamp(answer["Item"]["newest_timestamp"]["S"])) if "Item" in answer else None
+        dynamodb, table = deployment.client("dynamodb"), deployment.outputs.state_table_name
+        key = items.state_key(symbol)
+        item = dynamodb.get_item(TableName=table, Key=key, ProjectionExpression="newest_timestamp").get("Item")
+        return trading_date(read_timestamp(item["newest_timestamp"]["S"])) if item else None
 
     def _last_past_day(self, symbol: str) -> date:
         if past := self._past_sessions(symbol):

@@ -16,12 +16,11 @@ from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key
 
 MOST_POINTS = 60
 FIRST_STEP_SECONDS = 5
+_READERS = 4
 MOST_OBJECTS = 120
 MOST_COMPRESSED_BYTES = 4_000_000
 """What is read of the raw zone to fill all sparklines of a session, however many symbols and quotes there are; a quote
 is some 25 bytes compressed."""
-
-_READERS = 4
 
 
 class Spark:
@@ -41,20 +40,20 @@ class Spark:
         if self._points and at - self._points[-1][0] < self._step:
             return False
         self._points.append((at, price))
-        self._thin_out()
+        self._points = self._thinned_out(self._points)
         return True
 
     def put_before(self, points: Sequence[Point]) -> None:
         """Put earlier points before those that are there."""
         first = self._points[0][0] if self._points else None
         earlier = dict(point for point in points if first is None or point[0] < first)
-        self._points = sorted(earlier.items()) + self._points
-        self._thin_out()
+        self._points = self._thinned_out(sorted(earlier.items()) + self._points)
 
-    def _thin_out(self) -> None:
-        while len(self._points) > MOST_POINTS:
+    def _thinned_out(self, points: list[Point]) -> list[Point]:
+        while len(points) > MOST_POINTS:
             self._step *= 2
-            self._points = _thinned(self._points, self._step)
+            points = _thinned(points, self._step)
+        return points
 
     def to_json(self) -> bytes:
         """Return the points as a JSON list of pairs."""
