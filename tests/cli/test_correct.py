@@ -49,9 +49,9 @@ def test_a_quote_that_only_the_raw_zone_has_can_be_withdrawn(deployment: LocalDe
     deployment.dynamodb.delete_item(TableName="data", Key={"symbol": {"S": "AAPL"}, "timestamp": {"S": TIME}})
     done = command.invoke(app, ["correct", "AAPL", TIME, "--withdraw", "--json"])
     assert done.exit_code == 0, done.output
-    said = json.loads(done.stdout)
-    assert (said["sent"], said["stored"], said["session"]) == (True, True, "2026-03-12")
-    assert (said["after"]["price"], said["after"]["revision"]) == (0, 1)
+    answer = json.loads(done.stdout)
+    assert (answer["sent"], answer["stored"], answer["session"]) == (True, True, "2026-03-12")
+    assert (answer["after"]["price"], answer["after"]["revision"]) == (0, 1)
     lines = [json.loads(line) for key in deployment.objects("raw-data/") for line in deployment.lines(key)]
     assert ["price:withdrawn", "previous_close:withdrawn"] in [line.get("suspect") for line in lines]
 
@@ -94,10 +94,10 @@ def test_a_correction_that_was_corrected_since_was_stored(deployment: LocalDeplo
 def test_it_waits_as_long_as_it_is_told_and_says_so(deployment: LocalDeployment, command: CliRunner) -> None:
     planned = correct.plan(deployment, "AAPL", TIME, {"price": Decimal(101)}, withdraw=False)
     slept: list[float] = []
-    told: list[float] = []
-    assert not correct.wait(deployment, planned, seconds=2, sleep=slept.append, on_progress=told.append)
+    progress: list[float] = []
+    assert not correct.wait(deployment, planned, seconds=2, sleep=slept.append, on_progress=progress.append)
     assert sum(slept) == 2
-    assert told == [0.5, 1.0, 1.5, 2.0]
+    assert progress == [0.5, 1.0, 1.5, 2.0]
 
 
 @pytest.mark.parametrize("expired", [False, True], ids=["stored", "in the raw zone only"])

@@ -96,7 +96,7 @@ RENDERED = [status, tail, reconcile, redrive, query, log, mail_subject, mail_tex
 def test_only_what_prints_is_written(render: Callable[[str], str], text: str) -> None:
     shown = render(text)
 
-    assert [one for one in shown if not one.isprintable() and one != "\n"] == []
+    assert [character for character in shown if not character.isprintable() and character != "\n"] == []
 
 
 @settings(deadline=None, max_examples=50)

@@ -14,7 +14,7 @@ from tapeline.stream import items
 from .stream import RETENTION, LocalDeployment, make_quote
 
 
-def found(result: Reconciliation) -> dict[str, int]:
+def differences(result: Reconciliation) -> dict[str, int]:
     return {difference.name: difference.count for difference in result.differences}
 
 
@@ -63,7 +63,7 @@ def test_an_item_that_vanished_from_dynamodb_is_named(deployment: LocalDeploymen
 
     result = deployment.reconcile()
 
-    assert found(result) == {"accepted_but_not_stored": 1, "in_raw_zone_but_not_stored": 1}
+    assert differences(result) == {"accepted_but_not_stored": 1, "in_raw_zone_but_not_stored": 1}
     assert result.differences[0].examples == ["AAPL 2026-03-12T13:32:00Z"]
     assert not result.waiting_for
 
@@ -79,7 +79,7 @@ def test_a_changed_price_is_a_difference_though_the_counts_agree(deployment: Loc
     result = deployment.reconcile()
 
     assert result.counts.stored_quotes == result.counts.raw_quotes == 1
-    assert found(result) == {
+    assert differences(result) == {
         "accepted_but_not_stored": 1,
         "stored_but_not_in_raw_zone": 1,
         "in_raw_zone_but_not_stored": 1,
@@ -92,7 +92,7 @@ def test_an_object_that_vanished_from_the_raw_zone_is_a_difference(deployment: L
     [key] = deployment.objects("raw-data/")
     deployment.s3.delete_object(Bucket="bucket", Key=key)
 
-    assert found(deployment.reconcile()) == {"accepted_but_not_in_raw_zone": 2, "stored_but_not_in_raw_zone": 2}
+    assert differences(deployment.reconcile()) == {"accepted_but_not_in_raw_zone": 2, "stored_but_not_in_raw_zone": 2}
 
 
 def test_a_lost_reject_is_named_by_its_place_on_the_stream(deployment: LocalDeployment) -> None:
@@ -103,7 +103,7 @@ def test_a_lost_reject_is_named_by_its_place_on_the_stream(deployment: LocalDepl
 
     result = deployment.reconcile()
 
-    assert found(result) == {"refused_but_not_in_rejected": 1}
+    assert differences(result) == {"refused_but_not_in_rejected": 1}
     assert result.differences[0].examples[0].startswith("shard shardId-00000000000")
     assert result.differences[0].examples[0].endswith("not_json")
 
@@ -116,7 +116,7 @@ def test_what_is_not_delivered_yet_is_told_from_what_is_lost(deployment: LocalDe
     result = deployment.reconcile()
 
     assert result.waiting_for == ["AAPL", "MSFT"]
-    assert found(result) == {"accepted_but_not_stored": 2, "accepted_but_not_in_raw_zone": 2}
+    assert differences(result) == {"accepted_but_not_stored": 2, "accepted_but_not_in_raw_zone": 2}
 
 
 def test_a_quote_past_its_time_in_dynamodb_is_not_missed_there(deployment: LocalDeployment) -> None:
@@ -159,7 +159,7 @@ def test_revisions_agree_though_only_the_highest_is_stored(deployment: LocalDepl
     assert result.counts.rejected == {"conflicting_quote": 1}
 
     deployment.dynamodb.put_item(TableName="data", Item=items.observation_to_item(observed(make_quote()), RETENTION))
-    assert found(deployment.reconcile()) == {"accepted_but_not_stored": 2, "in_raw_zone_but_not_stored": 2}
+    assert differences(deployment.reconcile()) == {"accepted_but_not_stored": 2, "in_raw_zone_but_not_stored": 2}
 
 
 def observed(quote: Quote) -> Observation:

@@ -96,8 +96,8 @@ def test_docker_compose_accepts_the_file_with_every_profile(made_env: Path) -> N
 def test_without_a_profile_there_is_neither_redis_nor_a_local_aws(made_env: Path) -> None:
     done = compose_config(made_env)
     assert done.returncode == 0, done.stderr
-    found = set(yaml.safe_load(done.stdout)["services"])
-    assert found == (AIRFLOW - {"worker"}) | {"postgres", "producer"}
+    services = set(yaml.safe_load(done.stdout)["services"])
+    assert services == (AIRFLOW - {"worker"}) | {"postgres", "producer"}
 
 
 def test_docker_compose_says_what_to_do_when_there_is_no_env_file(tmp_path: Path) -> None:
@@ -133,9 +133,9 @@ def test_make_env_leaves_an_env_file_alone_that_is_there(made_env: Path) -> None
 
 
 def test_every_variable_of_the_file_is_taught_by_the_example() -> None:
-    asked = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
+    variables = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
     taught = set(re.findall(r"^#?(\w+)=", (local.PROJECT / ".env.example").read_text(), re.MULTILINE))
-    assert asked - taught <= {"TAPELINE_VERSION", "TAPELINE_WORKER_CONCURRENCY"}
+    assert variables - taught <= {"TAPELINE_VERSION", "TAPELINE_WORKER_CONCURRENCY"}
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -112,13 +112,13 @@ class Laptop:
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this state folder, by its command line or its environment."""
-        found = []
+        processes = []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
                 words = [*process.cmdline(), process.environ().get("TAPELINE_HOME", "")]
                 if process.pid != os.getpid() and any(word.startswith(str(self.home)) for word in words):
-                    found.append(process)
-        return found
+                    processes.append(process)
+        return processes
 
 
 def await_(is_so: Callable[[], bool], what: str, seconds: float = 90.0) -> None:

@@ -27,12 +27,12 @@ def test_secrets_are_made_once_for_each_installation_and_read_by_nobody_else(tmp
 
 
 def test_an_admin_and_a_viewer_log_in_with_passwords_of_their_own(tmp_path: Path) -> None:
-    found = settings(tmp_path)
+    variables = settings(tmp_path)
     passwords = airflow.passwords(tmp_path)
-    assert found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,viewer:viewer"
-    assert json.loads(Path(found["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()) == passwords
+    assert variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,viewer:viewer"
+    assert json.loads(Path(variables["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text()) == passwords
     assert passwords["admin"] != passwords["viewer"]
-    assert found["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert variables["AIRFLOW__API__HOST"] == "127.0.0.1"
 
 
 def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,17 +88,17 @@ def test_the_producer_says_what_it_follows(running: Laptop, monkeypatch: pytest.
     monkeypatch.setenv("TAPELINE_HOME", str(running.home))
     monkeypatch.setenv("TAPELINE_PORT", str(running.port))
     dynamodb = connect("local").client("dynamodb")
-    found = dynamodb.get_item(TableName="stock-market-state", Key={"key": {"S": "followed"}})["Item"]
-    assert (found["source"], found["every_seconds"]) == ({"S": "simulated"}, {"N": "0.2"})
-    assert found["symbols"] == {"L": [{"S": "AAPL"}, {"S": "MSFT"}, {"S": "KO"}]}
-    assert "trouble" not in found
+    followed = dynamodb.get_item(TableName="stock-market-state", Key={"key": {"S": "followed"}})["Item"]
+    assert (followed["source"], followed["every_seconds"]) == ({"S": "simulated"}, {"N": "0.2"})
+    assert followed["symbols"] == {"L": [{"S": "AAPL"}, {"S": "MSFT"}, {"S": "KO"}]}
+    assert "trouble" not in followed
 
 
 def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
     tail = running.start("tail", "AAPL", "--json")
-    said = running.listen(tail)
-    await_(lambda: len(said) >= 3, "three quotes")
-    quotes = [json.loads(line) for line in said[:3]]
+    lines = running.listen(tail)
+    await_(lambda: len(lines) >= 3, "three quotes")
+    quotes = [json.loads(line) for line in lines[:3]]
     tail.send_signal(signal.SIGINT)
 
     assert tail.wait(timeout=20) == 0
@@ -108,10 +108,10 @@ def test_tail_shows_quotes_as_they_are_stored(running: Laptop) -> None:
 
 
 def test_a_subscriber_is_told_where_to_confirm(running: Laptop) -> None:
-    said = running.run("subscribe", "reader@example.com")
+    answer = running.run("subscribe", "reader@example.com")
 
-    assert said.returncode == 0
-    assert f"http://127.0.0.1:{running.port}/" in said.stdout
+    assert answer.returncode == 0
+    assert f"http://127.0.0.1:{running.port}/" in answer.stdout
     assert running.run("subscribe", "nobody").returncode == 2
 
 
@@ -162,8 +162,8 @@ def test_restart_names_the_parts_that_there_are(running: Laptop) -> None:
 
 
 def test_a_shell_gets_names_and_address_of_the_deployment(running: Laptop) -> None:
-    given = running.run("env").stdout
-    exports = dict(line.removeprefix("export ").split("=", 1) for line in given.splitlines())
+    script = running.run("env").stdout
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in script.splitlines())
     assert exports["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{running.port}"
     assert exports["BUCKET_NAME"].startswith("tapeline-")
     assert exports["AWS_SECRET_ACCESS_KEY"]
@@ -192,11 +192,11 @@ def test_status_measures_rate_latency_and_iterator_age(running: Laptop) -> None:
 
 
 def test_a_file_that_is_none_is_one_line_and_exit_code_1(running: Laptop, tmp_path: Path) -> None:
-    said = running.run("replay", str(tmp_path / "absent.parquet"))
+    answer = running.run("replay", str(tmp_path / "absent.parquet"))
 
-    assert said.returncode == 1
-    assert said.stderr.startswith("Error: ")
-    assert "Traceback" not in said.stderr
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("Error: ")
+    assert "Traceback" not in answer.stderr
 
 
 def test_all_in_the_state_folder_is_its_owner_s_alone(running: Laptop) -> None:
@@ -211,11 +211,11 @@ def test_a_file_of_which_every_row_is_refused_is_no_success(running: Laptop, tmp
     bars = tmp_path / "bars.csv"
     bars.write_text("symbol,timestamp,open,high,low,close,volume\nM&M,2026-03-12T14:30:00Z,1,1,1,1,1\n")
 
-    said = running.run("replay", str(bars), "--speed", "max")
+    answer = running.run("replay", str(bars), "--speed", "max")
 
-    assert said.returncode == 1
-    assert "bad_symbol" in said.stderr
-    assert "all 1 rows were rejected" in said.stderr
+    assert answer.returncode == 1
+    assert "bad_symbol" in answer.stderr
+    assert "all 1 rows were rejected" in answer.stderr
 
 
 @pytest.mark.parametrize("victim", ["producer", "functions", "delivery", "localaws"])
@@ -260,11 +260,11 @@ def test_reconcile_names_an_item_that_vanished_and_exits_1(running: Laptop) -> N
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]
     dynamodb.delete_item(TableName=table, Key=key)
 
-    said = running.run("reconcile", "--wait", "5")
+    answer = running.run("reconcile", "--wait", "5")
     dynamodb.put_item(TableName=table, Item=item)
 
-    assert said.returncode == 1
-    assert "TSLA 2026-03-12T14:30:00Z" in said.stdout
+    assert answer.returncode == 1
+    assert "TSLA 2026-03-12T14:30:00Z" in answer.stdout
     assert running.run("reconcile", "--wait", "60").returncode == 0
 
 
@@ -276,12 +276,12 @@ def test_down_leaves_no_process_and_the_data(running: Laptop) -> None:
 
 def test_ctrl_c_stops_a_run_in_the_foreground_without_a_trace(laptop: Laptop) -> None:
     up = laptop.start("up", *PACE)
-    said = laptop.listen(up)
-    await_(lambda: "Ctrl-C stops" in "".join(said), "a run that flows")
-    assert "Found earlier data" in "".join(said)
+    lines = laptop.listen(up)
+    await_(lambda: "Ctrl-C stops" in "".join(lines), "a run that flows")
+    assert "Found earlier data" in "".join(lines)
 
     laptop.kill(laptop.pid("producer"))
-    await_(lambda: "producer had died and runs again" in "".join(said), "word of the producer's return")
+    await_(lambda: "producer had died and runs again" in "".join(lines), "word of the producer's return")
     up.send_signal(signal.SIGINT)
 
     assert up.wait(timeout=100) == 0

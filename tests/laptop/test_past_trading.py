@@ -40,7 +40,7 @@ def test_only_sessions_without_quotes_are_made_up(deployment: LocalDeployment) -
 
     def missing(now: str) -> list[str]:
         moment = datetime.fromisoformat(now)
-        return [one.key for one in missing_sessions(deployment, moment)]
+        return [session.key for session in missing_sessions(deployment, moment)]
 
     assert missing("2025-11-30T12:00:00+00:00") == []
     assert missing("2025-12-01T15:00:00+00:00") == ["2025-12-01"]
@@ -51,4 +51,4 @@ def test_only_sessions_without_quotes_are_made_up(deployment: LocalDeployment) -
 def test_quotes_of_the_evening_alone_are_no_session(deployment: LocalDeployment) -> None:
     put(deployment, datetime(2025, 12, 4, 0, 30, tzinfo=UTC))  # 19:30 in New York
     evening = datetime(2025, 12, 4, 1, 0, tzinfo=UTC)
-    assert [one.key for one in missing_sessions(deployment, evening)] == ["2025-12-03"]
+    assert [session.key for session in missing_sessions(deployment, evening)] == ["2025-12-03"]

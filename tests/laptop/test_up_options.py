@@ -24,7 +24,7 @@ from tapeline.operations.light import Part
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
+def options_of_up(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     """What the laptop was asked for; it does not start."""
     options_of_all: list[Options] = []
     monkeypatch.setattr(Laptop, "up", lambda self, options, *, detach: options_of_all.append(options))
@@ -45,27 +45,27 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Options]:
     ],
 )
 def test_a_pace_goes_to_the_sources_that_have_one(
-    asked: list[Options], options: list[str], every: float | None, words: str
+    options_of_up: list[Options], options: list[str], every: float | None, words: str
 ) -> None:
     done = CliRunner().invoke(app, ["up", *options])
     assert done.exit_code == 0, done.output
-    assert [one.every for one in asked] == [every]
+    assert [options.every for options in options_of_up] == [every]
     assert words in done.output
-    producer = next(program for program in programs(asked[0]) if program.name == "producer")
+    producer = next(program for program in programs(options_of_up[0]) if program.name == "producer")
     assert ("--every" in producer.command) == (every is not None)
 
 
-def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(asked: list[Options]) -> None:
+def test_a_pace_that_yahoos_poller_refuses_is_refused_before_anything_starts(options_of_up: list[Options]) -> None:
     done = CliRunner().invoke(app, ["up", "--source", "yahoo", "--every", "0.5"])
     assert done.exit_code == 2
     assert "expected 1 s or more for yahoo, found 0.5" in " ".join(re.sub(r"[│╭╰─╮╯]", "", done.output).split())
-    assert asked == []
+    assert options_of_up == []
 
 
 def test_the_producer_is_told_the_laptops_own_stack_whatever_the_shell_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TAPELINE_STACK", "of-my-account")
     outputs = StackOutputs(**dict.fromkeys(StackOutputs.__dataclass_fields__, "x"))
-    program = next(one for one in programs(Options()) if one.name == "producer")
+    program = next(program for program in programs(Options()) if program.name == "producer")
     signed_producer = signed(program, local.Credentials("AKIA", "key"), outputs)
     assert (signed_producer.environment["TAPELINE_STACK"], signed_producer.environment["TAPELINE_STREAM"]) == (
         "tapeline",
@@ -105,7 +105,7 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
 ) -> None:
     monkeypatch.setenv("TAPELINE_HOME", str(tmp_path))
     monkeypatch.setattr(up, "WATCH_SECONDS", 0.0)
-    said = StringIO()
+    terminal = StringIO()
     supervisor = Supervisor(tmp_path)
     states: Iterator[list[object]] = iter([[]])
 
@@ -115,11 +115,11 @@ def test_a_run_that_another_terminal_stops_ends_without_an_error(
         raise NotRunningError
 
     monkeypatch.setattr(supervisor, "states", gone)
-    up.watch(supervisor, Console(file=said))
-    assert "Stopped by `tapeline down`" in said.getvalue()
+    up.watch(supervisor, Console(file=terminal))
+    assert "Stopped by `tapeline down`" in terminal.getvalue()
 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / LOCK_NAME).touch()
     states = iter([[]])
     with pytest.raises(LaptopError, match="was killed"):
-        up.watch(supervisor, Console(file=said))
+        up.watch(supervisor, Console(file=terminal))

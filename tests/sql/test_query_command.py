@@ -109,9 +109,9 @@ def test_a_value_that_is_given_wrong_is_wrong_usage(settings: list[str], words: 
     ],
 )
 def test_a_failure_says_what_to_do_next(reason: str, next_step: str) -> None:
-    told = query_reasons.why_failed("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
-    assert reason in told
-    assert next_step in told
+    message = query_reasons.why_failed("queries/top_movers", StatementFailedError("FAILED", reason, "id"))
+    assert reason in message
+    assert next_step in message
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def page(name: str, columns: dict[str, list[Any]], **parameters: object) -> str:
     file = sql_files.load(name)
     rows = list(zip(*columns.values(), strict=True))
     with TemporaryDirectory() as folder:
-        path = query_output.draw(file, parameters, [Column(one, "") for one in columns], rows, Path(folder))
+        path = query_output.draw(file, parameters, [Column(name, "") for name in columns], rows, Path(folder))
         return path.read_text(encoding="utf-8")
 
 
@@ -246,7 +246,7 @@ def test_the_axis_of_a_day_has_the_hours_of_new_york() -> None:
 def test_a_line_is_cut_where_the_feed_was_silent_and_not_where_a_minute_is_missing() -> None:
     minutes = [*range(20), *range(21, 40), *range(100, 120)]
     names = ("close_usd", "vwap_usd", "upper_band_usd", "lower_band_usd")
-    columns = {"minute_utc": [MOMENT + timedelta(minutes=one) for one in minutes]}
+    columns = {"minute_utc": [MOMENT + timedelta(minutes=minute) for minute in minutes]}
     drawn = page("intraday_vwap", {**columns, **dict.fromkeys(names, [1.0] * len(minutes))})
     assert drawn.count("<polyline") == 2 * len(names)
 
@@ -258,13 +258,13 @@ def test_a_matrix_is_symmetric_in_one_order_with_the_alike_together() -> None:
     columns = {"first_symbol": [one for one, _ in pairs], "second_symbol": [other for _, other in pairs]}
     drawn = page("return_correlation", {**columns, "correlation": values})
     cells = re.findall(r"<title>(\w\w) (\w\w) (\S+)</title>", drawn)
-    told = {(one, other): value for one, other, value in cells}
+    matrix = {(one, other): value for one, other, value in cells}
     order = list(dict.fromkeys(one for one, _, _ in cells))
-    assert len(told) == 16
+    assert len(matrix) == 16
     assert order == list(dict.fromkeys(other for _, other, _ in cells))
-    assert all(told[one, other] == told[other, one] for one, other in told)
+    assert all(matrix[one, other] == matrix[other, one] for one, other in matrix)
     assert {order[0][0], order[1][0]} in ({"A"}, {"B"})
-    assert (told["A1", "A2"], told["A1", "B1"], told["A1", "A1"]) == ("0.90", "−0.40", "1.00")
+    assert (matrix["A1", "A2"], matrix["A1", "B1"], matrix["A1", "A1"]) == ("0.90", "−0.40", "1.00")
 
 
 def test_gaps_are_spans_of_time_by_symbol() -> None:
@@ -284,17 +284,17 @@ def test_a_picture_of_very_many_rows_stays_under_300_kilobytes(name: str) -> Non
     if name == "queries/return_correlation":
         rows = [(SESSION, f"SYMBOL{symbol}") for symbol in range(120)] * 120
     plain: dict[str, list[Any]] = {"session": [day for day, _ in rows], "symbol": [symbol for _, symbol in rows]}
-    found: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {}
     for column in plots.Plot.read(sql_files.load(name).header["Plot"]).columns:
         numbers = [number * 7 % 1000 / 7 - 50 for number in range(len(rows))]
-        found[column] = plain.get(column, numbers)
+        columns[column] = plain.get(column, numbers)
         if column.endswith("_utc"):
-            found[column] = [MOMENT + timedelta(minutes=number) for number in range(len(rows))]
+            columns[column] = [MOMENT + timedelta(minutes=number) for number in range(len(rows))]
         if column == "second_symbol":
-            found[column] = [f"SYMBOL{number // 120}" for number in range(len(rows))]
+            columns[column] = [f"SYMBOL{number // 120}" for number in range(len(rows))]
         if column in ("first_symbol", "dt"):
-            found[column] = plain["symbol"]
-    assert len(page(name, found).encode()) < 300_000
+            columns[column] = plain["symbol"]
+    assert len(page(name, columns).encode()) < 300_000
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -369,21 +369,23 @@ def test_one_row_makes_a_picture_or_says_what_is_not_known(name: str, value: obj
 )
 def test_an_empty_result_says_why(name: str, values: dict[str, object], there: list[date], words: str) -> None:
     file = sql_files.load(name)
-    asked = {one.name: values.get(one.name, one.default) for one in file.parameters}
-    told = query_reasons.why_empty(file, asked, lambda _: ((), [(day,) for day in there]))
-    assert told.startswith(words) or words in told
-    assert "latest" not in told
+    values_of_all = {parameter.name: values.get(parameter.name, parameter.default) for parameter in file.parameters}
+    message = query_reasons.why_empty(file, values_of_all, lambda _: ((), [(day,) for day in there]))
+    assert message.startswith(words) or words in message
+    assert "latest" not in message
 
 
 @pytest.mark.parametrize("name", [file.name for file in sql_files.catalogue("queries/")])
 def test_every_query_that_may_be_empty_can_say_so(name: str) -> None:
     file = sql_files.load(name)
-    asked = {one.name: SESSION if one.kind == "date" else one.default for one in file.parameters}
-    asked |= {"symbol": "AAPL"} if "symbol" in asked else {}
+    values_of_all = {
+        parameter.name: SESSION if parameter.kind == "date" else parameter.default for parameter in file.parameters
+    }
+    values_of_all |= {"symbol": "AAPL"} if "symbol" in values_of_all else {}
     answers: Iterator[list[tuple[Any, ...]]] = iter([[(SESSION,)], [("AAPL",)]])
-    told = query_reasons.why_empty(file, asked, lambda _: ((), next(answers)))
-    assert "{" not in told
-    assert told.endswith(".")
+    message = query_reasons.why_empty(file, values_of_all, lambda _: ((), next(answers)))
+    assert "{" not in message
+    assert message.endswith(".")
 
 
 # On the local AWS

@@ -43,7 +43,7 @@ def reach(target: str) -> Clients:
     """Return the clients of a target; a CommandError says how to start this machine's AWS if it does not answer."""
     if target == "local" and not local_aws_answers():
         raise CommandError(
-            f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or mean your "
+            f"the local AWS does not answer at {local.endpoint()}. Start everything with `make run`, or use your "
             "account with `--target aws`"
         )
     return connect(target)

@@ -156,7 +156,7 @@ def prepare_database(variables: Mapping[str, str]) -> None:
     Raises
     ------
     AirflowError
-        If that fails, with its last words.
+        If that fails, with the end of its output.
     """
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     migration = subprocess.run(
@@ -164,7 +164,7 @@ def prepare_database(variables: Mapping[str, str]) -> None:
     )
     if migration.returncode:
         raise AirflowError(
-            f"`airflow db migrate` failed; its last words:\n{migration.stderr[-1500:]}\n"
+            f"`airflow db migrate` failed; the end of its output:\n{migration.stderr[-1500:]}\n"
             f"If the database is broken, move {variables['AIRFLOW_HOME']} away and start again: only the history of "
             "runs is lost"
         )

@@ -49,7 +49,7 @@ def part_of(state: ProcessState) -> Part:
     is_given_up = state.state in ("FATAL", "EXITED", "STOPPED") and not is_to_come
     why = f": {state.explanation}" if state.explanation else ""
     detail = "not started yet" if is_to_come else f"{state.state.lower()}{why}"
-    next_step = "It is being started; look once more in half a minute."
+    next_step = "It is being started; look again in half a minute."
     if is_given_up:
         next_step = f"Read {state.log}, fix the cause, then `tapeline restart {state.name}`."
     log = tuple(last_lines(state.log))

@@ -70,14 +70,14 @@ class Start:
         began = time.monotonic()
         deployment = self._deploy()
         done(self._console, f"Stack `{DEFAULT_NAME}` is in place", began)
-        self._tell_earlier_data(deployment)
+        self._report_earlier_data(deployment)
         return deployment
 
     def _await_local_aws(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             if local_aws_answers():
-                tell_last_end(self._console, self._home)
+                report_last_end(self._console, self._home)
                 return
             self._raise_if_given_up()
             time.sleep(0.1)
@@ -94,7 +94,7 @@ class Start:
         self._line.update("Deploying the stack")
         return stack.deploy(connect("local"), self._options.parameters or {}, tell)
 
-    def _tell_earlier_data(self, deployment: Deployment) -> None:
+    def _report_earlier_data(self, deployment: Deployment) -> None:
         outputs = deployment.outputs
         items = deployment.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
         pages = deployment.client("s3").get_paginator("list_objects_v2")
@@ -178,14 +178,14 @@ class Start:
                 raise LaptopError(f"{state.name} keeps dying and was given up{last_words(state.name)}")
 
 
-def tell_last_end(console: Console, home: Path) -> None:
+def report_last_end(console: Console, home: Path) -> None:
     """Repeat what the local AWS says about how it ended, if it was killed."""
     report = home / "aws" / "last-start.txt"
     if report.exists() and "killed" in (text := report.read_text().strip()):
         warn(console, text)
 
 
-def tell_addresses(console: Console, options: Options, outputs: StackOutputs) -> None:
+def print_addresses(console: Console, options: Options, outputs: StackOutputs) -> None:
     """Print where everything is that `up` has started."""
     rows = []
     if options.airflow:

@@ -111,7 +111,7 @@ class Supervisor:
         deadline = time.monotonic() + 30
         while not self.is_running():
             if daemon.poll() is not None or time.monotonic() > deadline:
-                raise NotRunningError(f"supervisord did not start; its last words are in {output}")
+                raise NotRunningError(f"supervisord did not start; what it printed is in {output}")
             time.sleep(0.05)
 
     def describe(self, program: Program) -> None:

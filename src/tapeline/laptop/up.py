@@ -19,7 +19,7 @@ from tapeline.laptop import airflow
 from tapeline.laptop.parts import last_words, restart_note
 from tapeline.laptop.ports import require_free
 from tapeline.laptop.programs import LOCAL_AWS, Options
-from tapeline.laptop.start import Start, done, tell_addresses, tell_last_end, warn
+from tapeline.laptop.start import Start, done, print_addresses, report_last_end, warn
 from tapeline.laptop.supervisor import LaptopError, NotRunningError, ProcessState, Supervisor
 from tapeline.stream.pump import signals_handled
 
@@ -45,14 +45,14 @@ class Laptop:
         LaptopError
             If it cannot start; what was started is stopped again.
         """
-        self._console.on_broken_pipe = self._go_on_unheard  # type: ignore[method-assign]
+        self._console.on_broken_pipe = self._print_no_more  # type: ignore[method-assign]
         local.own_home()
         with self._only_one(), signals_handled(self._request_stop, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self._clear_the_way(options)
             try:
                 with self._console.status("Starting the local AWS") as line:
                     deployment = Start(self._supervisor, self._console, options, line).run()
-                tell_addresses(self._console, options, deployment.outputs)
+                print_addresses(self._console, options, deployment.outputs)
                 if not detach:
                     watch(self._supervisor, self._console)
             except _StopRequestedError:
@@ -66,14 +66,14 @@ class Laptop:
         with self._console.status("Stopping") as line:
             return self._supervisor.stop(lambda names: line.update(f"Stopping {names}"))
 
-    def _go_on_unheard(self) -> None:
-        """Print no more: nobody reads it, as after `tapeline up | head`, which is no reason to stop."""
+    def _print_no_more(self) -> None:
+        """Go on in silence: nobody reads it, as after `tapeline up | head`, which is no reason to stop."""
         self._console.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _request_stop(self, number: int, _frame: Any) -> NoReturn:
         if number == signal.SIGHUP:
-            self._go_on_unheard()
+            self._print_no_more()
         raise _StopRequestedError
 
     @contextmanager
@@ -151,4 +151,4 @@ def _report_return(console: Console, state: ProcessState) -> None:
     note.unlink(missing_ok=True)
     warn(console, f"{state.name} {how} (pid {state.pid})")
     if state.name == LOCAL_AWS:
-        tell_last_end(console, local.home())
+        report_last_end(console, local.home())

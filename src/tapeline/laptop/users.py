@@ -16,7 +16,7 @@ AIRFLOW_USER = "tapeline-airflow"
 
 
 def signer_of(clients: Clients, user: str, policy_arn: str, path: Path) -> local.Credentials:
-    """Return a key of a user with one policy, who is made first if need be; the key noted at the path is used again."""
+    """Return a key of a user with this policy alone, made if missing; the key that `path` keeps is used again."""
     iam = clients.client("iam")
     with suppress(iam.exceptions.EntityAlreadyExistsException):
         iam.create_user(UserName=user)
