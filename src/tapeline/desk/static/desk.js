@@ -1,7 +1,7 @@
 // The market desk: which view is shown, the line at the top, and what is read out.
 
 import { badgesOf } from "./badges.js";
-import { el, plain, setAttribute, setText, unseen } from "./dom.js";
+import { el, plain, setAttribute, setChildren, setText, unseen } from "./dom.js";
 import { Feed } from "./feed.js";
 import { HealthView, troubles } from "./health.js";
 import { MarketView } from "./market.js";
@@ -114,12 +114,10 @@ async function learnWho() {
 }
 
 function showBadges() {
-  const box = byId("badges");
   const badges = badgesOf(feed, feed.quoteAge(), feed.delay());
   const key = badges.map(([, text]) => text).join("|");
-  if (box.dataset.text === key) return;
-  box.dataset.text = key;
-  box.replaceChildren(...badges.map(([name, text, title]) => el("span", { class: `badge ${name}`, title }, text)));
+  const shown = () => badges.map(([name, text, title]) => el("span", { class: `badge ${name}`, title }, text));
+  setChildren(byId("badges"), key, shown);
 }
 
 function showHealth() {

@@ -58,6 +58,13 @@ export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
+/** Replace what is in an element, but only if `key` is another than the last time. */
+export function setChildren(node, key, children) {
+  if (node.dataset.key === key) return;
+  node.dataset.key = key;
+  node.replaceChildren(...children());
+}
+
 export const button = (text, act, properties = {}) =>
   el("button", { type: "button", class: "button", on: { click: act }, ...properties }, text);
 export const unseen = (text) => el("span", { class: "unseen" }, text);

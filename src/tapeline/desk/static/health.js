@@ -1,6 +1,6 @@
 // The pipeline's lights, each with what to do, and what was rejected.
 
-import { button, el, fromTemplate, lightIcon, note, setAttribute, setText } from "./dom.js";
+import { button, el, fromTemplate, lightIcon, note, setAttribute, setChildren, setText } from "./dom.js";
 import { dagPage, get, ServerError, trigger } from "./server.js";
 import * as words from "./words.js";
 
@@ -122,10 +122,7 @@ export class HealthView {
     setText(parts.detail, detail);
     setText(parts.todo, todo ? `What to do: ${todo}` : "");
     const startable = this.#me.may_trigger && triggers.includes(dag ?? "");
-    const key = `${dag}|${startable}`;
-    if (parts.acts.dataset.key === key) return;
-    parts.acts.dataset.key = key;
-    parts.acts.replaceChildren(...(dag ? this.#acts(dag, startable) : []));
+    setChildren(parts.acts, `${dag}|${startable}`, () => (dag ? this.#acts(dag, startable) : []));
   }
 
   #acts(dag, startable) {

@@ -1,7 +1,7 @@
 // The market: what stands out, every symbol, and the latest alerts.
 
 import { COLUMNS, firstOrder, isSuspect, reversed } from "./columns.js";
-import { el, fromTemplate, note, setAttribute, setText } from "./dom.js";
+import { el, fromTemplate, note, setAttribute, setChildren, setText } from "./dom.js";
 import { QuoteTable } from "./table.js";
 import * as words from "./words.js";
 
@@ -102,11 +102,9 @@ export class MarketView {
     else if (!loaded) box = ["Loading quotes", "", "loading"];
     else if (symbols.size === 0) box = ["No quotes yet", NONE_STORED, "empty"];
     else if (shown === 0) box = ["No symbol matches", "Change the filter to see others.", "empty"];
-    else if (shown === null && empty.dataset.title === "No symbol matches") return;
+    else if (shown === null && empty.dataset.key === "No symbol matches") return;
     const [title, text, kind] = box;
-    if (empty.dataset.title === title) return;
-    empty.dataset.title = title;
-    empty.replaceChildren(...(title ? [note(title, text, kind)] : []));
+    setChildren(empty, title, () => (title ? [note(title, text, kind)] : []));
   }
 
   #showAlerts() {

@@ -3,11 +3,11 @@
 import { figuresOf, fitting, INTERVALS } from "./bars.js";
 import { SessionCalendar } from "./calendar.js";
 import { PriceChart } from "./chart.js";
-import { arrow, button, el, fromTemplate, note, setAttribute, setText } from "./dom.js";
+import { arrow, button, el, fromTemplate, note, setAttribute, setChildren, setText } from "./dom.js";
 import { get, ServerError } from "./server.js";
 import { carryOn, chartLabel, explanation, leftOutText, legendOf, newestFacts, pastFacts } from "./session.js";
 import { eventItem, minutesTable } from "./session-lists.js";
-import { marks, suspect } from "./table.js";
+import { showMarks, suspect } from "./table.js";
 import * as words from "./words.js";
 
 /** @import { SessionDetail, Sessions } from "./answers.d.ts" */
@@ -240,7 +240,7 @@ export class SymbolView {
     if (!quote) return;
     const age = words.age((this.#feed.now() - quote.at) / 1000);
     this.#showPrice(quote.price, quote.change, quote.change_percent, `${age} ago`, words.suspicion(quote, "price"));
-    this.#showMarks(`${quote.anomaly}|${quote.reasons}|${quote.trend}|${quote.suspect}`, () => marks(quote));
+    showMarks(this.#parts.marks, quote);
     this.#showFacts("Newest quote", newestFacts(quote));
   }
 
@@ -253,7 +253,7 @@ export class SymbolView {
     const figures = published ?? figuresOf(candles, close);
     const end = `at the end of ${words.day(session)}`;
     this.#showPrice(figures.close_usd, figures.change_usd, figures.change_pct, end, "");
-    this.#showMarks("", () => []);
+    setChildren(this.#parts.marks, "", () => []);
     this.#showFacts(published ? "Session, regular trading" : "Session, as stored", pastFacts(figures));
   }
 
@@ -262,13 +262,6 @@ export class SymbolView {
     head.classList.toggle("unknown", !isKnown);
     factsCard.hidden = !isKnown;
     if (!isKnown) facts.replaceChildren();
-  }
-
-  #showMarks(key, labels) {
-    const box = this.#parts.marks;
-    if (box.dataset.key === key) return;
-    box.dataset.key = key;
-    box.replaceChildren(...labels());
   }
 
   #showPrice(price, change, percent, when, suspicion) {

@@ -1,7 +1,7 @@
 // The table of every symbol. Rows are patched in place, and only those in sight: the rest is patched as it comes in sight.
 
 import { COLUMNS, firstOrder, isMarked, isSuspect, reversed, sorted } from "./columns.js";
-import { arrow, el, setAttribute, setText, unseen } from "./dom.js";
+import { arrow, el, setAttribute, setChildren, setText, unseen } from "./dom.js";
 import { drawSparkline, sparkline } from "./spark.js";
 import * as words from "./words.js";
 
@@ -22,7 +22,6 @@ class Row {
   constructor(symbol) {
     this.symbol = symbol;
     this.dirty = true;
-    this.marked = "";
     const address = `#/symbol/${encodeURIComponent(symbol)}`;
     const link = el("a", { href: address, title: symbol.length > 10 ? symbol : null }, symbol);
     this.spark = sparkline();
@@ -59,7 +58,8 @@ class Row {
     const volume = words.suspicion(quote, "volume");
     suspect(cells.volume, volume);
     if (!volume) setAttribute(cells.volume, "title", words.whole(quote.volume));
-    this.#patchMarks(quote);
+    this.element.classList.toggle("anomaly", quote.anomaly);
+    showMarks(cells.marks, quote);
   }
 
   patchAge(quote, now) {
@@ -67,22 +67,18 @@ class Row {
     setText(this.cells.age, words.age(seconds).replace(/ h .*/, " h"));
     this.element.classList.toggle("stale", seconds > STALE_SECONDS);
   }
-
-  #patchMarks(quote) {
-    const key = `${quote.anomaly}|${quote.reasons}|${quote.trend}|${quote.suspect}`;
-    if (this.marked === key) return;
-    this.marked = key;
-    this.element.classList.toggle("anomaly", quote.anomaly);
-    this.cells.marks.replaceChildren(...marks(quote));
-  }
 }
 
 const hidden = (name, text) => el("span", { "aria-hidden": "true", class: name }, text);
 const word = (text) => el("span", { class: "word" }, text);
 const mark = (name, title, ...children) => el("span", { class: `mark ${name}`, title }, ...children);
 
-/** A quote's suspect figures, anomaly and trend, as labels. */
-export function marks(quote) {
+/** Show a quote's suspect figures, anomaly and trend, as labels. */
+export function showMarks(box, quote) {
+  setChildren(box, `${quote.anomaly}|${quote.reasons}|${quote.trend}|${quote.suspect}`, () => marks(quote));
+}
+
+function marks(quote) {
   const labels = [];
   if (isSuspect(quote)) {
     const why = `Looks wrong: ${quote.suspect.map(words.verdictText).join(", ")}`;
