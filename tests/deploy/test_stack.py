@@ -42,7 +42,7 @@ def destroy(aws: Clients, name: str, *, delete_data: bool = False) -> tuple[tupl
 
 
 def status(aws: Clients, name: str) -> str | None:
-    found = find_stack(aws.client("cloudformation"), name)
+    found = find_stack(aws, name)
     return found["StackStatus"] if found else None
 
 

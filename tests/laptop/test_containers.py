@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from localaws import settings
 from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.laptop import containers
@@ -126,7 +127,7 @@ def test_the_functions_put_a_buckets_name_into_the_path() -> None:
 def test_the_local_aws_listens_on_the_loopback_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TAPELINE_BIND", raising=False)
     monkeypatch.delenv("TAPELINE_HOST", raising=False)
-    assert local.bind_address() == "127.0.0.1"
+    assert settings.address("TAPELINE_BIND") == "127.0.0.1"
     assert local.endpoint().startswith("http://127.0.0.1:")
 
 

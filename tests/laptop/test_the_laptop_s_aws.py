@@ -13,15 +13,8 @@ from tapeline.aws import local
 def places() -> list[list[object]]:
     product, emulator = local.credentials(), settings.root()
     return [
-        [
-            *(local.home(), local.port(), local.endpoint(), local.bind_address(), local.advertised_host()),
-            *(product.access_key_id, product.secret_access_key),
-        ],
-        [
-            *(settings.home(), settings.port(), settings.endpoint()),
-            *(settings.address("TAPELINE_BIND"), settings.address("TAPELINE_ADVERTISED_HOST")),
-            *(emulator.access_key_id, emulator.secret_access_key),
-        ],
+        [local.home(), local.port(), local.endpoint(), product.access_key_id, product.secret_access_key],
+        [settings.home(), settings.port(), settings.endpoint(), emulator.access_key_id, emulator.secret_access_key],
     ]
 
 

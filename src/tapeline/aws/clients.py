@@ -1,4 +1,4 @@
-"""Clients for AWS, in the cloud or on the laptop: one choice, made here, and the same calls ever after."""
+"""Clients for AWS, in the cloud or on the laptop: one choice, made here, and the same calls everywhere."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
@@ -50,16 +49,8 @@ LOCAL_CONFIG = CONFIG.merge(
 class Clients:
     """Clients of one target, made once each; safe to share between threads.
 
-    Parameters
-    ----------
-    target : str
-        ``local`` or ``aws``.
-    region : str
-        Region of every client; empty if nothing names one, and then making a client fails.
-    make : callable
-        Makes the client of a service; called once for each.
-    endpoint_url : str or None
-        The local AWS; None in the cloud, where each service has its own.
+    The region is empty if nothing names one, and then making a client fails. The endpoint is that of the local AWS; in
+    the cloud it is None, for there each service has its own.
     """
 
     def __init__(self, target: str, region: str, make: Callable[[str], Any], endpoint_url: str | None = None) -> None:
@@ -88,8 +79,6 @@ class Clients:
     def client(self, name: Literal["kinesis"]) -> KinesisClient: ...
     @overload
     def client(self, name: Literal["lambda"]) -> LambdaClient: ...
-    @overload
-    def client(self, name: Literal["logs"]) -> CloudWatchLogsClient: ...
     @overload
     def client(self, name: Literal["s3"]) -> S3Client: ...
     @overload
@@ -131,10 +120,6 @@ def connect(target: str | None = None, signer: local.Credentials | None = None) 
         chain = boto3.Session()
         return Clients(target, chain.region_name or "", partial(chain.client, config=CONFIG))
     signer = signer or local.credentials()
-    boto_session = boto3.Session(
-        aws_access_key_id=signer.access_key_id,
-        aws_secret_access_key=signer.secret_access_key,
-        region_name=local.REGION,
-    )
+    boto_session = boto3.Session(signer.access_key_id, signer.secret_access_key, region_name=local.REGION)
     make = partial(boto_session.client, endpoint_url=local.endpoint(), config=LOCAL_CONFIG)
     return Clients(target, local.REGION, make, local.endpoint())

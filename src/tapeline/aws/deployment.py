@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from tapeline.aws.clients import Clients
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
 
 DEFAULT_NAME = "tapeline"
 
@@ -50,14 +47,7 @@ class StackOutputs:
 class Deployment:
     """One deployment; safe to share between threads.
 
-    Attributes
-    ----------
-    clients : Clients
-        They reach it.
-    outputs : StackOutputs
-        What it is made of.
-    client : callable
-        `Clients.client` of its clients: ``deployment.client("s3")``.
+    Its `client` is that of its clients: ``deployment.client("s3")``.
     """
 
     def __init__(self, clients: Clients, outputs: StackOutputs) -> None:
@@ -74,7 +64,7 @@ def find_deployment(clients: Clients, stack_name: str = DEFAULT_NAME) -> Deploym
     StackError
         If there is no such stack, or it is of an older version.
     """
-    stack = find_stack(clients.client("cloudformation"), stack_name)
+    stack = find_stack(clients, stack_name)
     where = f"{clients.region} ({clients.target})"
     if stack is None:
         raise StackError(f"no stack named {stack_name} in {where}; make it with `tapeline deploy`")
@@ -89,10 +79,10 @@ def find_deployment(clients: Clients, stack_name: str = DEFAULT_NAME) -> Deploym
     return Deployment(clients, StackOutputs(**outputs))
 
 
-def find_stack(cloudformation: CloudFormationClient, name: str) -> Any | None:
+def find_stack(clients: Clients, name: str) -> Any | None:
     """Return a stack as CloudFormation describes it, None if there is none."""
     try:
-        return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return clients.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "does not exist" in str(error):
             return None

@@ -13,7 +13,7 @@ import string
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -94,30 +94,18 @@ def private() -> Iterator[None]:
         os.umask(before)
 
 
-def _tighten(path: os.PathLike[str], found: os.stat_result) -> None:
-    if found.st_mode & OTHERS:
-        Path(path).chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+def _tighten(path: os.PathLike[str], status: os.stat_result) -> None:
+    if status.st_mode & OTHERS:
+        Path(path).chmod(stat.S_IMODE(status.st_mode) & ~OTHERS)
 
 
 def port() -> int:
-    """Return the port of the local AWS, 4566 or what TAPELINE_PORT says.
-
-    Raises
-    ------
-    ValueError
-        If TAPELINE_PORT is no port number.
-    """
+    """Return the port of the local AWS, 4566 or what TAPELINE_PORT says."""
     return read_port("TAPELINE_PORT", DEFAULT_PORT)
 
 
 def read_port(variable: str, default: int) -> int:
-    """Return the port that a variable names, or the default if it names none.
-
-    Raises
-    ------
-    ValueError
-        If it is no port number.
-    """
+    """Return the port that a variable names, or the default if it names none; raise ValueError if it is no port."""
     text = os.environ.get(variable) or str(default)
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ValueError(f"{variable} must be a port from 1 to 65535, found {text!r}")
@@ -125,21 +113,8 @@ def read_port(variable: str, default: int) -> int:
 
 
 def endpoint() -> str:
-    """Return the one URL at which the local AWS answers for every service.
-
-    It is on this machine; between containers TAPELINE_HOST names the one that it is in.
-    """
+    """Return the one URL of the local AWS: on this machine, or between containers on the host that TAPELINE_HOST is."""
     return f"http://{os.environ.get('TAPELINE_HOST') or LOOPBACK}:{port()}"
-
-
-def bind_address() -> str:
-    """Return the address the local AWS listens at: the loopback, or what TAPELINE_BIND says, as in a container."""
-    return os.environ.get("TAPELINE_BIND") or LOOPBACK
-
-
-def advertised_host() -> str:
-    """Return the host in the URLs that the local AWS hands out: the loopback, or what TAPELINE_ADVERTISED_HOST says."""
-    return os.environ.get("TAPELINE_ADVERTISED_HOST") or LOOPBACK
 
 
 def credentials() -> Credentials:
@@ -152,11 +127,10 @@ def credentials() -> Credentials:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
         with os.fdopen(descriptor, "w") as file:
-            json.dump({"access_key_id": _new_access_key_id(), "secret_access_key": secrets.token_urlsafe(30)}, file)
+            json.dump(asdict(_new_credentials()), file)
         try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # Another process was first; its pair is the one to use.
+            with suppress(FileExistsError):  # another process was first; its pair is the one to use
+                os.link(draft, path)
         finally:
             Path(draft).unlink()
     document = json.loads(path.read_text())
@@ -174,6 +148,6 @@ def environment(signer: Credentials) -> dict[str, str]:
     }
 
 
-def _new_access_key_id() -> str:
-    alphabet = string.ascii_uppercase + "234567"
-    return "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16))
+def _new_credentials() -> Credentials:
+    identifier = "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
+    return Credentials(f"AKIA{identifier}", secrets.token_urlsafe(30))

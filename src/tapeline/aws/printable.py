@@ -15,14 +15,7 @@ def printable(text: str, *, keep: str = "") -> str:
     r"""Return a text with every character that does not print written as Python would.
 
     These are the control characters C0, DEL and C1, what turns the direction or has no width, line separators, lone
-    surrogates, private and unassigned characters.
-
-    Parameters
-    ----------
-    text : str
-        From elsewhere.
-    keep : str
-        Characters that stay as they are, such as the line break of a text of several lines.
+    surrogates, private and unassigned characters; but for those to keep, such as the break between lines.
 
     >>> printable("AAPL\x1b[2J\u202e")
     'AAPL\\x1b[2J\\u202e'

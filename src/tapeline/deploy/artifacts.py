@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -14,9 +14,6 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackError
 from tapeline.deploy import lambda_zip
 from tapeline.deploy.stack_events import OnProgress, Progress
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +52,23 @@ class Artifacts:
     """
 
     def __init__(self, clients: Clients, names: Names, on_progress: OnProgress) -> None:
+        self._clients = clients
         self._s3 = clients.client("s3")
         self._names = names
         self._on_progress = on_progress
-        self._tls_only = clients.target == "aws"
 
     def make_bucket(self) -> None:
         """Make the bucket, which has to be there before the stack that reads it."""
         bucket, region = self._names.artifacts, self._names.region
-        if _bucket_exists(self._s3, bucket, self._names.account):
+        if _bucket_exists(self._clients, bucket, self._names.account):
             return
-        if region == "us-east-1":
-            self._s3.create_bucket(Bucket=bucket)  # the one region that must not be named
-        else:
-            where: Any = {"LocationConstraint": region}
-            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=where)
-        self._s3.put_public_access_block(
-            Bucket=bucket,
-            PublicAccessBlockConfiguration={
-                "BlockPublicAcls": True,
-                "IgnorePublicAcls": True,
-                "BlockPublicPolicy": True,
-                "RestrictPublicBuckets": True,
-            },
-        )
-        if self._tls_only:
+        # us-east-1 is the one region that must not be named.
+        where: Any = {"CreateBucketConfiguration": {"LocationConstraint": region}} if region != "us-east-1" else {}
+        self._s3.create_bucket(Bucket=bucket, **where)
+        rights = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+        closed: Any = dict.fromkeys(rights, True)
+        self._s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
+        if self._clients.target == "aws":
             self._s3.put_bucket_policy(Bucket=bucket, Policy=_tls_only_policy(bucket))
 
     def put_template(self, template: str) -> str:
@@ -94,17 +83,13 @@ class Artifacts:
 
     def put_code(self) -> dict[str, str]:
         """Put the functions' zips; return the parameters of the template that say where they are."""
-        zips = lambda_zip.build_all()
-        for built in zips.values():
-            if self._put(built.key, built.path.read_bytes()):
-                size = f"{built.path.stat().st_size / 1e6:.1f} MB"
-                self._on_progress(Progress(built.path.name, "Lambda code", "made", size))
-        return {
-            "ArtifactBucket": self._names.artifacts,
-            "StreamProcessorKey": zips["stream_processor"].key,
-            "TrendAlertsKey": zips["trend_alerts"].key,
-            "FeedWatchKey": zips["feed_watch"].key,
-        }
+        parameters = {"ArtifactBucket": self._names.artifacts}
+        for function, code in lambda_zip.build_all().items():
+            if self._put(code.key, code.path.read_bytes()):
+                size = f"{code.path.stat().st_size / 1e6:.1f} MB"
+                self._on_progress(Progress(code.path.name, "Lambda code", "made", size))
+            parameters[f"{function.title().replace('_', '')}Key"] = code.key  # StreamProcessorKey and so on
+        return parameters
 
     def _put(self, key: str, body: bytes) -> bool:
         """Put an object, unless it is there; return whether it was put."""
@@ -117,20 +102,15 @@ class Artifacts:
 
 def left(clients: Clients, names: Names) -> tuple[list[str], list[str]]:
     """Return the buckets and the tables that outlive a stack and are there."""
-    s3, dynamodb = clients.client("s3"), clients.client("dynamodb")
-    buckets = [bucket for bucket in (names.bucket, names.artifacts) if _bucket_exists(s3, bucket, names.account)]
+    dynamodb = clients.client("dynamodb")
+    buckets = [bucket for bucket in (names.bucket, names.artifacts) if _bucket_exists(clients, bucket, names.account)]
     tables = [table for table in names.tables if _exists(lambda: dynamodb.describe_table(TableName=table))]  # noqa: B023 - called at once
     return buckets, tables
 
 
-def delete_bucket(s3: S3Client, bucket: str, on_progress: OnProgress) -> None:
-    """Delete a bucket with every object and version.
-
-    Raises
-    ------
-    StackError
-        If an object cannot be deleted.
-    """
+def delete_bucket(clients: Clients, bucket: str, on_progress: OnProgress) -> None:
+    """Delete a bucket with every object and version; raise StackError if one cannot be deleted."""
+    s3 = clients.client("s3")
     count = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         versions = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
@@ -160,8 +140,8 @@ def _tls_only_policy(bucket: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _bucket_exists(s3: S3Client, bucket: str, account: str) -> bool:
-    return _exists(lambda: s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account))
+def _bucket_exists(clients: Clients, bucket: str, account: str) -> bool:
+    return _exists(lambda: clients.client("s3").head_bucket(Bucket=bucket, ExpectedBucketOwner=account))
 
 
 def _exists(look: Callable[[], object]) -> bool:

@@ -2,7 +2,7 @@
 
 A zip holds its folder under lambda/, and of this package and its libraries exactly the modules that the handler
 imports, directly or through others; boto3 is left out, Lambda has it. The same content always gives the same zip and
-hash, so that nothing is deployed anew without need.
+hash, so that nothing is deployed again without need.
 """
 
 from __future__ import annotations
@@ -27,21 +27,12 @@ _PLAIN_FILE = 0o100644 << 16
 
 @dataclass(frozen=True, slots=True)
 class LambdaZip:
-    """One function's code.
-
-    Attributes
-    ----------
-    function : str
-        Name of its folder under lambda/.
-    path : Path
-        The zip.
-    content_hash : str
-        SHA-256 over names and contents of its files, hexadecimal; the bytes of the zip depend on the compressor.
-    """
+    """The zip of one function, named after its folder under lambda/."""
 
     function: str
     path: Path
     content_hash: str
+    """SHA-256 over names and contents of its files, hexadecimal; the bytes of the zip depend on the compressor."""
 
     @property
     def key(self) -> str:
@@ -50,17 +41,7 @@ class LambdaZip:
 
 
 def build(function: str, into: Path, *, folder: Path | None = None) -> LambdaZip:
-    """Build the zip of one function.
-
-    Parameters
-    ----------
-    function : str
-        One of `FUNCTIONS`.
-    into : Path
-        Folder for the zip, made if it is not there.
-    folder : Path, optional
-        The handler's folder, by default the one under lambda/ of that name.
-    """
+    """Build the zip of one function, of its folder under lambda/ unless another is given, into a folder."""
     files = collect(folder or local.files(f"lambda/{function}"))
     digest = hashlib.sha256()
     into.mkdir(parents=True, exist_ok=True)
@@ -84,13 +65,7 @@ def build_all(into: Path | None = None) -> dict[str, LambdaZip]:
 
 
 def collect(folder: Path) -> dict[str, Path]:
-    """Return what goes into the zip of a handler's folder, by name in the zip.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder has no handler.py.
-    """
+    """Return what goes into the zip of a handler's folder, by name in the zip."""
     handler = folder / "handler.py"
     if not handler.is_file():
         raise FileNotFoundError(f"expected a Lambda's handler in {handler}, found none")
@@ -171,13 +146,13 @@ def _name_in_zip(module: str, path: Path) -> str:
     return module.replace(".", "/") + ("/__init__.py" if path.name == "__init__.py" else ".py")
 
 
-def _describe(built: LambdaZip) -> str:
-    with zipfile.ZipFile(built.path) as archive:
+def _describe(code: LambdaZip) -> str:
+    with zipfile.ZipFile(code.path) as archive:
         entries = archive.infolist()
-    packed, unpacked = built.path.stat().st_size / 1e6, sum(entry.file_size for entry in entries) / 1e6
-    return f"{built.path}: {packed:.2f} MB, {unpacked:.2f} MB in {len(entries)} files, {built.content_hash[:12]}"
+    packed, unpacked = code.path.stat().st_size / 1e6, sum(entry.file_size for entry in entries) / 1e6
+    return f"{code.path}: {packed:.2f} MB, {unpacked:.2f} MB in {len(entries)} files, {code.content_hash[:12]}"
 
 
 if __name__ == "__main__":
-    for one in build_all().values():
-        print(_describe(one))
+    for code in build_all().values():
+        print(_describe(code))

@@ -11,7 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -21,9 +21,6 @@ from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_d
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
 from tapeline.market.rules import RULES
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
 
 TEMPLATE = local.files("infra/template.yaml")
 LOCAL_PARAMETERS = {
@@ -42,24 +39,12 @@ _REFUSED = "CloudFormation refuses the template or its parameters"
 
 
 def deploy(
-    clients: Clients,
-    parameters: Mapping[str, str],
-    on_progress: OnProgress,
-    *,
-    stack_name: str = DEFAULT_NAME,
+    clients: Clients, parameters: Mapping[str, str], on_progress: OnProgress, *, stack_name: str = DEFAULT_NAME
 ) -> Deployment:
     """Make the deployment, or bring it up to date; one that is up to date is left as it is.
 
-    Parameters
-    ----------
-    clients : Clients
-        Where.
-    parameters : mapping of str to str
-        Parameters of the template. One that is not given keeps its value, at first its default.
-    on_progress : callable
-        Told of each step.
-    stack_name : str
-        Several deployments in one account need several names, and each a NamePrefix.
+    A parameter of the template that is not given keeps its value, at first its default. Several deployments in one
+    account need several names, and each a NamePrefix.
 
     Raises
     ------
@@ -72,14 +57,14 @@ def deploy(
     artifacts = Artifacts(clients, names, on_progress)
     artifacts.make_bucket()
     template_url = artifacts.put_template(_with_literal_names(TEMPLATE.read_text(), names))
-    _check_known(clients.client("cloudformation"), template_url, wanted)
+    _check_known(clients, template_url, wanted)
     wanted |= artifacts.put_code()
     stack_id, change_set_id = _create_change_set(clients, stack_name, stack, template_url, wanted)
     changes = _changes(clients, stack_id, change_set_id, is_new=stack is None)
     if changes:
 
         def on_change(step: Progress) -> None:
-            if step.resource in changes or step.status == "failed":  # the laptop tells of unchanged resources too
+            if step.resource in changes or step.status == "failed":  # the laptop reports unchanged ones too
                 on_progress(step)
 
         seen = past_events(clients, stack_id)
@@ -99,25 +84,10 @@ def destroy(
     stack_name: str = DEFAULT_NAME,
     name_prefix: str = "",
 ) -> tuple[str, ...]:
-    """Remove the deployment.
+    """Remove the deployment; return what is left and goes on costing, which the next deploy takes over again.
 
-    Parameters
-    ----------
-    clients : Clients
-        Where.
-    on_progress : callable
-        Told of each step.
-    delete_data : bool
-        Remove the bucket with every object and version, the tables, and the artifact bucket too. There is no way back.
-    stack_name : str
-        Which.
-    name_prefix : str
-        NamePrefix of a stack that is gone already and has left its data; otherwise the stack knows.
-
-    Returns
-    -------
-    tuple of str
-        What is left and goes on costing: bucket and tables, which the next deploy takes over again.
+    That is the bucket and the tables. To delete the data removes these too, with every object and version, and the
+    artifact bucket: there is no way back. The NamePrefix is for a stack that is gone already and has left its data.
 
     Raises
     ------
@@ -132,7 +102,7 @@ def destroy(
     if not delete_data:
         return (*(f"bucket {bucket}" for bucket in buckets), *(f"table {table}" for table in tables))
     for bucket in buckets:
-        delete_bucket(clients.client("s3"), bucket, on_progress)
+        delete_bucket(clients, bucket, on_progress)
     dynamodb = clients.client("dynamodb")
     for table in tables:
         dynamodb.delete_table(TableName=table)
@@ -157,12 +127,11 @@ def _ready(clients: Clients, name: str, on_progress: OnProgress) -> Any | None:
 
 def _at_rest(clients: Clients, name: str, on_progress: OnProgress) -> Any | None:
     """Return the stack once nobody else is at work on it, None if there is none."""
-    cloudformation = clients.client("cloudformation")
-    stack = find_stack(cloudformation, name)
+    stack = find_stack(clients, name)
     if stack and stack["StackStatus"].endswith("_IN_PROGRESS") and stack["StackStatus"] != "REVIEW_IN_PROGRESS":
         on_progress(Progress(name, "stack", "waiting", f"another operation is under way: {stack['StackStatus']}"))
         follow(clients, stack["StackId"], set(), on_progress, None)
-        stack = find_stack(cloudformation, name)
+        stack = find_stack(clients, name)
     return stack
 
 
@@ -192,8 +161,8 @@ def _with_literal_names(template: str, names: Names) -> str:
     return _RETAINED_NAMES.sub(write_out, template)
 
 
-def _check_known(cloudformation: CloudFormationClient, template_url: str, parameters: Mapping[str, str]) -> None:
-    template = cloudformation.validate_template(TemplateURL=template_url)
+def _check_known(clients: Clients, template_url: str, parameters: Mapping[str, str]) -> None:
+    template = clients.client("cloudformation").validate_template(TemplateURL=template_url)
     known = [parameter["ParameterKey"] for parameter in template["Parameters"]]
     if unknown := sorted(set(parameters) - set(known)):
         raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
@@ -268,6 +237,5 @@ def _expire_items(deployment: Deployment) -> None:
     dynamodb, outputs = deployment.client("dynamodb"), deployment.outputs
     for table in (outputs.table_name, outputs.state_table_name):
         if dynamodb.describe_time_to_live(TableName=table)["TimeToLiveDescription"]["TimeToLiveStatus"] != "ENABLED":
-            dynamodb.update_time_to_live(
-                TableName=table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires_at"}
-            )
+            expiry: Any = {"Enabled": True, "AttributeName": "expires_at"}
+            dynamodb.update_time_to_live(TableName=table, TimeToLiveSpecification=expiry)

@@ -6,13 +6,10 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackError, find_stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
 
 QUIET_SECONDS = {"local": 60, "aws": 3600}
 """An operation without any event for so long is given up waiting for."""
@@ -26,17 +23,8 @@ _RESULTS = {"CREATE": "made", "UPDATE": "changed", "DELETE": "removed", "IMPORT"
 class Progress:
     """One step of a deployment.
 
-    Attributes
-    ----------
-    resource : str
-        Its name in the template, such as ``DataTable``; or the stack's, or a file's.
-    kind : str
-        What it is: ``DynamoDB table``.
-    status : str
-        ``making``, ``made``, ``changing``, ``changed``, ``removing``, ``removed``, ``taking over``, ``taken over``,
-        ``kept`` or ``failed``.
-    reason : str
-        Why, for a failure; mostly empty otherwise.
+    The resource goes by its name in the template, such as ``DataTable``, or is the stack or a file; its kind is like
+    ``DynamoDB table``. The status is of `_VERBS` or `_RESULTS`, ``kept``, or ``failed`` for the reason that is given.
     """
 
     resource: str
@@ -49,44 +37,31 @@ OnProgress = Callable[[Progress], None]
 
 
 def pace(clients: Clients) -> float:
-    """Return seconds between two looks; AWS limits how often one may ask."""
+    """Return the seconds between two looks; AWS limits how often one may ask."""
     return 0.2 if clients.target == "local" else 3.0
 
 
 def past_events(clients: Clients, stack_id: str) -> set[str]:
     """Return the ids of the events that there are already, which `follow` is to pass over."""
-    return {event["EventId"] for event in _events(clients.client("cloudformation"), stack_id)}
+    return {event["EventId"] for event in _events(clients, stack_id)}
 
 
 def follow(clients: Clients, stack_id: str, seen: set[str], on_progress: OnProgress, wanted: set[str] | None) -> None:
-    """Tell of each event that was not seen before until the stack is at rest.
-
-    Parameters
-    ----------
-    clients : Clients
-        Where.
-    stack_id : str
-        Of the stack.
-    seen : set of str
-        Ids of events to pass over.
-    on_progress : callable
-        Told of each event.
-    wanted : set of str or None
-        The statuses of which it must have one at the end; None if any will do.
+    """Report each event that was not seen before until the stack is at rest.
 
     Raises
     ------
     StackError
-        If it ends otherwise, with the first failure, or if nothing happens for long.
+        If it ends in none of the statuses that are wanted (None: any will do), with the first failure; or if nothing
+        happens for long.
     """
-    cloudformation = clients.client("cloudformation")
     failure = ""
     last_event = time.monotonic()
     while True:
         # Status first: whatever happened before it is then among the events.
-        stack = find_stack(cloudformation, stack_id)
+        stack = find_stack(clients, stack_id)
         status = stack["StackStatus"] if stack else "DELETE_COMPLETE"
-        for event in reversed([event for event in _events(cloudformation, stack_id) if event["EventId"] not in seen]):
+        for event in reversed([event for event in _events(clients, stack_id) if event["EventId"] not in seen]):
             seen.add(event["EventId"])
             last_event = time.monotonic()
             step = _describe(event)
@@ -124,7 +99,7 @@ def _describe(event: Any) -> Progress:
     )
 
 
-def _events(cloudformation: CloudFormationClient, stack_id: str) -> Iterator[Any]:
+def _events(clients: Clients, stack_id: str) -> Iterator[Any]:
     """Yield the stack's events, the newest first."""
-    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+    for page in clients.client("cloudformation").get_paginator("describe_stack_events").paginate(StackName=stack_id):
         yield from page["StackEvents"]
