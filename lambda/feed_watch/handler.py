@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Look once; return the lights."""
     look = watch.look(datetime.now(UTC))
     lights = {light.name: f"{light.colour}: {light.reading}" for light in look.lights}
-    logger.info("looked", extra={"lights": lights, "told": look.told.subject if look.told else None})
+    logger.info("looked", extra={"lights": lights, "told": look.message.subject if look.message else None})
     if look.unread:
         raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in look.unread.items()))
     return lights

@@ -102,7 +102,7 @@ CASES = {
         started=["Mon 11:00", "Mon 18:00", "Tue 09:32"],
     ),
     "a producer that is started anew again and again without a quote": Case(
-        [f"Mon 09:36 {RED}no quote for 6 min though the producer was started anew"],
+        [f"Mon 09:36 {RED}no quote for 6 min though the producer was restarted"],
         dead=[WEEKEND],
         started=[f"Mon 09:{minute:02}" for minute in range(30, 60)],
     ),

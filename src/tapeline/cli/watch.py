@@ -19,7 +19,7 @@ from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, errors, nowhere, print_json
 from tapeline.laptop.parts import log_of, parts
 from tapeline.laptop.ports import local_aws_answers
-from tapeline.operations.feed_state import read_followed
+from tapeline.operations.feed_signs import read_followed
 from tapeline.operations.health import Readings, exit_code, explained, is_green, judge
 from tapeline.operations.light import Part
 from tapeline.operations.readings import read_readings

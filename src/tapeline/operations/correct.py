@@ -1,4 +1,4 @@
-"""Put a stored quote right: find the version that stands, and send one with a higher revision."""
+"""Correct a stored quote: find the version that stands, and send one with a higher revision."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.market.dates import trading_date
@@ -17,9 +17,6 @@ from tapeline.market.quotes import CORRECTION, FIGURES, Quote, parse_quote, read
 from tapeline.stream import items, raw_zone
 from tapeline.stream.batch import Stored, figures_of, version_to_json
 from tapeline.stream.keys import RAW_PREFIX
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 THREADS = 8
 LITTLE = Decimal("0.8")
@@ -81,21 +78,10 @@ def plan(
 ) -> Correction:
     """Find the version of a quote that stands, and make the one that is to take its place.
 
-    DynamoDB is asked first; a quote that it no longer has is looked for in the raw zone's partition. A withdrawn print
-    comes back with the figures it had before, but for those given.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    symbol, timestamp : str
-        Which quote; the timestamp exactly as it is stored.
-    figures : dict of str to Decimal
-        The figures that change, by name, of `tapeline.market.quotes.FIGURES`; USD or shares.
-    withdraw : bool
-        Take the print out instead: it counts in nothing.
-    on_progress : callable
-        Told how many objects of the raw zone were read, if it comes to that.
+    DynamoDB is asked first; a quote that it no longer has is looked for in the raw zone's partition, and progress is
+    the number of objects read there. A withdrawn print comes back with the figures it had before, but for those given.
+    The timestamp is exactly as stored; figures are by name, of `tapeline.market.quotes.FIGURES`, in USD or shares. To
+    withdraw is to take the print out: it counts in nothing.
 
     Raises
     ------
@@ -146,20 +132,7 @@ def wait(
     sleep: Callable[[float], object] = time.sleep,
     on_progress: Callable[[float], None] = lambda _: None,
 ) -> bool:
-    """Wait until a correction that was sent is stored; return whether it is.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    correction : Correction
-        The one that was sent.
-    seconds : float
-        How long to wait.
-    sleep : callable
-        Waits; tests pass their own.
-    on_progress : callable
-        Told how many seconds were waited.
+    """Wait until a correction that was sent is stored; return whether it is. Progress is in seconds.
 
     Raises
     ------
@@ -205,9 +178,7 @@ def _raw(deployment: Deployment, symbol: str, timestamp: str, on_progress: Calla
         raise CorrectionError(str(error)) from error
     versions = [
         quote
-        for line in _lines(
-            deployment.client("s3"), deployment.outputs.bucket_name, trading_date(moment).isoformat(), on_progress
-        )
+        for line in _lines(deployment, trading_date(moment).isoformat(), on_progress)
         if f'"{symbol}"' in line and timestamp in line and (quote := _quote(line)) and quote.timestamp == timestamp
     ]
     if not versions:
@@ -217,7 +188,8 @@ def _raw(deployment: Deployment, symbol: str, timestamp: str, on_progress: Calla
     return Stored(newest, superseded=tuple(version_to_json(quote, ()) for quote in others))
 
 
-def _lines(s3: S3Client, bucket: str, day: str, on_progress: Callable[[int], None]) -> Iterator[str]:
+def _lines(deployment: Deployment, day: str, on_progress: Callable[[int], None]) -> Iterator[str]:
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/")
     keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
     with ThreadPoolExecutor(THREADS) as pool:
@@ -233,8 +205,7 @@ def _quote(line: str) -> Quote:
 
 
 def _nearest(deployment: Deployment, symbol: str) -> str:
-    dynamodb = deployment.client("dynamodb")
-    newest = dynamodb.query(
+    newest = deployment.client("dynamodb").query(
         TableName=deployment.outputs.table_name,
         KeyConditionExpression="symbol = :symbol",
         ExpressionAttributeValues={":symbol": {"S": symbol}},

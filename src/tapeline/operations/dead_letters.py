@@ -1,4 +1,4 @@
-"""Dead letters: what they say of the batches that delivery gave up, and what the stream still has of those."""
+"""Dead letters: which batches delivery gave up, and what the stream still has of those."""
 
 from __future__ import annotations
 
@@ -21,27 +21,18 @@ _GONE = {"ResourceNotFoundException", "InvalidArgumentException"}
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: a batch of the Kinesis stream that delivery gave up.
-
-    Attributes
-    ----------
-    shard_id, first, last : str
-        The batch's place on the stream: shard, first and last sequence number.
-    records : int
-        How many it had.
-    condition : str
-        Why it was given up, in Lambda's words: ``RetryAttemptsExhausted`` and so on.
-    """
+    """A dead letter: a batch of the Kinesis stream that delivery gave up, by first and last sequence number."""
 
     shard_id: str
     first: str
     last: str
     records: int
     condition: str
+    """Why it was given up, in Lambda's words: ``RetryAttemptsExhausted`` and so on."""
 
 
 class UnknownLetterError(ValueError):
-    """A message in the dead-letter queue that tells of no batch of the Kinesis stream."""
+    """A message in the dead-letter queue that is about no batch of the Kinesis stream."""
 
 
 def read_letter(body: str) -> Letter:
@@ -115,7 +106,7 @@ class DeadLetters:
                 StartingSequenceNumber=letter.first,
             )["ShardIterator"]
         except self._kinesis.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in _GONE:  # the stream was made anew, or its retention is over
+            if error.response["Error"]["Code"] in _GONE:  # the stream is a new one, or its retention is over
                 return
             raise
         while iterator:

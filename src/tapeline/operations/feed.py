@@ -17,14 +17,8 @@ from enum import StrEnum
 
 from tapeline.market.durations import words
 from tapeline.market.trading_hours import Hours
-from tapeline.operations.feed_signs import (
-    MARKET_SILENCE,
-    NOT_A_FEED,
-    SIMULATED,
-    SIMULATED_SILENCE,
-    Followed,
-    NewestQuote,
-)
+from tapeline.operations import feed_signs
+from tapeline.operations.feed_signs import Followed, NewestQuote
 
 TROUBLED_SILENCE = timedelta(minutes=2)
 """How long all may be silent while the producer itself says that it has trouble; one failed poll is none."""
@@ -39,14 +33,13 @@ HUNG_AFTER = timedelta(minutes=3)
 CLOCK_AHEAD = timedelta(minutes=2)
 """How far the producer's clock may be ahead of ours before it is trouble: a silence is heard so much later."""
 
-_NAMED = 5
-
 
 class Verdict(StrEnum):
     """How the feed is."""
 
     ALIVE = "alive"
     WAITING = "waiting"
+    """The first quote of the session or of the producer is not due yet."""
     CLOSED = "closed"
     LOST = "lost"
     UNKNOWN = "unknown"
@@ -54,29 +47,18 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """What is known of the feed.
-
-    Attributes
-    ----------
-    verdict : Verdict
-        How it is as a whole.
-    reading, next_step : str
-        That in words, and what to do.
-    silent, alive : tuple of str
-        Symbols that should have had a quote by now, and those that have.
-    trouble : str
-        What is wrong though the feed is not known to be lost.
-    proven : bool
-        Whether at least half of the symbols are alive: the end of an outage, where one quote is none.
-    """
+    """What is known of the feed as a whole, the same in words, and what to do."""
 
     verdict: Verdict
     reading: str
     next_step: str = ""
     silent: tuple[str, ...] = ()
+    """Symbols that should have had a quote by now; `alive` are those that have."""
     alive: tuple[str, ...] = ()
     trouble: str = ""
+    """What is wrong though the feed is not known to be lost."""
     proven: bool = False
+    """Whether at least half of the symbols are alive: the end of an outage, for which one quote is not enough."""
 
 
 def judge_feed(
@@ -84,25 +66,14 @@ def judge_feed(
     hours: Hours | None,
     followed: Followed | None,
     newest: Sequence[NewestQuote],
-    thin: frozenset[str] = frozenset(),
+    thin: frozenset[str],
 ) -> Feed:
-    """Judge a feed.
+    """Judge a feed: by the session that began last, what the producer says, and the newest quote of each symbol.
 
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    hours : Hours or None
-        The exchange's session that began last; None if it is not known.
-    followed : Followed or None
-        What the producer says; None if none has ever said anything.
-    newest : sequence of NewestQuote
-        The newest quote of each symbol that has one.
-    thin : frozenset of str
-        Symbols that trade seldom.
+    The session is None if it is not known; a `thin` symbol trades seldom.
     """
     if followed is None:
-        return _unfollowed(now, hours, [quote for quote in newest if quote.source not in NOT_A_FEED])
+        return _unfollowed(now, hours, [quote for quote in newest if quote.source not in feed_signs.NOT_A_FEED])
     followed = replace(followed, started_at=min(followed.started_at, now))
     heard = {quote.symbol: quote.heard_at(now, None if followed.never_sleeps else hours) for quote in newest}
     if now - followed.said_at >= HUNG_AFTER:
@@ -131,7 +102,7 @@ def named(symbols: Sequence[str]) -> str:
     >>> named(["A", "B", "C", "D", "E", "F"])
     'A, B, C, D, E …'
     """
-    return ", ".join(symbols[:_NAMED]) + (" …" if len(symbols) > _NAMED else "")
+    return ", ".join(symbols[:5]) + (" …" if len(symbols) > 5 else "")
 
 
 def _since(begin: datetime, followed: Followed, heard: datetime | None) -> datetime:
@@ -260,7 +231,7 @@ def _closed(
 def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote]) -> Feed:
     """Judge a deployment whose producer has never said what it follows: an older one, or none at all."""
     sources = {quote.source for quote in newest}
-    never_sleeps = SIMULATED in sources
+    never_sleeps = feed_signs.SIMULATED in sources
     is_open = never_sleeps or (hours is not None and hours.are_at(now))
     last = max((quote.heard_at(now, None if never_sleeps else hours) for quote in newest), default=None)
     if last is None:
@@ -269,7 +240,8 @@ def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote
             "could not be judged: nothing has ever been followed here",
             "Start a producer: it says what it follows.",
         )
-    patience = SIMULATED_SILENCE if sources == {SIMULATED} else MARKET_SILENCE
+    only_simulated = sources == {feed_signs.SIMULATED}
+    patience = feed_signs.SIMULATED_SILENCE if only_simulated else feed_signs.MARKET_SILENCE
     since = last if hours is None or never_sleeps else max(last, hours.opens_at)
     if is_open and now - since >= patience:
         return Feed(
@@ -281,5 +253,5 @@ def _unfollowed(now: datetime, hours: Hours | None, newest: Sequence[NewestQuote
     return Feed(
         Verdict.UNKNOWN,
         "could not be judged: quotes have come, but no producer says what it follows",
-        "Start the producer anew in this version: it then says what it follows, and silence is heard.",
+        "Restart the producer in this version: it then says what it follows, and silence is heard.",
     )

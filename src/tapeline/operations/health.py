@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,11 +20,10 @@ CALENDAR_NOTICE = timedelta(days=90)
 """How long before the table of trading days ends it is shown."""
 
 CALENDAR_URGENT = timedelta(days=14)
-"""How long before it is red, and told."""
-
+"""How long before it is red, and a message is sent."""
 
 ITERATOR_AGE = "iterator age of "
-TELLERS = {
+EXPLAINED_BY = {
     "quotes": "producer",
     "latency": "stock-market-stream-processor",
     "rejects": "stock-market-stream-processor",
@@ -36,66 +35,41 @@ TELLERS = {
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What was measured; None where there was nothing to measure.
-
-    Attributes
-    ----------
-    at : datetime
-        When, UTC.
-    parts : sequence of Part
-        What must be up.
-    measured : bool
-        Whether there was a deployment to read the rest from.
-    hours : Hours or None
-        The session of the New York Stock Exchange that began last; None where the table of trading days has ended.
-    followed : Followed or None
-        What the producer says that it follows; None if none has ever said it.
-    quotes_per_second : float or None
-        Into the stream processor, in the last minute.
-    latency_seconds : float or None
-        From the producer to the store, the slowest of the last minutes.
-    iterator_age_seconds : dict of str to (float or None)
-        How old the last record was that each function took from its stream, by function.
-    newest : sequence of NewestQuote
-        One per symbol.
-    thin : collection of str
-        Symbols that were missed lately and came back by themselves: they trade seldom, and have more time.
-    rejected_last_hour, rejected_last_day : dict of str to int
-        Records under `rejected/`, by reason.
-    dead_letters : int
-        Batches that delivery gave up.
-    alerts_last_hour, alerts_last_day : int
-        Alerts sent.
-    subscribers, unconfirmed : int
-        E-mail addresses that get alerts, and those that have not confirmed.
-    had_subscribers : bool
-        Whether somebody is known to have got them once.
-    alarms : sequence of str
-        Alarms that are ringing.
-    unread : dict of str to str
-        What could not be read and why, by the names of `UNREAD`.
-    """
+    """What was measured; None where there was nothing to measure."""
 
     at: datetime
+    """UTC."""
     parts: Sequence[Part]
     measured: bool = True
+    """Whether there was a deployment to read the rest from."""
     hours: Hours | None = None
+    """The session of the New York Stock Exchange that began last; None where the table of trading days has ended."""
     followed: Followed | None = None
+    """None if no producer has ever said what it follows."""
     quotes_per_second: float | None = None
+    """Into the stream processor, in the last minute."""
     latency_seconds: float | None = None
+    """From the producer to the store, the slowest of the last minutes."""
     iterator_age_seconds: dict[str, float | None] = field(default_factory=dict)
+    """How old the last record was that each function took from its stream, by function."""
     newest: Sequence[NewestQuote] = ()
     thin: Sequence[str] = ()
+    """Symbols that were missed lately and came back by themselves: they trade seldom, and have more time."""
     rejected_last_hour: dict[str, int] = field(default_factory=dict)
+    """Records under `rejected/`, by reason."""
     rejected_last_day: dict[str, int] = field(default_factory=dict)
     dead_letters: int = 0
     alerts_last_hour: int = 0
     alerts_last_day: int = 0
     subscribers: int = 0
+    """E-mail addresses that get alerts; those that have not confirmed are not among them."""
     unconfirmed: int = 0
     had_subscribers: bool = False
+    """Whether somebody is known to have got them once."""
     alarms: Sequence[str] = ()
+    """Those that are ringing."""
     unread: dict[str, str] = field(default_factory=dict)
+    """What could not be read and why, by the names of `UNREAD`."""
 
     @property
     def market_open(self) -> bool:
@@ -121,7 +95,7 @@ UNREAD: Mapping[str, Mapping[str, str]] = {
 
 
 def is_green(lights: Iterable[Light]) -> bool:
-    """Tell whether all is judged and well: no light is yellow, red or unjudged, and there is one at all."""
+    """Return whether all is judged and well: no light is yellow, red or unjudged, and there is one at all."""
     lights = list(lights)
     return bool(lights) and all(light.colour in (Colour.GREEN, Colour.GREY) for light in lights)
 
@@ -179,18 +153,18 @@ def explained(lights: Sequence[Light], log_of: Callable[[str], Sequence[str]]) -
     """Give each light that is not well the last words of the program that it speaks of, by that program's name."""
     troubled = (Colour.YELLOW, Colour.RED)
     return [
-        replace(light, log=tuple(log_of(teller)))
-        if light.colour in troubled and not light.log and (teller := _teller(light.name))
+        replace(light, log=tuple(log_of(program)))
+        if light.colour in troubled and not light.log and (program := _program(light.name))
         else light
         for light in lights
     ]
 
 
-def _teller(light: str) -> str:
+def _program(light: str) -> str:
     """Return the program of the laptop whose log explains a light; empty if none does."""
     if light.startswith(ITERATOR_AGE):
         return light.removeprefix(ITERATOR_AGE)
-    return TELLERS.get(light, "")
+    return EXPLAINED_BY.get(light, "")
 
 
 def _part(part: Part) -> Light:
@@ -241,7 +215,8 @@ def _rejects(readings: Readings) -> Light:
         )
     if not hour:
         return Light("rejects", Colour.GREEN, reading)
-    reasons = ", ".join(f"{reason} {count:,}" for reason, count in _by_count(readings.rejected_last_hour))
+    by_count = sorted(readings.rejected_last_hour.items(), key=lambda pair: (-pair[1], pair[0]))
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in by_count)
     return Light(
         "rejects",
         Colour.YELLOW,
@@ -249,10 +224,6 @@ def _rejects(readings: Readings) -> Light:
         "Nothing is lost: payload and reason are under rejected/ in the bucket. One reason for many records points to "
         "a changed or broken source.",
     )
-
-
-def _by_count(counts: dict[str, int]) -> Iterator[tuple[str, int]]:
-    return iter(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _dead_letters(count: int) -> Light:
@@ -268,15 +239,8 @@ def _dead_letters(count: int) -> Light:
 
 
 def _alarms(names: Sequence[str]) -> list[Light]:
-    return [
-        Light(
-            "alarm",
-            Colour.RED,
-            name,
-            "The alarm's description in CloudWatch says what to do; docs/runbook.md has more.",
-        )
-        for name in names
-    ]
+    next_step = "The alarm's description in CloudWatch says what to do; docs/runbook.md has more."
+    return [Light("alarm", Colour.RED, name, next_step) for name in names]
 
 
 def _alerts(readings: Readings) -> Light:

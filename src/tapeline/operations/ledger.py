@@ -117,48 +117,33 @@ class Rejected(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much is where.
-
-    Attributes
-    ----------
-    accepted_records, accepted_quotes, accepted_keys, refused_records : int
-        On the stream: records, those that are quotes, their distinct (symbol, timestamp), those that are none.
-    stored_quotes : int
-        Items in DynamoDB.
-    raw_quotes : int
-        Distinct (symbol, timestamp) in the raw zone.
-    expired_quotes : int
-        Of the raw zone, those whose time in DynamoDB is over.
-    rejected : dict of str to int
-        Distinct records under `rejected/`, by reason.
-    """
+    """How much is where."""
 
     accepted_records: int
+    """On the stream; of these, some are quotes, and those have so many distinct keys (symbol, timestamp)."""
     accepted_quotes: int
     accepted_keys: int
     refused_records: int
     stored_quotes: int
+    """Items in DynamoDB."""
     raw_quotes: int
+    """Distinct (symbol, timestamp) in the raw zone; the time in DynamoDB of the expired ones is over."""
     expired_quotes: int
     rejected: dict[str, int]
+    """Distinct records under `rejected/`, by reason."""
 
 
 def figures_text(figures: Iterable[Decimal | int | str]) -> str:
-    """Return a quote's six figures as text that is equal for equal figures, 5.10 and 5.1 alike."""
-    return " ".join(map(_shortest, figures))
+    """Return a quote's six figures as text that is equal for equal figures, each in its shortest plain form.
 
-
-def _shortest(number: Decimal | int | str) -> str:
-    """Return a number in its shortest plain form.
-
-    >>> _shortest("180.50"), _shortest(12000), _shortest(Decimal("1E+3"))
-    ('180.5', '12000', '1000')
+    >>> figures_text(["180.50", 12000, Decimal("1E+3")])
+    '180.5 12000 1000'
     """
-    return f"{Decimal(number).normalize():f}"
+    return " ".join(f"{Decimal(figure).normalize():f}" for figure in figures)
 
 
 class Ledger:
-    """What was found in each place; threads may add to it together."""
+    """What each place holds; threads may add to it together."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -1,4 +1,4 @@
-"""A light, and a part whose state one shows: the words in which health is told."""
+"""A light of the status page, and a part whose state one shows."""
 
 from __future__ import annotations
 
@@ -18,52 +18,26 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """One line of the page.
-
-    Attributes
-    ----------
-    name : str
-        What is judged.
-    colour : Colour
-        How it is.
-    reading : str
-        What was found.
-    next_step : str
-        What to do, in words; empty if nothing.
-    log : tuple of str
-        The last lines of the log that explains it.
-    """
+    """One line of the page: what is judged and how it is."""
 
     name: str
     colour: Colour
     reading: str
     next_step: str = ""
+    """What to do, in words; empty if nothing."""
     log: tuple[str, ...] = ()
+    """The last lines of the log that explains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something that must be up: a process on the laptop, a resource or a mapping on AWS.
-
-    Attributes
-    ----------
-    name : str
-        As the page shows it.
-    up : bool
-        Whether it works.
-    detail : str
-        Its state in the words of who runs it.
-    next_step : str
-        What to do if it is down.
-    log : tuple of str
-        Its last words if it is down.
-    passing : bool
-        Whether it is on its way up, so that waiting is all there is to do.
-    """
+    """Something that must be up: a process on the laptop, a resource or a mapping on AWS."""
 
     name: str
     up: bool
     detail: str
+    """Its state in the words of who runs it."""
     next_step: str = ""
     log: tuple[str, ...] = ()
     passing: bool = False
+    """Whether it is on its way up, so that waiting is all there is to do."""

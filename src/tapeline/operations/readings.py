@@ -1,14 +1,14 @@
-"""Reads how a deployment is, on the laptop or in the cloud alike, through public AWS APIs and a few calls."""
+"""Read how a deployment is, on the laptop or in the cloud alike, through public AWS APIs and a few calls."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,17 +16,14 @@ from tapeline.aws.deployment import Deployment
 from tapeline.market import trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
-from tapeline.operations import feed_state
+from tapeline.operations import feed_signs
 from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.operations.health import Readings
 from tapeline.operations.light import Part
 from tapeline.operations.tell_once import MEMORY_PREFIX
-from tapeline.operations.watch_memory import Memory
+from tapeline.operations.watch_memory import FEED, Memory
 from tapeline.stream import items, raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, parse_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 T = TypeVar("T")
 
@@ -41,17 +38,7 @@ LONGEST_BATCH = timedelta(minutes=10)
 
 
 def read_readings(deployment: Deployment, parts: Sequence[Part], now: datetime) -> Readings:
-    """Read everything that `tapeline.operations.health` judges.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    parts : sequence of Part
-        What else must be up, on the laptop its processes.
-    now : datetime
-        Aware.
-    """
+    """Read all that `tapeline.operations.health` judges; parts are what else must be up, as on the laptop programs."""
     reader = _Reader(deployment, now)
     unread: dict[str, str] = {}
 
@@ -93,19 +80,7 @@ _READINGS = ("parts", "metrics", "states", "rejects", "dead_letters", "subscribe
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What the small table of states says.
-
-    Attributes
-    ----------
-    followed : Followed or None
-        What the producer follows.
-    newest : sequence of NewestQuote
-        The newest quote of each symbol.
-    alert_times : sequence of datetime
-        When alerts were sent.
-    memory : Memory
-        What the watch remembers.
-    """
+    """What the small table of states says: what the producer and the watch wrote there, and when alerts were sent."""
 
     followed: Followed | None = None
     newest: Sequence[NewestQuote] = ()
@@ -170,10 +145,8 @@ class _Reader:
             _query("quotes", NAMESPACE, "QuotesIn", [service], "Sum"),
             _query("latency", NAMESPACE, "EndToEndLatency", [service], "Maximum"),
             *(
-                _query(
-                    f"age{number}", "AWS/Lambda", "IteratorAge", [{"Name": "FunctionName", "Value": name}], "Maximum"
-                )
-                for number, name in enumerate(self._functions)
+                _query(f"age{at}", "AWS/Lambda", "IteratorAge", [{"Name": "FunctionName", "Value": name}], "Maximum")
+                for at, name in enumerate(self._functions)
             ),
         ]
         minute = self._now.replace(second=0, microsecond=0)
@@ -212,10 +185,10 @@ class _Reader:
         for item in (item for page in pages for item in page["Items"]):
             name = item["key"]["S"]
             if name.startswith(items.SYMBOL_PREFIX):
-                newest += [quote for quote in [feed_state.newest_from_item(item)] if quote]
+                newest += [quote for quote in [feed_signs.newest_from_item(item)] if quote]
             elif name == items.FOLLOWED_KEY:
-                followed = feed_state.followed_from_item(item)
-            elif name == MEMORY_PREFIX + feed_state.WATCH:
+                followed = feed_signs.followed_from_item(item)
+            elif name == MEMORY_PREFIX + FEED:
                 memory = Memory.from_json(item["state"]["S"])
             elif "sent_at" in item:
                 alert_times.append(datetime.fromisoformat(item["sent_at"]["S"]))
@@ -223,31 +196,27 @@ class _Reader:
 
     def rejects(self) -> list[tuple[str, datetime]]:
         """Return reason and arrival of the records rejected in the last 24 hours."""
-        s3 = self._deployment.client("s3")
-        bucket = self._outputs.bucket_name
-        keys = sorted(self._reject_keys(s3, bucket), key=lambda key: parse_key(key).first_time)[-MOST_REJECT_OBJECTS:]
-        with ThreadPoolExecutor(8) as pool:
-            lines = [
-                line for lines in pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), keys) for line in lines
-            ]
-        rejects = [(document["reason"], read_timestamp(document["arrived_at"])) for document in map(json.loads, lines)]
-        return [(reason, at) for reason, at in rejects if self._now - at <= DAY]
-
-    def _reject_keys(self, s3: S3Client, bucket: str) -> Iterator[str]:
+        s3, bucket = self._deployment.client("s3"), self._outputs.bucket_name
+        keys: dict[str, datetime] = {}
         for day in {trading_date(self._now - DAY), trading_date(self._now)}:
             prefix = f"{REJECTED_PREFIX}dt={day.isoformat()}/"
             for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                for entry in page.get("Contents", []):
-                    if parse_key(entry["Key"]).first_time >= self._now - DAY - LONGEST_BATCH:
-                        yield entry["Key"]
+                keys |= {entry["Key"]: parse_key(entry["Key"]).first_time for entry in page.get("Contents", [])}
+        recent = sorted(key for key, first_time in keys.items() if first_time >= self._now - DAY - LONGEST_BATCH)
+        newest = sorted(recent, key=lambda key: keys[key])[-MOST_REJECT_OBJECTS:]
+        with ThreadPoolExecutor(8) as pool:
+            objects = pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), newest)
+            documents = [json.loads(line) for lines in objects for line in lines]
+        rejects = [(document["reason"], read_timestamp(document["arrived_at"])) for document in documents]
+        return [(reason, at) for reason, at in rejects if self._now - at <= DAY]
 
     def dead_letters(self) -> int:
         """Return how many messages lie in the dead-letter queue."""
-        return feed_state.count_dead_letters(self._deployment.client("sqs"), self._outputs.dead_letter_queue_url)
+        return feed_signs.count_dead_letters(self._deployment.client("sqs"), self._outputs.dead_letter_queue_url)
 
     def subscribers(self) -> tuple[int, int]:
         """Return how many subscriptions the alert topic has, confirmed and not."""
-        return feed_state.count_subscribers(self._deployment.client("sns"), self._outputs.alert_topic_arn)
+        return feed_signs.count_subscribers(self._deployment.client("sns"), self._outputs.alert_topic_arn)
 
     def alarms(self) -> list[str]:
         """Return the names of the stack's alarms that are ringing."""

@@ -33,27 +33,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What was found.
-
-    Attributes
-    ----------
-    counts : Counts
-        How much is where.
-    dead_letters : int
-        Batches that delivery gave up.
-    differences : list of Difference
-        Empty if all agrees.
-    waiting_for : list of str
-        Symbols whose quotes were accepted but not delivered when the time to wait was over.
-    seconds : float
-        How long it took, waiting included.
-    """
+    """How much is where, and in what the places disagree."""
 
     counts: Counts
     dead_letters: int
     differences: list[Difference] = field(default_factory=list)
     waiting_for: list[str] = field(default_factory=list)
+    """Symbols whose quotes were accepted but not delivered when the time to wait was over."""
     seconds: float = 0.0
+    """How long it took, waiting included."""
 
     @property
     def agrees(self) -> bool:
@@ -66,16 +54,7 @@ def reconcile(
 ) -> Reconciliation:
     """Compare the places for all that was accepted before now; quotes may go on flowing meanwhile.
 
-    Parameters
-    ----------
-    deployment : Deployment
-        Whose places to compare.
-    quote_retention : timedelta
-        How long DynamoDB keeps a quote.
-    wait_seconds : float
-        How long to wait for records that were accepted but are not delivered yet.
-    progress : callable
-        Told of each step.
+    The retention is DynamoDB's; the time to wait is for records that were accepted but are not delivered yet.
     """
     started = time.monotonic()
     with open_ledger() as ledger:

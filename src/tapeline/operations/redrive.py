@@ -1,4 +1,4 @@
-"""Rejected records and dead letters back onto the stream, losing nothing wherever it may stop.
+"""Put rejected records and dead letters back onto the stream, losing nothing wherever it may stop.
 
 The order of steps: the stream takes the quotes; the lines that went are kept under ``rejected/redriven/``; then they
 are taken out of ``rejected/dt=…``, and a dead letter is deleted. A run that dies in between is done again: what was
@@ -49,25 +49,12 @@ class RedriveError(RuntimeError):
 
 
 def redrive(
-    deployment: Deployment,
-    first: str,
-    last: str,
-    *,
-    dead_letters: bool = True,
-    dry_run: bool = True,
+    deployment: Deployment, first: str, last: str, *, dead_letters: bool = True, dry_run: bool = True
 ) -> Redrive:
     """Put on the stream again what the stream takes now, or (dry run) say what that is.
 
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    first, last : str
-        Dates of arrival of rejected records, ``YYYY-MM-DD``, both ends included.
-    dead_letters : bool
-        Also redrive the batches in the dead-letter queue.
-    dry_run : bool
-        Change nothing.
+    First and last are dates of arrival of rejected records, ``YYYY-MM-DD``, both included; dead letters are the batches
+    in the dead-letter queue.
 
     Raises
     ------
@@ -261,7 +248,7 @@ class _Run:
                 self.letters.delete(opened.receipt)
 
     def result(self, *, dry_run: bool) -> Redrive:
-        """Say what was found."""
+        """Return what this run did or would do."""
         return Redrive(
             dry_run=dry_run,
             rejected=dict(self._counts.rejected),

@@ -34,19 +34,8 @@ FINAL_REASONS = frozenset({"conflicting_quote"})
 
 @dataclass(frozen=True, slots=True)
 class RejectedLine:
-    """A line under `rejected/`, as `tapeline.stream.store.reject_to_json` writes it.
+    """A line under `rejected/`, as `tapeline.stream.store.reject_to_json` writes it: what was refused, and why."""
 
-    Attributes
-    ----------
-    line : str
-        As it stands in the object.
-    reason : str
-        Why it was refused.
-    record : StreamRecord
-        What was refused.
-    """
-
-    line: str
     reason: str
     record: StreamRecord
 
@@ -66,7 +55,7 @@ def read_line(line: str) -> RejectedLine | None:
             arrived_at=read_timestamp(reject["arrived_at"]),
             data=data,
         )
-        return RejectedLine(line, str(reject["reason"]), record)
+        return RejectedLine(str(reject["reason"]), record)
     except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
         return None
 
@@ -87,21 +76,9 @@ def refusals(
 ) -> dict[int, Reject]:
     """Decide which quotes the stream would refuse, were all put on it again in the order of `in_order`.
 
-    It is the stream's own decision, `tapeline.stream.batch.plan_batch`, over what is remembered and stored now.
-
-    Parameters
-    ----------
-    quotes : sequence of (StreamRecord, Quote)
-        Records that `read_again` takes for quotes.
-    read_states, read_stored, rules
-        See `tapeline.stream.batch.plan_batch`.
-    optional_fields : collection of str
-        Which of them the deployment takes.
-
-    Returns
-    -------
-    dict of int to Reject
-        Why the stream would refuse it, by the position in `quotes`.
+    It is the stream's own decision, `tapeline.stream.batch.plan_batch`, over what is remembered and stored now, for
+    records that `read_again` takes for quotes and the optional fields that the deployment takes. The rejects are by
+    their position in `quotes`.
     """
     refused: dict[int, Reject] = {}
     for position, (record, quote) in enumerate(quotes):
@@ -110,13 +87,8 @@ def refusals(
             refused[position] = Reject(record, "unknown_field", detail)
     going = sorted((set(range(len(quotes))) - set(refused)), key=lambda at: (_place(quotes[at][1]), at))
     records = [
-        replace(
-            quotes[at][0],
-            sequence_number=at,
-            partition_key=quotes[at][1].symbol,
-            data=quotes[at][1].to_json().encode(),
-        )
-        for at in going
+        replace(record, sequence_number=at, partition_key=quote.symbol, data=quote.to_json().encode())
+        for at, (record, quote) in ((at, quotes[at]) for at in going)
     ]
     try:
         plan = plan_batch(records, read_states, read_stored, rules)
@@ -143,33 +115,21 @@ def _place(quote: Quote) -> tuple[datetime, str]:
 
 @dataclass(frozen=True, slots=True)
 class Redrive:
-    """What a redrive found and did, or would do.
-
-    Attributes
-    ----------
-    dry_run : bool
-        Nothing was changed.
-    rejected : mapping of str to int
-        Lines under `rejected/` by reason; unreadable ones as ``unreadable_line``.
-    redriven : mapping of str to int
-        Those of them that the stream takes now, by their old reason.
-    examples : mapping of str to sequence of str
-        Some that stay rejected, by their old reason: the start of the payload, and why it stays.
-    letters : tuple of (Letter, str)
-        Each dead letter and what becomes of it.
-    unknown_letters : mapping of str to int
-        Messages of another kind, which stay in the queue.
-    letter_quotes, letter_rejects, lost : int
-        Records of dead letters: put on the stream, kept under `rejected/`, gone from the stream.
-    """
+    """What a redrive did, or would do."""
 
     dry_run: bool
     rejected: Mapping[str, int]
+    """Lines under `rejected/` by reason; unreadable ones as ``unreadable_line``."""
     redriven: Mapping[str, int]
+    """Those of them that the stream takes now, by their old reason."""
     examples: Mapping[str, Sequence[str]]
+    """Some that stay rejected, by their old reason: the start of the payload, and why it stays."""
     letters: tuple[tuple[Letter, str], ...] = ()
+    """Each dead letter and what becomes of it."""
     unknown_letters: Mapping[str, int] | None = None
+    """Messages of another kind, which stay in the queue."""
     letter_quotes: int = 0
+    """Records of dead letters that were put on the stream; others were kept under `rejected/`, or are gone from it."""
     letter_rejects: int = 0
     lost: int = 0
 

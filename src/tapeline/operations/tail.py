@@ -5,13 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.stream.tables import Item
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 PAUSE_SECONDS = 0.5
 """Between two reads of a shard. A shard serves two readers (DynamoDB Developer Guide, "Quotas"); one is the Lambda."""
@@ -21,20 +18,8 @@ SHARDS_SECONDS = 10.0
 
 
 def follow(deployment: Deployment, symbols: Collection[str], stop: Event) -> Iterator[Item]:
-    """Yield the item of each quote stored from now on, in order per symbol, until `stop` is set.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    symbols : collection of str
-        Only these; all if empty.
-    stop : Event
-        Looked at between reads.
-    """
-    streams = deployment.client("dynamodbstreams")
-    table = deployment.client("dynamodb").describe_table(TableName=deployment.outputs.table_name)["Table"]
-    reader = _Reader(streams, table["LatestStreamArn"])
+    """Yield the item of each quote stored from now on, in order per symbol, until `stop` is set; () is all symbols."""
+    reader = _Reader(deployment)
     while not stop.is_set():
         images = reader.read()
         for image in images:
@@ -45,9 +30,10 @@ def follow(deployment: Deployment, symbols: Collection[str], stop: Event) -> Ite
 
 
 class _Reader:
-    def __init__(self, streams: DynamoDBStreamsClient, stream_arn: str) -> None:
-        self._streams = streams
-        self._stream_arn = stream_arn
+    def __init__(self, deployment: Deployment) -> None:
+        self._streams = deployment.client("dynamodbstreams")
+        table = deployment.client("dynamodb").describe_table(TableName=deployment.outputs.table_name)["Table"]
+        self._stream_arn = table["LatestStreamArn"]
         self._iterators: dict[str, str | None] = {}
         self._looked_at = 0.0
         self._find_shards("LATEST")

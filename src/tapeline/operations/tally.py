@@ -16,14 +16,8 @@ from typing import Any, TypeVar
 from tapeline.aws.backoff import pause
 from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import FIGURES, QuoteRejectedError, parse_quote, read_timestamp
-from tapeline.operations import feed_state
-from tapeline.operations.ledger import (
-    Accepted,
-    KeptQuote,
-    Ledger,
-    Rejected,
-    figures_text,
-)
+from tapeline.operations.feed_signs import count_dead_letters
+from tapeline.operations.ledger import Accepted, KeptQuote, Ledger, Rejected, figures_text
 from tapeline.stream import items, raw_zone, tables
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
@@ -38,7 +32,7 @@ FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0
 RECHECKED_KEYS = 20_000
 SETTLE_SECONDS = 10.0
-"""How long to look again without finding anything more; a batch in flight appears sooner."""
+"""How long to look again though nothing more turns up; a batch in flight appears sooner."""
 
 Part = TypeVar("Part")
 OnCount = Callable[[str, int], None]
@@ -61,7 +55,7 @@ class Tally:
         self._kinesis = deployment.client("kinesis")
         self._dynamodb = deployment.client("dynamodb")
         self._s3 = deployment.client("s3")
-        self._sqs = deployment.client("sqs")
+        self._deployment = deployment
         self._segments = SCAN_SEGMENTS[deployment.clients.target]
         self._outputs = deployment.outputs
         self._quote_retention = quote_retention
@@ -92,7 +86,7 @@ class Tally:
             answer = self._kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_PER_READ)
             records = [r for r in answer["Records"] if r["ApproximateArrivalTimestamp"] <= self._began]
             self._ledger.add_accepted(self._accepted(shard_id, record) for record in records)
-            self._tell("reading the stream", len(records))
+            self._report("reading the stream", len(records))
             reached_now = len(records) < len(answer["Records"])
             if reached_now or (not answer["Records"] and not answer.get("MillisBehindLatest")):
                 return
@@ -106,15 +100,8 @@ class Tally:
             quote = parse_quote(record["Data"], arrived_at)
         except QuoteRejectedError as error:
             return Accepted(*place, None, None, None, None, error.reason, expired)
-        return Accepted(
-            *place,
-            quote.symbol,
-            quote.timestamp,
-            quote.revision,
-            figures_text(getattr(quote, name) for name in FIGURES),
-            None,
-            expired,
-        )
+        figures = figures_text(getattr(quote, name) for name in FIGURES)
+        return Accepted(*place, quote.symbol, quote.timestamp, quote.revision, figures, None, expired)
 
     def wait_for_delivery(self) -> None:
         """Wait until the last accepted quote of each symbol is stored, rejected, or passed by a newer one."""
@@ -150,7 +137,7 @@ class Tally:
         )
         for page in pages:
             self._ledger.add_stored(map(_stored, page["Items"]))
-            self._tell("reading DynamoDB", len(page["Items"]))
+            self._report("reading DynamoDB", len(page["Items"]))
 
     def read_raw_zone(self, *, recent: bool) -> None:
         """Read every object of the raw zone that is new or has grown since it was read."""
@@ -169,12 +156,9 @@ class Tally:
                 tags = {stored["Key"]: stored["ETag"] for stored in page.get("Contents", [])}
                 new = {key: tag for key, tag in tags.items() if self._seen_objects.get(key) != tag}
                 self._seen_objects |= new
-                for lines in pool.map(self._get_lines, new):
+                for lines in pool.map(lambda key: raw_zone.get_lines(self._s3, self._outputs.bucket_name, key), new):
                     yield lines
-                    self._tell(step, len(lines))
-
-    def _get_lines(self, key: str) -> list[str]:
-        return raw_zone.get_lines(self._s3, self._outputs.bucket_name, key)
+                    self._report(step, len(lines))
 
     def _raw(self, line: str) -> KeptQuote:
         record = json.loads(line, parse_float=Decimal, parse_int=Decimal)
@@ -203,17 +187,16 @@ class Tally:
 
     def dead_letters(self) -> int:
         """Return how many batches lie in the dead-letter queue."""
-        return feed_state.count_dead_letters(self._sqs, self._outputs.dead_letter_queue_url)
+        return count_dead_letters(self._deployment.client("sqs"), self._outputs.dead_letter_queue_url)
 
     def _read(self, table: str, keys: Sequence[tables.Item]) -> list[tables.Item]:
         return tables.read_items(self._dynamodb, table, keys, self._patience)
 
     def _in_parallel(self, task: Callable[[Part], None], parts: Iterable[Part]) -> None:
         with ThreadPoolExecutor(THREADS) as pool:
-            for future in [pool.submit(task, part) for part in parts]:
-                future.result()
+            list(pool.map(task, parts))
 
-    def _tell(self, step: str, number: int) -> None:
+    def _report(self, step: str, number: int) -> None:
         with self._lock:
             self._done[step] += number
             self._progress(step, self._done[step])

@@ -1,4 +1,4 @@
-"""What the DAGs look after: a feed that is not well, a catalog that is not as agreed. Each is told once."""
+"""What the DAGs look after: a feed that is not well, a catalog that is not as agreed. Each is reported once."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from datetime import datetime
 
 from tapeline.aws.deployment import Deployment
 from tapeline.market.quotes import Quote
-from tapeline.operations.feed_state import WATCH
 from tapeline.operations.feed_watch import UnreadError
 from tapeline.operations.health import judge
 from tapeline.operations.light import Light
 from tapeline.operations.readings import read_readings
 from tapeline.operations.tell_once import Decide, tell_once
-from tapeline.operations.watch_memory import Memory, Message, look
+from tapeline.operations.watch_memory import FEED, Message, deciding
 
 _GLUE_TYPES = {"str": "string", "Decimal": "double", "int": "bigint"}
 AGREED_COLUMNS = {
@@ -24,30 +23,20 @@ AGREED_COLUMNS = {
     "shard": "string",
     "sequence": "string",
 }
-"""The raw zone's columns in Glue's types, as docs/data-model.md tells them."""
+"""The raw zone's columns in Glue's types, as docs/data-model.md lists them."""
 
 
 def watch_feed(deployment: Deployment, now: datetime) -> Sequence[Light]:
-    """Judge the deployment as `tapeline status` does and tell the operations topic what has changed.
-
-    Returns
-    -------
-    sequence of Light
-        All lights, for the log.
+    """Judge the deployment as `tapeline status` does and tell the operations topic what has changed; return all lights.
 
     Raises
     ------
     UnreadError
-        If something could not be read; what could be was judged and told.
+        If something could not be read; what could be was judged and reported.
     """
     readings = read_readings(deployment, parts=[], now=now)
     lights = judge(readings)
-
-    def decide(state: str) -> tuple[str, Message | None]:
-        memory, message = look(Memory.from_json(state), readings, lights)
-        return memory.to_json(), message
-
-    _tell(deployment, WATCH, decide, now)
+    _tell(deployment, FEED, deciding(readings, lights), now)
     if readings.unread:
         raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in readings.unread.items()))
     return lights
@@ -56,14 +45,10 @@ def watch_feed(deployment: Deployment, now: datetime) -> Sequence[Light]:
 def watch_schema(deployment: Deployment, now: datetime) -> list[str]:
     """Compare the raw table's columns with those agreed and tell the operations topic when the differences change.
 
-    Returns
-    -------
-    list of str
-        The differences in words.
+    Return the differences in words.
     """
-    glue = deployment.client("glue")
-    name = deployment.outputs.raw_table_name
-    table = glue.get_table(DatabaseName=deployment.outputs.database_name, Name=name)["Table"]
+    database, name = deployment.outputs.database_name, deployment.outputs.raw_table_name
+    table = deployment.client("glue").get_table(DatabaseName=database, Name=name)["Table"]
     present = {column["Name"]: column.get("Type", "") for column in table["StorageDescriptor"]["Columns"]}
     differences = drift(present)
     if differences:
@@ -71,16 +56,12 @@ def watch_schema(deployment: Deployment, now: datetime) -> list[str]:
             f"The crawler has left {name} otherwise than agreed:\n\n"
             + "\n".join(f"- {difference}" for difference in differences)
             + "\n\nA new column does no harm: agree on it in tapeline.operations.watch and docs/data-model.md, "
-            + "or stop the\n"
-            "producer sending it. A missing or changed one makes rollups fail or go wrong: find the object under\n"
-            "raw-data/ that brought it."
+            "or stop the\nproducer sending it. A missing or changed one makes rollups fail or go wrong: "
+            "find the object under\nraw-data/ that brought it."
         )
         subject = f"Schema of {name} has changed"
     else:
-        text, subject = (
-            f"{name} is as agreed again.",
-            f"Schema of {name} is well",
-        )
+        text, subject = f"{name} is as agreed again.", f"Schema of {name} is well"
     state_now = "; ".join(differences)
 
     def decide(state: str) -> tuple[str, Message | None]:

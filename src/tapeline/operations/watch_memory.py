@@ -1,15 +1,15 @@
-"""What a watch of the feed remembers, and what it says: each change once, whoever looks first. Pure.
+"""What a watch of the feed remembers, and what it sends: a message of each change once, whoever looks first. Pure.
 
 Two may watch at once, the function of the stack each minute and the DAG feed_watchdog; they share one memory, and each
-judges the lights that it can see. A light that turns red is told, and once that it is well again; an outage is over
-when quotes come, not when the market closes or the producer is started anew. A single symbol that is silent is told,
-its return is not.
+judges the lights that it can see. A light that turns red is reported, and once that it is well again; an outage is over
+when quotes come, not when the market closes or the producer restarts. A single symbol that is silent is reported, its
+return is not.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -19,23 +19,26 @@ from tapeline.operations.feed import Feed, Verdict, named
 from tapeline.operations.health import Readings
 from tapeline.operations.light import Colour, Light
 
+FEED = "feed"
+"""What the memory is about."""
+
 TOLD_BY_ALARMS = ("alarm", "iterator age", "rejects")
 """Lights that the stack's own alarms send to the same topic."""
 
 TOLD_ONCE = ("calendar",)
-"""Lights that are told once for what they say, and never that they are well: two that watch may differ in it."""
+"""Lights that are reported once for what they say, and never as well again: two that watch may differ in it."""
 
 THIN_FOR = timedelta(days=7)
 """How long a symbol that was missed and came back by itself has more time before it is missed again.
 
-Missed all the same, it is told once in so long."""
+Missed all the same, it is reported once in so long."""
 
 SYMBOLS_EVERY = timedelta(minutes=30)
 SYMBOLS_AFTER_OUTAGE = timedelta(minutes=5)
 """From one message about single symbols to the next, and from the end of an outage to the first."""
 
 LONGEST_START = timedelta(minutes=6)
-"""A feed that has been waiting for its first quote so long is lost, however often it was started anew."""
+"""A feed that has been waiting for its first quote so long is lost, however often it was restarted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,32 +51,20 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What was told and seen last.
-
-    Attributes
-    ----------
-    red : mapping of str to str
-        Lights that were told to be red, with what they said.
-    missed : mapping of str to Missed
-        Symbols that are known to be silent and have not come back.
-    thin_until : mapping of str to datetime
-        Symbols that came back by themselves.
-    told_again : mapping of str to datetime
-        Those of them that were told to be silent once more, and before when they are not again.
-    symbols_from : datetime or None
-        Before this nothing more is told of single symbols.
-    waiting_since : datetime or None
-        Since when the feed is in session without a sign of life but not yet missed.
-    had_subscribers : bool
-        Whether somebody has got alerts.
-    """
+    """What was reported and seen last."""
 
     red: Mapping[str, str] = field(default_factory=dict)
+    """Lights that were reported as red, with what they said."""
     missed: Mapping[str, Missed] = field(default_factory=dict)
+    """Symbols that are known to be silent and have not come back."""
     thin_until: Mapping[str, datetime] = field(default_factory=dict)
+    """Symbols that came back by themselves."""
     told_again: Mapping[str, datetime] = field(default_factory=dict)
+    """Those of them that were reported as silent once more, and before when they are not again."""
     symbols_from: datetime | None = None
+    """Before this nothing more is reported of single symbols."""
     waiting_since: datetime | None = None
+    """Since when the feed is in session without a sign of life but not yet missed."""
     had_subscribers: bool = False
 
     def thin(self, now: datetime) -> tuple[str, ...]:
@@ -101,7 +92,7 @@ class Memory:
     def from_json(cls, text: str) -> Memory:
         """Read it; a memory of an older version, which named the red lights only, is read as that.
 
-        That version told of what alarms tell as well; nothing would ever say that such a light is well again.
+        That version reported what alarms do as well; nothing would ever say that such a light is well again.
         """
         if not text.startswith("{"):
             return cls(red={name: "" for name in text.split(", ") if name and not name.startswith(TOLD_BY_ALARMS)})
@@ -129,17 +120,10 @@ class Message:
 
 
 def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[Memory, Message | None]:
-    """Return the memory after a look, and what is to be told because of it.
+    """Return the memory after a look, and the message that is due.
 
-    Parameters
-    ----------
-    memory : Memory
-        As it was.
-    readings : Readings
-        What was found.
-    lights : sequence of Light
-        What it means, all or some of the lights of `tapeline.operations.health`; what is not among them stays as
-        it is known.
+    The lights are what the readings mean, all or some of those of `tapeline.operations.health`; what is not among them
+    stays as it is known.
     """
     now, feed = readings.at, readings.feed
     seen = {light.name: light for light in lights if not light.name.startswith(TOLD_BY_ALARMS)}
@@ -147,11 +131,11 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     if "quotes" in seen and feed.verdict is Verdict.WAITING and memory.waiting_since:
         waiting = now - memory.waiting_since
         if waiting >= LONGEST_START:
-            reading = f"no quote for {words(waiting)} though the producer was started anew"
+            reading = f"no quote for {words(waiting)} though the producer was restarted"
             seen["quotes"] = replace(seen["quotes"], colour=Colour.RED, reading=reading, next_step="Read its log.")
 
     red = [light for light in seen.values() if light.colour is Colour.RED]
-    new = [light for light in red if not _is_told(light, memory)]
+    new = [light for light in red if not _is_reported(light, memory)]
     over = [name for name in memory.red if name in seen and _is_over(seen[name], feed)]
     still = {name: reading for name, reading in memory.red.items() if name not in over}
     memory = replace(memory, red={**still, **{light.name: light.reading for light in new}})
@@ -164,7 +148,17 @@ def look(memory: Memory, readings: Readings, lights: Sequence[Light]) -> tuple[M
     return memory, _message(memory, feed, new, over, silent)
 
 
-def _is_told(light: Light, memory: Memory) -> bool:
+def deciding(readings: Readings, lights: Sequence[Light]) -> Callable[[str], tuple[str, Message | None]]:
+    """Return `look` with these for `tell_once`, which keeps the memory as text."""
+
+    def decide(state: str) -> tuple[str, Message | None]:
+        memory, message = look(Memory.from_json(state), readings, lights)
+        return memory.to_json(), message
+
+    return decide
+
+
+def _is_reported(light: Light, memory: Memory) -> bool:
     return light.name in memory.red and (light.name not in TOLD_ONCE or memory.red[light.name] == light.reading)
 
 
@@ -172,13 +166,13 @@ def _is_over(light: Light, feed: Feed) -> bool:
     if light.name in TOLD_ONCE:
         return False
     if light.name == "quotes":
-        # Not when the market has closed or all begins anew: nothing is proven by that.
+        # Not when the market has closed or the producer has restarted: that proves nothing.
         return feed.verdict is Verdict.ALIVE and feed.proven
     return light.colour not in (Colour.RED, Colour.UNJUDGED)
 
 
 def _with_signs(memory: Memory, readings: Readings) -> Memory:
-    """Note what is to be remembered though it is not told."""
+    """Note what is to be remembered though it is not reported."""
     now, feed = readings.at, readings.feed
     waiting_since = (memory.waiting_since or now) if feed.verdict is Verdict.WAITING else None
     had = memory.had_subscribers or readings.subscribers > 0
@@ -186,13 +180,13 @@ def _with_signs(memory: Memory, readings: Readings) -> Memory:
 
 
 def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tuple[str, ...]]:
-    """Note which single symbols are silent and which have come back; return those to be told."""
+    """Note which single symbols are silent and which have come back; return those to be reported."""
     now = readings.at
     followed = readings.followed.symbols if readings.followed else ()
     missed = {symbol: miss for symbol, miss in memory.missed.items() if symbol in followed}
     for symbol, until in memory.told_again.items():
         if until <= now and symbol in missed and missed[symbol].at > until - THIN_FOR:
-            del missed[symbol]  # it fell silent untold; if it still is, it is told now
+            del missed[symbol]  # its silence was not reported; if it is still silent, that is done now
     thin = {symbol: until for symbol, until in memory.thin_until.items() if symbol in followed and until > now}
     told_again = {symbol: until for symbol, until in memory.told_again.items() if symbol in followed and until > now}
     silent: tuple[str, ...] = ()
@@ -221,7 +215,7 @@ def _symbols(memory: Memory, readings: Readings, feed: Feed) -> tuple[Memory, tu
 
 
 def _others_alive(symbol: str, followed: Sequence[str], feed: Feed) -> bool:
-    """Tell whether the silence of a symbol is its own, for else it was an outage."""
+    """Return whether the silence of a symbol is its own, for else it was an outage."""
     silent = set(feed.silent) - {symbol}
     return feed.verdict is Verdict.ALIVE and 2 * len(silent) <= len(set(followed) - {symbol})
 
