@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from tapeline.market.quotes import write_timestamp
 from tapeline.stream.items import FOLLOWED_KEY
 from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Stop
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+from tapeline.stream.tables import Item
 
 SAY_SECONDS = 60.0
 LOOK_SECONDS = 300.0
@@ -37,8 +34,6 @@ class Announcement:
     ----------
     source : str
         `yahoo`, `yahoo-stream` or `simulated`.
-    symbols : sequence of str
-        Tickers.
     every_seconds : float
         Between two quotes of a symbol; 0 if they come when they come.
     trouble : callable
@@ -50,9 +45,9 @@ class Announcement:
     every_seconds: float
     trouble: Callable[[], str] = lambda: ""
 
-    def item(self, started_at: str, said_at: str, trouble: str) -> dict[str, AttributeValueTypeDef]:
+    def item(self, started_at: str, said_at: str, trouble: str) -> Item:
         """Return the item of the state table."""
-        item: dict[str, AttributeValueTypeDef] = {
+        item: Item = {
             "key": {"S": FOLLOWED_KEY},
             "source": {"S": self.source},
             "symbols": {"L": [{"S": symbol} for symbol in dict.fromkeys(self.symbols)]},
@@ -66,20 +61,7 @@ class Announcement:
 
 
 class WatchedStop:
-    """A stop that notes each look at it: whoever looks is at work, whoever hangs does not look.
-
-    Parameters
-    ----------
-    stop : Stop
-        The wish to end.
-    clock : callable
-        Seconds since 1970.
-
-    Attributes
-    ----------
-    looked_at : float
-        When the loop last looked.
-    """
+    """A stop that notes in `looked_at`, seconds since 1970, each look: who looks works, who hangs does not look."""
 
     LONGEST_WAIT_SECONDS = 10.0
 
@@ -89,7 +71,7 @@ class WatchedStop:
         self.looked_at = 0.0
 
     def is_set(self) -> bool:
-        """Tell whether to end."""
+        """Return whether to end."""
         self.looked_at = self._clock()
         return self._stop.is_set()
 
@@ -105,19 +87,7 @@ class WatchedStop:
 
 
 class Announcer:
-    """Decides when to say what is followed; see the module.
-
-    Parameters
-    ----------
-    announcement : Announcement
-        What to say.
-    deployment : Recipient
-        Where to.
-    counters : Counters
-        The producer's, to notice that Kinesis takes nothing.
-    started_at : float
-        Seconds since 1970.
-    """
+    """Decides when to say what is followed; by the producer's counters it notices that Kinesis takes nothing."""
 
     def __init__(
         self, announcement: Announcement, deployment: Recipient, counters: Counters, started_at: float
@@ -126,25 +96,19 @@ class Announcer:
         self._deployment = deployment
         self._counters = counters
         self._started_at = _timestamp(started_at)
-        self._said: tuple[float, str] = (0.0, "")
+        self._announced: tuple[float, str] = (0.0, "")
         self._not_before = 0.0
         self._sent = (started_at, -1)
 
     def turn(self, looked_at: float, now: float) -> None:
-        """Say it if it is time and the loop has been seen since the last time.
-
-        Parameters
-        ----------
-        looked_at, now : float
-            When the loop was last seen at work, and the present; seconds since 1970.
-        """
+        """Say it if it is time and the loop has been seen at work since the last time; times are seconds since 1970."""
         trouble = self._announcement.trouble() or self._stuck(now)
-        said_at, said = self._said
-        if looked_at <= said_at or now < self._not_before or (trouble == said and now - said_at < SAY_SECONDS):
+        said_at, old_trouble = self._announced
+        if looked_at <= said_at or now < self._not_before or (trouble == old_trouble and now - said_at < SAY_SECONDS):
             return
         item = self._announcement.item(self._started_at, _timestamp(looked_at), trouble)
         if self._deployment.put_followed(item):
-            self._said = looked_at, trouble
+            self._announced = looked_at, trouble
         else:
             self._not_before = now + SAY_SECONDS
 

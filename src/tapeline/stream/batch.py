@@ -42,7 +42,7 @@ class Reject:
 
 
 KEPT_VERSIONS = 20
-"""Versions that an item tells of, the newest; an item has at most 400 kB, and the raw zone keeps all."""
+"""Versions that an item lists, the newest; an item has at most 400 kB, and the raw zone keeps all."""
 
 
 class BatchFailedError(RuntimeError):
@@ -51,14 +51,10 @@ class BatchFailedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A quote as the table has it.
+    """A quote as the table has it: the version that stands, and the kinds of alert it raised.
 
     Attributes
     ----------
-    quote : Quote
-        The version that stands.
-    alerts : tuple of str
-        Kinds of alert it raised.
     superseded : tuple of str
         The newest `KEPT_VERSIONS` it took the place of, oldest first, each as `version_to_json` writes it.
     """
@@ -70,14 +66,10 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A quote to store.
+    """A quote to store, with what was computed of it.
 
     Attributes
     ----------
-    record : StreamRecord
-        Where it came from.
-    observation : Observation
-        What was computed of it.
     superseded : tuple of str
         Versions of the same symbol and time that it takes the place of.
     is_outdated : bool
@@ -112,8 +104,6 @@ class BatchPlan:
     ----------
     entries : list of Entry
         Quotes to store, in stream order; a key again only with a higher revision.
-    rejects : list of Reject
-        Records to keep aside.
     steps : list of Step
         States in stream order.
     repeated : int
@@ -156,8 +146,6 @@ def plan_batch(
         Gives the remembered state of each symbol that has one; called once.
     read_stored : callable
         Gives the stored quotes among some keys; called once, and only if there are late quotes or revisions.
-    rules : Rules
-        Thresholds and cooldown.
 
     Raises
     ------
@@ -226,9 +214,8 @@ def _add(plan: BatchPlan, record: StreamRecord, observation: Observation, stored
         versions = (*earlier.superseded, version_to_json(earlier.quote, earlier.alerts))
         entry = Entry(record, observation, versions[-KEPT_VERSIONS:])
     elif not observation.late:  # delivered again after its item, or a later version, was stored and before its state
-        entry = Entry(
-            record, observation, tuple(text for text in earlier.superseded if _revision(text) < quote.revision)
-        )
+        versions = tuple(text for text in earlier.superseded if _revision(text) < quote.revision)
+        entry = Entry(record, observation, versions)
     else:
         figures = figures_of(earlier, quote.revision)
         if figures is None:
@@ -245,15 +232,9 @@ def _add(plan: BatchPlan, record: StreamRecord, observation: Observation, stored
 
 def version_to_json(quote: Quote, alerts: Sequence[str]) -> str:
     """Return a version of a quote that another takes the place of, with the alerts it raised, as one line."""
-    return json.dumps(
-        {
-            "revision": quote.revision,
-            **{name: f"{getattr(quote, name):f}" if name != "volume" else quote.volume for name in FIGURES},
-            "source": quote.source,
-            "ingested_at": quote.ingested_at,
-            "alerts": list(alerts),
-        }
-    )
+    figures = {name: f"{getattr(quote, name):f}" if name != "volume" else quote.volume for name in FIGURES}
+    origin = {"source": quote.source, "ingested_at": quote.ingested_at}
+    return json.dumps({"revision": quote.revision, **figures, **origin, "alerts": list(alerts)})
 
 
 def figures_of(stored: Stored, revision: int) -> tuple[Decimal, ...] | None:
@@ -280,12 +261,7 @@ def _figures(quote: Quote) -> tuple[Decimal, ...]:
 
 
 def _describe_conflict(stored: tuple[Decimal, ...], quote: Quote) -> str:
-    differences = [
-        f"{name} {before:f} then {now:f}"
-        for name, before, now in zip(FIGURES, stored, _figures(quote), strict=True)
-        if before != now
-    ]
-    return (
-        f"{quote.symbol} at {quote.timestamp} is stored with other figures, which stay: {', '.join(differences)}. "
-        "`tapeline correct` puts a stored quote right"
-    )
+    figures = zip(FIGURES, stored, _figures(quote), strict=True)
+    differences = [f"{name} {before:f} then {now:f}" for name, before, now in figures if before != now]
+    stored_quote = f"{quote.symbol} at {quote.timestamp} is stored with other figures, which stay"
+    return f"{stored_quote}: {', '.join(differences)}. `tapeline correct` puts a stored quote right"

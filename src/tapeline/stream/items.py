@@ -25,14 +25,7 @@ _PRICES = ("open", "high", "low", "price", "previous_close")
 def observation_to_item(observation: Observation, retention: timedelta, superseded: Sequence[str] = ()) -> Item:
     """Return the item of `stock-market-data`; it expires `retention` after the quote's arrival.
 
-    Parameters
-    ----------
-    observation : Observation
-        The quote with what was computed of it.
-    retention : timedelta
-        How long the item lives.
-    superseded : sequence of str
-        Versions of the quote that it takes the place of, see `tapeline.stream.batch.version_to_json`.
+    The superseded versions are as `tapeline.stream.batch.version_to_json` writes them.
     """
     quote = observation.quote
     item: Item = {
@@ -70,14 +63,13 @@ def observation_to_item(observation: Observation, retention: timedelta, supersed
 def stored_from_item(item: Item) -> Stored:
     """Return the quote of an item with the alerts it raised and the versions it took the place of."""
     return Stored(
-        quote=quote_from_item(item),
+        quote=_quote_from_item(item),
         alerts=tuple(sorted(item["alerts"]["SS"])) if "alerts" in item else (),
         superseded=tuple(text["S"] for text in item["superseded"]["L"]) if "superseded" in item else (),
     )
 
 
-def quote_from_item(item: Item) -> Quote:
-    """Return the quote of an item."""
+def _quote_from_item(item: Item) -> Quote:
     return Quote(
         symbol=item["symbol"]["S"],
         timestamp=item["timestamp"]["S"],
@@ -138,8 +130,8 @@ def _guard_to_json(state: SymbolState) -> str:
             "revision": state.revision,
             "counted": state.is_counted,
             "day": memory.day,
-            "low": _text_or_none(memory.low),
-            "high": _text_or_none(memory.high),
+            "low": None if memory.low is None else f"{memory.low:f}",
+            "high": None if memory.high is None else f"{memory.high:f}",
             "volume": memory.volume,
             "usual": memory.usual_volume,
             "price_run": _run_to_list(memory.price_run),
@@ -157,8 +149,8 @@ def _guard_from_json(text: str) -> dict[str, Any]:
         "is_counted": guard["counted"],
         "memory": SymbolMemory(
             day=guard["day"],
-            low=_decimal_or_none(guard["low"]),
-            high=_decimal_or_none(guard["high"]),
+            low=None if guard["low"] is None else Decimal(guard["low"]),
+            high=None if guard["high"] is None else Decimal(guard["high"]),
             volume=guard["volume"],
             usual_volume=guard["usual"],
             price_run=_run_from_list(guard["price_run"]),
@@ -173,14 +165,6 @@ def _run_to_list(run: SuspectRun | None) -> list[Any] | None:
 
 def _run_from_list(run: list[Any] | None) -> SuspectRun | None:
     return None if run is None else SuspectRun(Decimal(run[0]), *run[1:])
-
-
-def _text_or_none(value: Decimal | None) -> str | None:
-    return None if value is None else f"{value:f}"
-
-
-def _decimal_or_none(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 def _newest_to_json(state: SymbolState, newest: Observation) -> str:

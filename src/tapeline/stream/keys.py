@@ -29,11 +29,7 @@ class ObjectKey:
     trading_date : date
         Date in New York; of the quotes in the raw zone, of the arrival among the rejects.
     first_time : datetime
-        Time of the object's first record, UTC, whole seconds.
-    shard_id : str
-        Kinesis shard the batch came from.
-    sequence_number : str
-        Sequence number of the object's first record.
+        Of the object's first record, UTC, whole seconds; so is the sequence number, and the shard is the batch's.
     """
 
     prefix: str
@@ -44,9 +40,8 @@ class ObjectKey:
 
     def __str__(self) -> str:
         moment = self.first_time.astimezone(UTC).strftime(_KEY_TIME)
-        return (
-            f"{self.prefix}dt={self.trading_date.isoformat()}/{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
-        )
+        name = f"{moment}-{self.shard_id}-{self.sequence_number}.json.gz"
+        return f"{self.prefix}dt={self.trading_date.isoformat()}/{name}"
 
 
 def raw_key(first_time: datetime, shard_id: str, sequence_number: str) -> str:
@@ -60,22 +55,11 @@ def rejected_key(first_arrival: datetime, shard_id: str, sequence_number: str) -
 
 
 def parse_key(key: str) -> ObjectKey:
-    """Read a key made by `raw_key` or `rejected_key`.
-
-    Raises
-    ------
-    ValueError
-        If the key is neither.
-    """
+    """Read a key made by `raw_key` or `rejected_key`; raise ValueError at any other."""
     match = _KEY.fullmatch(key)
     if match is None:
-        raise ValueError(
-            f"expected raw-data/ or rejected/ dt=YYYY-MM-DD/<time>-<shard>-<sequence>.json.gz, found {key!r}"
-        )
-    return ObjectKey(
-        match["prefix"],
-        date.fromisoformat(match["date"]),
-        datetime.strptime(match["time"], _KEY_TIME).replace(tzinfo=UTC),
-        match["shard"],
-        match["sequence"],
-    )
+        form = "raw-data/ or rejected/ dt=YYYY-MM-DD/<time>-<shard>-<sequence>.json.gz"
+        raise ValueError(f"expected {form}, found {key!r}")
+    first_time = datetime.strptime(match["time"], _KEY_TIME).replace(tzinfo=UTC)
+    day = date.fromisoformat(match["date"])
+    return ObjectKey(match["prefix"], day, first_time, match["shard"], match["sequence"])

@@ -45,7 +45,7 @@ def code_of(error: ClientError | BotoCoreError) -> str:
 
 
 def is_of_a_record(error: ClientError | BotoCoreError) -> bool:
-    """Tell whether one of a call's records is to blame: it spoils the call for the others."""
+    """Return whether one of a call's records is to blame: it spoils the call for the others."""
     return code_of(error) in _REFUSED_RECORD or isinstance(error, ParamValidationError)
 
 

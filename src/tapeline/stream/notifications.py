@@ -50,17 +50,7 @@ def _decimal_or_none(value: Item) -> Decimal | None:
 
 @dataclass(frozen=True, slots=True)
 class AlertSender:
-    """The topic, and the table that remembers what was sent.
-
-    Attributes
-    ----------
-    sns, dynamodb : clients
-        boto3 clients.
-    topic_arn, state_table_name : str
-        Where to publish and to remember.
-    patience : Patience
-        How long to go on against a throttled table.
-    """
+    """The topic, and the table that remembers what was sent."""
 
     sns: SNSClient
     dynamodb: DynamoDBClient

@@ -44,11 +44,7 @@ class Outbox:
     """
 
     def __init__(
-        self,
-        linger_seconds: float,
-        first_pause_seconds: float,
-        longest_pause_seconds: float,
-        randomness: random.Random,
+        self, linger_seconds: float, first_pause_seconds: float, longest_pause_seconds: float, randomness: random.Random
     ) -> None:
         self._linger_seconds = linger_seconds
         self._first_pause_seconds = first_pause_seconds
@@ -108,7 +104,7 @@ class Outbox:
 
 
 def problem_of(symbol: str, data: bytes) -> str:
-    """Say why Kinesis would refuse a record, or nothing."""
+    """Return why Kinesis would refuse a record; empty if it would not."""
     if not 1 <= len(symbol) <= MAX_KEY_CHARACTERS:
         return f"a partition key has 1 to {MAX_KEY_CHARACTERS} characters, this has {len(symbol)}"
     size = len(data) + len(symbol.encode())

@@ -32,7 +32,7 @@ class Seen:
         self._times: dict[str, dict[str, None]] = {}
 
     def again(self, quote: Quote) -> bool:
-        """Tell whether this symbol and time came before, and remember them."""
+        """Return whether this symbol and time came before, and remember them."""
         times = self._times.setdefault(quote.symbol, {})
         if quote.timestamp in times:
             return True
@@ -71,7 +71,7 @@ def run(
     Returns
     -------
     Counts
-        ``waiting`` is above 0 if quotes could not be sent before the time was over.
+        ``waiting`` is above 0 if quotes could not be sent in time.
 
     Raises
     ------
@@ -131,11 +131,11 @@ def signals_handled(handle: Callable[[int, FrameType | None], None], *numbers: s
 
 @contextmanager
 def _reports(writer: KinesisWriter, stop: WatchedStop, on_progress: OnCounts | None) -> Iterator[None]:
-    """Log the counts every half minute when they changed, tell the progress, and beat while source and stream work."""
+    """Log the counts every half minute if they changed, report the progress, and beat while source and stream work."""
     done = threading.Event()
 
     def report() -> None:
-        said, sent, looked_at, next_log = Counts(), 0, 0.0, time.monotonic() + REPORT_SECONDS
+        logged, sent, looked_at, next_log = Counts(), 0, 0.0, time.monotonic() + REPORT_SECONDS
         while not done.wait(PROGRESS_SECONDS if on_progress else 1.0):
             counts = writer.counters.now()
             if stop.looked_at != looked_at and (not counts.waiting or counts.sent != sent):
@@ -145,8 +145,8 @@ def _reports(writer: KinesisWriter, stop: WatchedStop, on_progress: OnCounts | N
                 on_progress(counts)
             if time.monotonic() >= next_log:
                 next_log += REPORT_SECONDS
-                if counts != said:
-                    said = counts
+                if counts != logged:
+                    logged = counts
                     log.info("So far: %s", counts)
 
     thread = threading.Thread(target=report, name="producer-reports", daemon=True)

@@ -1,18 +1,15 @@
-"""The deployment that a producer feeds: which optional fields of a quote it takes, and where it is told things."""
+"""The deployment that a producer feeds: which optional fields of a quote it takes, and who learns what is followed."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import StackError, StackOutputs, find_deployment
 from tapeline.market.quotes import OPTIONAL_FIELDS
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+from tapeline.stream.tables import Item
 
 log = logging.getLogger("tapeline.stream.recipient")
 
@@ -20,14 +17,7 @@ log = logging.getLogger("tapeline.stream.recipient")
 class Recipient:
     """What the stack's outputs say, as last read; without them, a deployment that takes the base fields only.
 
-    Parameters
-    ----------
-    aws : Clients
-        Where it is.
-    stack_name : str
-        Of the CloudFormation stack.
-    stream_name : str
-        Where the quotes go: another stack's stream would be another deployment.
+    The stack must be the one that has the stream where the quotes go.
     """
 
     def __init__(self, aws: Clients, stack_name: str, stream_name: str) -> None:
@@ -35,21 +25,21 @@ class Recipient:
         self._stack_name = stack_name
         self._stream_name = stream_name
         self._outputs: StackOutputs | None = None
-        self._said: set[str] = set()
+        self._warnings: set[str] = set()
 
     def look(self) -> None:
         """Read the outputs, which a deploy may have changed; keep the last ones if they cannot be read."""
+        effect = "Only the base fields of quotes are sent, and nobody learns what is followed"
         try:
             outputs = find_deployment(self._aws, self._stack_name).outputs
         except (StackError, ClientError, BotoCoreError) as error:
             if self._outputs is None:
-                self._warn(f"Only the base fields of quotes are sent, and nobody learns what is followed: {error}")
+                self._warn(f"{effect}: {error}")
             return
         if outputs.stream_name != self._stream_name:
             self._warn(
-                f"Only the base fields of quotes are sent, and nobody learns what is followed: stack "
-                f"{self._stack_name} has the stream {outputs.stream_name}, not {self._stream_name}; name the stack of "
-                f"{self._stream_name} with --stack"
+                f"{effect}: stack {self._stack_name} has the stream {outputs.stream_name}, not {self._stream_name}; "
+                f"name the stack of {self._stream_name} with --stack"
             )
             return
         if self._outputs and outputs.quote_fields != self._outputs.quote_fields:
@@ -61,8 +51,8 @@ class Recipient:
         """Optional fields of a quote that it takes."""
         return taken_fields(self._outputs.quote_fields) if self._outputs else frozenset()
 
-    def put_followed(self, item: dict[str, AttributeValueTypeDef]) -> bool:
-        """Write what is followed where the watch reads it; tell whether that went well."""
+    def put_followed(self, item: Item) -> bool:
+        """Write what is followed where the watch reads it; return whether that went well."""
         if self._outputs is None:
             return False
         dynamodb = self._aws.client("dynamodb")
@@ -77,8 +67,8 @@ class Recipient:
         return True
 
     def _warn(self, message: str) -> None:
-        if message not in self._said:
-            self._said.add(message)
+        if message not in self._warnings:
+            self._warnings.add(message)
             log.warning("%s", message)
 
 

@@ -24,14 +24,7 @@ class SettingError(ValueError):
 class StreamProcessorSettings:
     """Settings of the function on the Kinesis stream.
 
-    Attributes
-    ----------
-    table_name, state_table_name, bucket_name : str
-        Where quotes, the stream's memory and the raw zone are.
-    quote_retention : timedelta
-        How long after its arrival an item lives in DynamoDB.
-    rules : Rules
-        Anomaly thresholds, the alert cooldown and the limits of belief.
+    An item lives in DynamoDB for `quote_retention` after its arrival.
     """
 
     table_name: str
@@ -42,13 +35,7 @@ class StreamProcessorSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> StreamProcessorSettings:
-        """Read the settings.
-
-        Raises
-        ------
-        SettingError
-            If one is missing or unreadable.
-        """
+        """Read the settings; raise SettingError if one is missing or unreadable."""
         return cls(
             table_name=_text(environment, "TABLE_NAME"),
             state_table_name=_text(environment, "STATE_TABLE_NAME"),
@@ -75,19 +62,13 @@ class TrendAlertsSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TrendAlertsSettings:
-        """Read the settings.
-
-        Raises
-        ------
-        SettingError
-            If one is missing.
-        """
+        """Read the settings; raise SettingError if one is missing."""
         return cls(_text(environment, "ALERT_TOPIC_ARN"), _text(environment, "STATE_TABLE_NAME"))
 
 
 @dataclass(frozen=True, slots=True)
 class FeedWatchSettings:
-    """Settings of the function that watches the feed: what it looks at, and whom it tells."""
+    """Settings of the function that watches the feed: what it looks at, and where it reports."""
 
     state_table_name: str
     dead_letter_queue_url: str
@@ -96,13 +77,7 @@ class FeedWatchSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> FeedWatchSettings:
-        """Read the settings.
-
-        Raises
-        ------
-        SettingError
-            If one is missing.
-        """
+        """Read the settings; raise SettingError if one is missing."""
         return cls(*(_text(environment, field.name.upper()) for field in fields(cls)))
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from tapeline.market.quotes import Quote
 
 DEFAULT_SYMBOLS = ("AAPL", "MSFT", "NVDA", "AMZN", "GOOGL", "META", "TSLA", "JPM", "XOM", "WMT", "KO", "SPY")
-"""Asked for when the user names none: liquid, known, of several sectors, and the market itself."""
+"""Followed when the user names none: liquid, well-known, of several sectors, and the market itself."""
 
 
 def read_symbols(text: str) -> tuple[str, ...]:
@@ -30,10 +30,8 @@ class Counts:
     ----------
     read : int
         Quotes, bars or messages that came from the source.
-    sent : int
-        Quotes that Kinesis accepted.
-    retried : int
-        Times a quote had to be sent once more.
+    sent, retried : int
+        Quotes that Kinesis accepted, and times a quote had to be sent once more.
     rejected : int
         Things read that are no quote, and quotes that Kinesis refuses. Each is in the log with its reason.
     repeated : int
@@ -81,7 +79,7 @@ class Stop(Protocol):
     """The wish to end, which is also how a source sleeps: `threading.Event` is one."""
 
     def is_set(self) -> bool:
-        """Tell whether to end."""
+        """Return whether to end."""
 
     def wait(self, timeout: float | None = None) -> bool:
         """Sleep for some seconds, or until it is time to end."""

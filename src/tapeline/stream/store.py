@@ -10,7 +10,7 @@ import base64
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -33,19 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StreamStore:
-    """The tables and the bucket of one deployment.
-
-    Attributes
-    ----------
-    dynamodb, s3 : clients
-        boto3 clients.
-    table_name, state_table_name, bucket_name : str
-        Where to keep items, states and objects.
-    quote_retention : timedelta
-        How long an item lives after the quote's arrival.
-    patience : Patience
-        How long to go on against a throttled table.
-    """
+    """The tables and the bucket of one deployment; an item lives for `quote_retention` after the quote's arrival."""
 
     dynamodb: DynamoDBClient
     s3: S3Client
@@ -108,9 +96,8 @@ class StreamStore:
         """Write items, a quote's versions one after the other; return the lowest sequence number not written."""
         unwritten = [entry.record.sequence_number for entry in entries]
         for wave in _waves(entries):
-            rows = [
-                items.observation_to_item(entry.observation, self.quote_retention, entry.superseded) for entry in wave
-            ]
+            retention = self.quote_retention
+            rows = [items.observation_to_item(entry.observation, retention, entry.superseded) for entry in wave]
             try:
                 tables.write_items(self.dynamodb, self.table_name, rows, self.patience)
             except UnfinishedWriteError as error:
@@ -123,8 +110,8 @@ class StreamStore:
         return None
 
 
-def _waves(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Yield entries so that no key occurs twice in a wave, and each after those of its key before: mostly one wave."""
+def _waves(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Return entries so that no key occurs twice in a wave, and each after those of its key before: mostly one wave."""
     occurrences: Counter[Key] = Counter()
     waves: list[list[Entry]] = []
     for entry in entries:
@@ -134,7 +121,7 @@ def _waves(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
             waves.append([])
         waves[occurrences[key]].append(entry)
         occurrences[key] += 1
-    yield from waves
+    return waves
 
 
 def entry_to_json(entry: Entry) -> str:
@@ -153,14 +140,10 @@ def reject_to_json(reject: Reject) -> str:
         payload = {"payload": record.data.decode("utf-8")}
     except UnicodeDecodeError:
         payload = {"payload_base64": base64.b64encode(record.data).decode()}
-    return json.dumps(
-        {
-            "reason": reject.reason,
-            "detail": reject.detail,
-            **payload,
-            "partition_key": record.partition_key,
-            "shard_id": record.shard_id,
-            "sequence_number": str(record.sequence_number),
-            "arrived_at": write_timestamp(record.arrived_at, milliseconds=True),
-        }
-    )
+    place = {
+        "partition_key": record.partition_key,
+        "shard_id": record.shard_id,
+        "sequence_number": str(record.sequence_number),
+        "arrived_at": write_timestamp(record.arrived_at, milliseconds=True),
+    }
+    return json.dumps({"reason": reject.reason, "detail": reject.detail, **payload, **place})

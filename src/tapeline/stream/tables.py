@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,20 +50,12 @@ class UnfinishedWriteError(RuntimeError):
         self.written = written
 
 
+@dataclass(frozen=True, slots=True)
 class Patience:
-    """Pauses that double, with jitter, until a deadline.
+    """Pauses that double, with jitter, until no seconds are left; a Lambda passes its own remaining time."""
 
-    Parameters
-    ----------
-    seconds_left : callable
-        How much time remains; a Lambda passes its own remaining time.
-    sleep : callable
-        Waits; tests pass their own.
-    """
-
-    def __init__(self, seconds_left: Callable[[], float], sleep: Callable[[float], None] = time.sleep) -> None:
-        self._seconds_left = seconds_left
-        self._sleep = sleep
+    seconds_left: Callable[[], float]
+    sleep: Callable[[float], None] = time.sleep
 
     @classmethod
     def of_invocation(cls, context: LambdaContext) -> Patience:
@@ -74,9 +67,9 @@ class Patience:
         yield
         for failures in count():
             wait = pause(failures, FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-            if wait >= self._seconds_left():
+            if wait >= self.seconds_left():
                 return
-            self._sleep(wait)
+            self.sleep(wait)
             yield
 
 
@@ -113,10 +106,9 @@ def write_items(client: DynamoDBClient, table: str, items: Sequence[Item], patie
     written = 0
     with ThreadPoolExecutor(WRITERS) as pool:
         chunks = list(_chunks(items, WRITE_ITEMS))
+        writes = pool.map(lambda chunk: _write_chunk(client, table, chunk, patience), chunks)
         try:
-            for chunk, _ in zip(
-                chunks, pool.map(lambda c: _write_chunk(client, table, c, patience), chunks), strict=True
-            ):
+            for chunk, _ in zip(chunks, writes, strict=True):
                 written += len(chunk)
         except (TimeoutError, BotoCoreError, ClientError) as error:
             raise UnfinishedWriteError(written, len(items), error) from error

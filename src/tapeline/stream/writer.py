@@ -42,10 +42,6 @@ class KinesisWriter:
 
     Parameters
     ----------
-    client : KinesisClient
-        Boto3's.
-    stream_name : str
-        Where to.
     counters : Counters
         Shared with the source.
     capacity : int
@@ -91,17 +87,14 @@ class KinesisWriter:
         self._failure: StreamRefusedError | None = None
         self._accepted_any = False
         self._refused_since: float | None = None
-        self._said_at: dict[str, float] = {}
+        self._warned_at: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="kinesis-writer", daemon=True)
         self._thread.start()
 
     def put(self, quote: Quote, stop: Stop) -> None:
         """Hand over a quote; wait while the writer holds all it may, but no longer once `stop` is set.
 
-        Raises
-        ------
-        StreamRefusedError
-            If the writer has given up.
+        Raises `StreamRefusedError` if the writer has given up, as `flush` does.
         """
         data = _as_taken(quote, self._optional_fields()).to_json().encode()
         problem = problem_of(quote.symbol, data)
@@ -118,12 +111,9 @@ class KinesisWriter:
             self._changed.notify_all()
 
     def close(self, timeout_seconds: float = 20.0) -> int:
-        """Send what is waiting, then stop.
+        """Send what is waiting, then stop; return how many quotes there was no time to send.
 
-        Returns
-        -------
-        int
-            Quotes that could not be sent in time. They are lost unless the source gives them again.
+        They are lost unless the source gives them again.
         """
         with self._changed:
             self._closing = True
@@ -136,13 +126,7 @@ class KinesisWriter:
             return unsent
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything handed over is accepted; True if so, False after the time.
-
-        Raises
-        ------
-        StreamRefusedError
-            If the writer has given up.
-        """
+        """Wait until everything handed over is accepted; True if so, False after the time."""
         with self._changed:
             self._flushing = True
             self._changed.notify_all()
@@ -251,8 +235,8 @@ class KinesisWriter:
     def _say(self, code: str, message: str) -> None:
         """Warn, but of one kind of trouble only every half minute."""
         now = self._clock()
-        if now - self._said_at.get(code, float("-inf")) >= 30:
-            self._said_at[code] = now
+        if now - self._warned_at.get(code, float("-inf")) >= 30:
+            self._warned_at[code] = now
             log.warning("%s. Trying again.", message)
 
 
