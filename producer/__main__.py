@@ -45,9 +45,7 @@ app = typer.Typer(
     `python -m producer replay bars.parquet --speed 60`""",
 )
 
-StreamOption = Annotated[
-    str, typer.Option("--stream", envvar="TAPELINE_STREAM", help="Name of the Kinesis stream.", show_default=True)
-]
+StreamOption = Annotated[str, typer.Option("--stream", envvar="TAPELINE_STREAM", help="Name of the Kinesis stream.")]
 TargetOption = Annotated[
     str,
     typer.Option(
@@ -62,7 +60,7 @@ StackOption = Annotated[
     typer.Option(
         "--stack",
         envvar="TAPELINE_STACK",
-        help="Name of the CloudFormation stack: it says what the deployment takes, and is told what is followed.",
+        help="Name of the CloudFormation stack: it says what the deployment takes, and learns what is followed.",
     ),
 ]
 STREAM_NAME = "stock-market-stream"
@@ -114,14 +112,12 @@ for _name, _source in SOURCES.items():
 def _produce(source: Source, stream_name: str, target: str, announcement: Announcement | None, stack_name: str) -> None:
     """Run a source; a live one says what it follows, and sends what its deployment takes."""
     target = target or ("aws" if os.environ.get("AWS_ACCESS_KEY_ID") else "local")
-    stop = threading.Event()
-    counters = Counters()
+    stop, counters = threading.Event(), Counters()
     try:
         aws = connect(target)
         deployment = Recipient(aws, stack_name, stream_name)
-        writer = KinesisWriter(
-            aws.client("kinesis"), stream_name, counters, optional_fields=lambda: deployment.quote_fields
-        )
+        kinesis = aws.client("kinesis")
+        writer = KinesisWriter(kinesis, stream_name, counters, optional_fields=lambda: deployment.quote_fields)
     except NoRegionError as error:
         raise typer.BadParameter("no AWS region: set AWS_DEFAULT_REGION, or a region in the profile") from error
     except (BotoCoreError, ValueError) as error:

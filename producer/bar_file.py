@@ -31,19 +31,7 @@ class BadBarError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """Open, high, low, close and volume of one symbol over one stretch of time.
-
-    Attributes
-    ----------
-    symbol : str
-        Ticker.
-    start_microseconds : int
-        Start of the bar, microseconds since 1970 UTC.
-    open, high, low, close : Decimal
-        USD.
-    volume : int
-        Shares traded within the bar.
-    """
+    """Prices in USD and shares traded of one symbol over a time that starts so many microseconds after 1970 UTC."""
 
     symbol: str
     start_microseconds: int
@@ -58,8 +46,7 @@ class BarFile:
     """Bars of a file, checked, in time order; of equal times in the file's order.
 
     A file already in time order is read in batches, whatever its size. Another is sorted in memory, and the log says
-    so.
-    CSV numbers are read digit by digit; a time without a zone is read as UTC.
+    so. CSV numbers are read digit by digit; a time without a zone is read as UTC.
 
     Parameters
     ----------
@@ -114,10 +101,8 @@ class BarFile:
             names = schema.names
         missing = [name for name in COLUMNS if name not in names]
         if missing:
-            raise BarFileError(
-                f"{self.path}: expected the columns {', '.join(COLUMNS)}; missing {', '.join(missing)}; "
-                f"found {', '.join(names)}"
-            )
+            expected = f"expected the columns {', '.join(COLUMNS)}; missing {', '.join(missing)}"
+            raise BarFileError(f"{self.path}: {expected}; found {', '.join(names)}")
         if not self._is_csv:
             kind = schema.field("timestamp").type
             if not (pa.types.is_timestamp(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
@@ -146,14 +131,9 @@ class BarFile:
                 yield from file.iter_batches(_BATCH_ROWS, columns=list(columns))
 
     def _open_csv(self, columns: tuple[str, ...] | None) -> pyarrow.csv.CSVStreamingReader:
-        return pyarrow.csv.open_csv(
-            self.path,
-            convert_options=pyarrow.csv.ConvertOptions(
-                include_columns=list(columns or ()),
-                column_types=dict.fromkeys(COLUMNS, pa.string()),
-                strings_can_be_null=False,
-            ),
-        )
+        texts, wanted = dict.fromkeys(COLUMNS, pa.string()), list(columns or ())
+        options = pyarrow.csv.ConvertOptions(include_columns=wanted, column_types=texts, strings_can_be_null=False)
+        return pyarrow.csv.open_csv(self.path, convert_options=options)
 
 
 def _bars(batch: pa.RecordBatch) -> Iterator[Bar | BadBarError]:
@@ -174,15 +154,8 @@ def _bar(
 ) -> Bar:
     if not isinstance(symbol, str) or not symbol:
         raise BadBarError(f"symbol must be a ticker, found {symbol!r}")
-    bar = Bar(
-        symbol,
-        time,
-        _usd("open", first),
-        _usd("high", highest),
-        _usd("low", lowest),
-        _usd("close", last),
-        _shares(volume),
-    )
+    prices = _usd("open", first), _usd("high", highest), _usd("low", lowest), _usd("close", last)
+    bar = Bar(symbol, time, *prices, _shares(volume))
     if bar.high < bar.low:
         raise BadBarError(f"high {bar.high} is below low {bar.low}")
     return bar

@@ -12,14 +12,7 @@ SymbolsOption = Annotated[str, typer.Option("--symbols", help="Tickers as Yahoo 
 
 
 def symbols_of(text: str) -> tuple[str, ...]:
-    """Read the option `--symbols`.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it names none.
-    """
-    symbols = read_symbols(text)
-    if not symbols:
-        raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")
-    return symbols
+    """Read the option `--symbols`; raise `typer.BadParameter` if it names none."""
+    if symbols := read_symbols(text):
+        return symbols
+    raise typer.BadParameter("name at least one symbol, such as --symbols AAPL,MSFT")

@@ -44,13 +44,7 @@ class _Day:
 
 
 def read_speed(text: str) -> float | None:
-    """Read ``max`` (None) or a factor such as ``60``.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
+    """Read ``max`` (None) or a factor such as ``60``; raise ValueError if it is neither."""
     if text == "max":
         return None
     try:
@@ -73,10 +67,8 @@ class ReplaySource:
     speed : float or None
         How many times as fast as it happened; None sends as fast as the stream takes it. Pauses of over an hour are
         skipped.
-    clock : callable
-        Seconds that only grow.
-    now : callable
-        The present, aware, for `ingested_at`.
+    clock, now : callable
+        Seconds that only grow; the present, aware, for `ingested_at`.
 
     Raises
     ------
@@ -152,9 +144,8 @@ class _Report:
         self._counters.add(read=1, repeated=1)
         self._repeated += 1
         if self._repeated <= LOGGED_ROWS:
-            log.warning(
-                "Row %d repeats the bar of %s at %s: skipped", row, bar.symbol, _timestamp(bar.start_microseconds)
-            )
+            moment = _timestamp(bar.start_microseconds)
+            log.warning("Row %d repeats the bar of %s at %s: skipped", row, bar.symbol, moment)
 
     def sum_up(self) -> None:
         if self._rejected or self._repeated:
@@ -203,18 +194,8 @@ def _grow(day: _Day | None, bar: Bar) -> _Day:
 
 
 def _quote(bar: Bar, day: _Day, ingested_at: str) -> Quote:
-    return Quote(
-        symbol=bar.symbol,
-        timestamp=_timestamp(bar.start_microseconds),
-        open=day.open,
-        high=day.high,
-        low=day.low,
-        price=bar.close,
-        previous_close=day.previous_close,
-        volume=day.volume,
-        source="replay",
-        ingested_at=ingested_at,
-    )
+    prices = day.open, day.high, day.low, bar.close, day.previous_close
+    return Quote(bar.symbol, _timestamp(bar.start_microseconds), *prices, day.volume, "replay", ingested_at)
 
 
 @lru_cache(maxsize=1024)

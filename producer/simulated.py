@@ -64,15 +64,7 @@ log = logging.getLogger("producer.simulated")
 
 
 class SimulatedMarket:
-    """Quotes of imagined trading in some symbols.
-
-    Parameters
-    ----------
-    symbols : sequence of str
-        Tickers; those it does not know get a usual price of their own.
-    seed : int
-        Another seed is another market.
-    """
+    """Quotes of imagined trading in some symbols; those it does not know get a usual price of their own."""
 
     def __init__(self, symbols: Sequence[str] = SIMULATED_SYMBOLS, seed: int = 1) -> None:
         if not symbols:
@@ -94,8 +86,6 @@ class SimulatedSource:
 
     Parameters
     ----------
-    market : SimulatedMarket
-        What to quote.
     every_seconds : float
         Time between two quotes of a symbol; the symbols take turns within it. Quote times lie on a fixed grid, in the
         future of the start, so that a restart never sends one again.
@@ -159,7 +149,7 @@ class _Day:
         self._open = self._high = self._low = self._path[0]
 
     def covers(self, moment: float) -> bool:
-        """Tell whether a moment lies on this date and not before the last one asked for."""
+        """Return whether a moment lies on this date and not before the last one quoted."""
         return self._start + self._step * STEP_SECONDS <= moment < self._end
 
     def quote(self, moment: float, ingested_at: datetime) -> Quote:

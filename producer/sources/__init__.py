@@ -26,8 +26,7 @@ class LiveSource:
     title : str
         What `tapeline up` says it runs.
     function : str
-        The `OpenSource`, as ``module:function``. It is imported for every help text, so what takes long to import
-        belongs inside it.
+        The `OpenSource`, as ``module:function``. Every help text imports it: import inside it what takes long.
     """
 
     title: str
@@ -35,8 +34,8 @@ class LiveSource:
 
     def load(self) -> OpenSource:
         """Return the function."""
-        found: OpenSource = resolve_name(self.function)
-        return found
+        open_source: OpenSource = resolve_name(self.function)
+        return open_source
 
     def least_seconds(self) -> float | None:
         """Return the least that its option `--every` takes; None if it has none and sends when its vendor does."""

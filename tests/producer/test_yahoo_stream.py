@@ -332,7 +332,7 @@ def test_a_refused_handshake_is_tried_again(charts_server: ChartServer, caplog: 
     with listening(charts_server, send(frame), refuse_first=2) as (quotes, server, _):
         assert next(quotes).price == Decimal("255.0")
         assert server.handshakes == 3
-    assert "The stream broke off (InvalidStatus): connecting anew" in caplog.text
+    assert "The stream broke off (InvalidStatus): connecting again" in caplog.text
 
 
 def test_the_subscription_is_repeated_while_connected(charts_server: ChartServer) -> None:

@@ -63,14 +63,7 @@ class _Bar:
 
 
 def read_answer(answer: Any, symbol: str, ingested_at: str) -> tuple[Quote, Market]:
-    """Read the JSON of ``/v8/finance/chart/SYMBOL?range=5d&interval=1d``.
-
-    Parameters
-    ----------
-    answer : Any
-        What Yahoo sent.
-    symbol, ingested_at : str
-        What was asked for, and when the answer came; the quote's.
+    """Read the JSON of ``/v8/finance/chart/SYMBOL?range=5d&interval=1d``, which came at `ingested_at`.
 
     Raises
     ------
@@ -94,9 +87,8 @@ def read_answer(answer: Any, symbol: str, ingested_at: str) -> tuple[Quote, Mark
     market = _market(about, zone)
     bars = _bars(result, zone)
     today = bars.get(time.date(), _Bar(None, None, None, None, None))
-    previous_close, doubt = _previous_close(
-        usd(price), about, time.date(), bars, _split(result, time, zone), in_new_york=market.name == "XNYS"
-    )
+    split, in_new_york = _split(result, time, zone), market.name == "XNYS"
+    previous_close, doubt = _previous_close(usd(price), about, time.date(), bars, split, in_new_york=in_new_york)
     quote = Quote(
         symbol=symbol,
         timestamp=timestamp,
@@ -131,7 +123,7 @@ def usd(value: float) -> Decimal:
 
 
 def agree(one: Decimal, other: Decimal, tick: Decimal, rounding: Decimal = ROUNDING) -> bool:
-    """Tell whether two statements of one price differ by no more than their rounding."""
+    """Return whether two statements of one price differ by no more than their rounding."""
     return abs(one - other) <= max(abs(one), abs(other)) * rounding + tick
 
 
@@ -160,9 +152,8 @@ def _zone(about: Mapping[str, Any]) -> ZoneInfo:
     try:
         return ZoneInfo(str(name or ""))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise UnusableAnswerError(
-            f"Yahoo names no time zone of the exchange that is known, {_printable(str(name))}"
-        ) from None
+        detail = f"Yahoo names no time zone of the exchange that is known, {_printable(str(name))}"
+        raise UnusableAnswerError(detail) from None
 
 
 def _market(about: Mapping[str, Any], zone: ZoneInfo) -> Market:
@@ -244,7 +235,7 @@ def _previous_close(
     before_chart = _price(about.get("chartPreviousClose"))
     tick = tick_of(price, about.get("priceHint"))
     by_change = _by_change(price, about.get("regularMarketChangePercent"), tick)
-    if not in_new_york:  # whose calendar is not asked yet
+    if not in_new_york:  # whose calendar is not used yet
         closed = newest or before_chart or by_change
         return closed or Decimal(0), "" if closed else NO_CLOSE
 
@@ -253,13 +244,11 @@ def _previous_close(
     if not closed:
         if by_change:
             return by_change, ""
+        missing = f"previous_close: the daily bar of {day} is missing"
         if newest:
-            return newest, f"previous_close: the daily bar of {day} is missing, {newest:f} is of {newest_day}"
+            return newest, f"{missing}, {newest:f} is of {newest_day}"
         if before_chart:
-            return (
-                before_chart,
-                f"previous_close: the daily bar of {day} is missing, {before_chart:f} is of a day unsaid",
-            )
+            return before_chart, f"{missing}, {before_chart:f} is of a day unsaid"
         return Decimal(0), NO_CLOSE
     candidates = _adjusted(closed, split, price)
     if by_change:
@@ -291,10 +280,7 @@ def _adjusted(closed: Decimal, split: Decimal, price: Decimal) -> list[Decimal]:
 
 
 def _by_change(price: Decimal, percent: object, tick: Decimal) -> Decimal | None:
-    """Return the previous close that a change in per cent means, to the digits that prices of this symbol have.
-
-    None for what no price can be.
-    """
+    """Return the previous close that a change in per cent means, in a price's digits; None for what no price can be."""
     number = _number(percent)
     if number is None or not 0 < price <= MAX_ABSOLUTE_USD or number <= -100:
         return None

@@ -26,7 +26,7 @@ CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 LONGEST_REQUEST_SECONDS = 10.0
 """No request may take longer, those that yfinance makes by itself included: what hangs looks like a quiet market."""
 
-# Yahoo's reasons come as exceptions; what yfinance logs besides would be said for every poll.
+# Yahoo's reasons come as exceptions; what yfinance logs besides would come with every poll.
 logging.getLogger("yfinance").setLevel(logging.CRITICAL)
 yfinance.config.debug.hide_exceptions = False
 
@@ -52,17 +52,7 @@ class Chart:
 
 
 class YahooCharts:
-    """Asks Yahoo for charts.
-
-    Parameters
-    ----------
-    session : requests.Session
-        One for the life of the process: it keeps Yahoo's cookie. See `yahoo_session`.
-    now : callable
-        The present, aware.
-    timeout_seconds : float
-        How long an answer may take.
-    """
+    """Asks Yahoo for charts, with one `yahoo_session` for the life of the process: it keeps Yahoo's cookie."""
 
     def __init__(
         self,
@@ -143,15 +133,14 @@ def yahoo_session(mirror: str = "", longest_seconds: float = LONGEST_REQUEST_SEC
 
 
 def own_fault(error: Exception) -> str:
-    """Say that our own code failed on what Yahoo sent, and where: the other symbols go on, and someone can find it."""
+    """Return that our own code failed on what Yahoo sent, and where: the other symbols go on, and we can find it."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"our own code failed on what Yahoo sent ({type(error).__name__} at {Path(frame.filename).name}:{frame.lineno})"
-    )
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f"our own code failed on what Yahoo sent ({type(error).__name__} at {place})"
 
 
 def _hint(symbol: str) -> str:
-    """Say how Yahoo writes what others write with a dot."""
+    """Return how Yahoo writes what others write with a dot."""
     if re.fullmatch(r"[A-Z]+\.[A-Z]", symbol):
         return f". If a class of shares is meant, Yahoo writes {symbol.replace('.', '-')}"
     return ""

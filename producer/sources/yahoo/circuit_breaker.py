@@ -32,10 +32,6 @@ class CircuitBreaker:
         Whom it protects, for the log.
     clock : callable
         Seconds that only grow.
-    randomness : random.Random
-        For the jitter.
-    first_pause_seconds, longest_pause_seconds : float
-        How long it stays open the first time, and at most.
     """
 
     def __init__(
@@ -57,7 +53,7 @@ class CircuitBreaker:
         self.open_until = clock()
 
     def allows(self) -> bool:
-        """Tell whether a request may pass now. The one that passes an open breaker is the probe: report how it went."""
+        """Return whether a request may pass now. One that passes an open breaker is the probe: report how it went."""
         if self.state == "open" and self._clock() >= self.open_until:
             self.state = "half-open"
             log.info("%s: trying with one request", self._name)

@@ -18,15 +18,7 @@ from tapeline.lake.daily_bars import DailyBar
 
 
 class YahooHistory:
-    """Asks Yahoo for daily bars, one request a call.
-
-    Parameters
-    ----------
-    session : requests.Session, optional
-        See `yahoo_session`.
-    timeout_seconds : float
-        How long an answer may take.
-    """
+    """Asks Yahoo for daily bars, one request a call."""
 
     def __init__(self, session: requests.Session[Any] | None = None, timeout_seconds: float = 30.0) -> None:
         self._session = session or yahoo_session()

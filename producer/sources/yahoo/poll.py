@@ -22,7 +22,7 @@ CLOSED_SECONDS = 900.0
 LONGEST_SYMBOL_PAUSE_SECONDS = 900.0
 UNREACHABLE_LIMIT = 3
 LASTING_FAILURES = 2
-"""In a row: one alone is no trouble worth telling."""
+"""In a row: one alone is not worth a report."""
 
 UNREACHABLE_PAUSE_SECONDS = 120.0
 """At most: who cannot be reached is not burdened by trying, and the feed should not be long in coming back."""
@@ -37,21 +37,17 @@ class YahooSource:
     """Polls; yields a quote only when the quote's own time has moved.
 
     A 429 stops all requests at once, for a minute at first, then longer (`CircuitBreaker`); so do three requests in a
-    row without an answer. A symbol with trouble of its own is asked less and less often and named once, until the
+    row without an answer. A symbol with trouble of its own is polled less and less often and named once, until the
     trouble changes. While a market is closed its symbols wait for the opening.
 
     Parameters
     ----------
     symbols : sequence of str
         Tickers as Yahoo spells them.
-    charts : YahooCharts
-        Where to ask.
     every_seconds : float
         Time between two requests for a symbol while its market is open.
     clock : callable
         Seconds since 1970.
-    randomness : random.Random
-        For jitter.
     """
 
     total: int | None = None
@@ -163,7 +159,7 @@ class YahooSource:
             log.warning("%s: %s. It is asked less often until that changes; the other symbols go on.", symbol, problem)
 
     def _pause(self, market: Market) -> float:
-        """Say a market's state when it changes; return how long its symbols wait."""
+        """Log a market's state when it changes; return how long its symbols wait."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         if market.opens_at is None or market.closes_at is None or market.opens_at <= now < market.closes_at:
             self._say(market, "is open")
@@ -182,7 +178,7 @@ class YahooSource:
         return min(CLOSED_SECONDS, max((opens_at - now).total_seconds(), self._every_seconds))
 
     def _has_no_night(self, market: Market, now: datetime) -> bool:
-        """Tell whether a session that has just ended goes over into the next, as those of coins and currencies."""
+        """Return whether a session that has just ended goes over into the next, as those of coins and currencies."""
         if market.opens_at is None or market.closes_at is None:
             return False
         length, since = market.closes_at - market.opens_at, now - market.closes_at

@@ -1,7 +1,7 @@
 """Source `yahoo-stream`: the quotes Yahoo's WebSocket pushes to its own pages.
 
 A message rarely carries all a quote needs. Of what it leaves out counts what Yahoo said last of the day, in a message
-or in a chart, which is asked for once per symbol and date. Nothing is made up: what Yahoo never said is 0, and so are a
+or in a chart, which is fetched once per symbol and date. Nothing is made up: what Yahoo never said is 0, and so are a
 high and a low that the price has left behind, until another chart comes, five minutes after the last at the earliest.
 Previous close is, in this order, the message's own, price minus change, the chart's; where message and chart disagree,
 the quote says so in `doubt`. Messages from before and after regular trading are left out: their change is from
@@ -44,7 +44,7 @@ LONGEST_PAUSE_AFTER_SILENCE_SECONDS = 20.0
 """Silence is usual at night, and the opening must not be slept through."""
 
 MUTE_SECONDS = 180.0
-"""Silence in New York's session, and inability to connect, that is told as trouble."""
+"""Silence in New York's session, and inability to connect, that is reported as trouble."""
 
 NO_CLOSE = "previous_close: neither message nor chart states one"
 
@@ -56,9 +56,9 @@ log = logging.getLogger("producer.yahoo")
 
 @dataclass(frozen=True, slots=True)
 class _Day:
-    """What Yahoo has said of one symbol's trading date so far, USD and shares; 0 for what it has not.
+    """What Yahoo has stated of one symbol's trading date so far, USD and shares; 0 for what it has not.
 
-    `previous_close` is what messages said, `chart_close` and `chart_doubt` what the chart did.
+    `previous_close` is of messages, `chart_close` and `chart_doubt` are of the chart.
     """
 
     trading_date: date
@@ -116,7 +116,7 @@ class YahooStreamSource:
         self._breaker = CircuitBreaker("Yahoo's charts", clock, self._random)
         self._days: dict[str, _Day] = {}
         self._ask_chart_at: dict[str, float] = {}
-        self._said = ""
+        self._logged = ""
         self._broken = ""
         self._trouble = ""
         self._quote_at = clock()
@@ -133,13 +133,12 @@ class YahooStreamSource:
                     self._broken = ""
                     for frame in self._frames(connection, stop):
                         fruitless = 0
-                        quote = self._read(frame, counters)
-                        if quote:
+                        if quote := self._read(frame, counters):
                             self._quote_at, self._trouble = self._clock(), ""
                             self._say(f"Receiving quotes from {self._url}")
                             yield quote
             except (OSError, WebSocketException) as error:
-                self._say(f"The stream broke off ({_reason(error)}): connecting anew")
+                self._say(f"The stream broke off ({_reason(error)}): connecting again")
                 self._broken = f"Yahoo's stream cannot be reached ({_reason(error)})"
                 longest = LONGEST_PAUSE_SECONDS
             wait = pause(fruitless, self._first_pause_seconds, longest, self._random)
@@ -246,7 +245,7 @@ class YahooStreamSource:
         return quote
 
     def _day(self, symbol: str, today: date) -> _Day:
-        """Return what was said of a symbol's day before this message."""
+        """Return a symbol's day as it was before this message."""
         day = self._days.get(symbol)
         if day and today < day.trading_date:
             raise UnreadableMessageError(f"a message of {today}, after the first of {day.trading_date}")
@@ -256,8 +255,7 @@ class YahooStreamSource:
             return day
         if self._clock() >= self._ask_chart_at.get(symbol, 0.0):
             self._ask_chart_at[symbol] = self._clock() + CHART_AGAIN_SECONDS
-            quote = self._ask_chart(symbol, today)
-            if quote:
+            if quote := self._ask_chart(symbol, today):
                 return replace(
                     day,
                     open=quote.open or day.open,
@@ -285,8 +283,8 @@ class YahooStreamSource:
         return quote if trading_date(quote.time) == today else None  # else it still shows the date before
 
     def _say(self, state: str) -> None:
-        if state != self._said:
-            self._said = state
+        if state != self._logged:
+            self._logged = state
             log.info("%s", state)
 
     def _note(self, symbol: str, problem: str) -> None:
@@ -304,24 +302,18 @@ def _seconds_open(now: datetime) -> float:
 def _previous_close(day: _Day, own: Decimal, by_change: Decimal, tick: Decimal) -> tuple[Decimal, str]:
     """Return the best previous close there is, 0 if there is none, and what is doubtful about it.
 
-    Parameters
-    ----------
-    day : _Day
-        With this message in it.
-    own, by_change : Decimal
-        What this message states, and what its change means; 0 if it does not say.
-    tick : Decimal
-        The smallest step of the price.
+    The day has this message in it already. `own` is what the message states, `by_change` what its change means (0 if it
+    does not say), `tick` the smallest step of the price.
     """
-    said = own or by_change or day.previous_close
+    by_messages = own or by_change or day.previous_close
     if own and by_change and not agree(own, by_change, tick):
         return own, f"previous_close: the message states {own:f}, its change means {by_change:f}"
-    if not said:
+    if not by_messages:
         return day.chart_close, day.chart_doubt or ("" if day.chart_close else NO_CLOSE)
     if not day.chart_close or day.chart_doubt:
-        return said, ""
-    if not agree(said, day.chart_close, tick):
-        return said, f"previous_close: the messages mean {said:f}, the chart {day.chart_close:f}"
+        return by_messages, ""
+    if not agree(by_messages, day.chart_close, tick):
+        return by_messages, f"previous_close: the messages mean {by_messages:f}, the chart {day.chart_close:f}"
     return own or day.chart_close, ""
 
 
