@@ -63,9 +63,7 @@ from tapeline.airflow.trouble import deadline
         "session": date_param(
             "Session", "Empty for the newest session that is rolled up. A run with a key of its own keeps to it."
         ),
-        "again": switch_param(
-            False, "Send again", "Write the page and send the mail even if they tell what was sent before."
-        ),
+        "again": switch_param(False, "Send again", "Write the page and send the mail even if nothing in them is new."),
     },
     tags=["report", "per session"],
     doc_md=__doc__,

@@ -54,9 +54,7 @@ from tapeline.market.quotes import SYMBOL_PATTERN
             description="Tickers as Yahoo spells them, one to a line.",
         ),
         "first": date_param("First date", "Included; in New York. Empty for a year before the last date."),
-        "last": date_param(
-            "Last date", "Included; sessions that are not over are left out. Empty for the newest that is."
-        ),
+        "last": date_param("Last date", "Included; only sessions that are over. Empty for the newest of those."),
         "dry_run": switch_param(False, "Dry run", "Only say what is missing."),
     },
     tags=["history", "by hand"],

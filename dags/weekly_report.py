@@ -49,9 +49,7 @@ from tapeline.airflow.trouble import deadline
         "week": date_param(
             "Week", "Any day of it; empty for the newest that is whole. A run with a key of its own keeps to it."
         ),
-        "again": switch_param(
-            False, "Send again", "Write the page and send the mail even if they tell what was sent before."
-        ),
+        "again": switch_param(False, "Send again", "Write the page and send the mail even if nothing in them is new."),
     },
     tags=["report", "per week"],
     doc_md=__doc__,

@@ -1,7 +1,7 @@
 """Registers with Airflow the timetables of trading sessions; see `tapeline.airflow.timetables`.
 
 Airflow finds them by class and module. Those of `tapeline.timetables` are for the DAGs that its database has of an
-installation before 0.2.0, until the dag-processor has stored them anew; they go with 0.3.0.
+installation before 0.2.0, until the dag-processor has stored them again; they go with 0.3.0.
 """
 
 from airflow.plugins_manager import AirflowPlugin

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from localaws.testing import LocalAws, running
+from localaws.testing import LocalAws
 from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.deploy import stack
@@ -26,15 +25,7 @@ Tables = dict[str, list[Row]]
 
 
 @pytest.fixture(scope="module")
-def own_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as aws:
-        patch.setenv("TAPELINE_HOME", str(aws.folder))
-        patch.setenv("TAPELINE_PORT", str(aws.port))
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def own_lake(own_aws: LocalAws) -> AthenaLake:
+def own_lake(local_aws: LocalAws) -> AthenaLake:
     aws = connect("local")
     return AthenaLake(stack.deploy(aws, {}, lambda progress: None))
 
@@ -78,7 +69,7 @@ def publish_until_its_files_are_written(lake: AthenaLake, aws: LocalAws, table: 
 
 @pytest.mark.parametrize(("victim", "table"), [("worker", "minute_bars"), ("local AWS", "daily_summary")])
 def test_rollup_killed_while_it_publishes_leaves_the_former_version_and_a_rerun_finishes_it(
-    own_lake: AthenaLake, own_aws: LocalAws, victim: str, table: str
+    own_lake: AthenaLake, local_aws: LocalAws, victim: str, table: str
 ) -> None:
     all_quotes = quotes()
     former, finished = DuckLake(), DuckLake()
@@ -94,16 +85,16 @@ def test_rollup_killed_while_it_publishes_leaves_the_former_version_and_a_rerun_
     own_lake.add(all_quotes[1::2])
     stage(own_lake, DAY)
     if victim == "local AWS":  # whose catalog is on disk from here on
-        assert own_aws.stop() == 0
-        own_aws.start()
-    held = publish_until_its_files_are_written(own_lake, own_aws, table)
+        assert local_aws.stop() == 0
+        local_aws.start()
+    held = publish_until_its_files_are_written(own_lake, local_aws, table)
     if victim == "local AWS":
-        own_aws.kill()
+        local_aws.kill()
     for worker in held:
         worker.kill()
     psutil.wait_procs(held, timeout=60)
     if victim == "local AWS":
-        own_aws.start()
+        local_aws.start()
 
     assert everything(own_lake) == everything(former)
     stage(own_lake, DAY)

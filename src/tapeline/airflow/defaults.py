@@ -17,7 +17,7 @@ CURATED = {table: Asset(table, group="lake") for table in ("minute_bars", "anoma
 """The assets of the tables of `tapeline.lake.rollup.CURATED`, in its order."""
 DAILY_HISTORY = Asset("daily_history", group="lake")
 TRADING_WEEKS = Asset("trading_weeks", group="calendar")
-"""A week, by its Monday, of which every session has been rolled up and reported, or one of them anew."""
+"""A week, by its Monday, of which every session has been rolled up and reported, or one of them again."""
 
 START_DATE = pendulum.datetime(2024, 1, 1, tz="America/New_York")
 """No session before it is scheduled or may be backfilled."""

@@ -57,10 +57,9 @@ def may_trigger(user: Any) -> bool:
 async def still_logged_in(request: Request) -> bool:
     """Return whether the token that came with a request is still good."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    cookie = request.cookies.get(COOKIE_NAME_JWT_TOKEN)
     try:
-        await resolve_user_from_token(
-            token if scheme.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
-        )
+        await resolve_user_from_token(token if scheme.lower() == "bearer" else cookie)
     except HTTPException:
         return False
     return True

@@ -14,19 +14,11 @@ from airflow.sdk import RetryPolicy
 from airflow.sdk.definitions.retry_policy import RetryDecision
 from airflow.sdk.exceptions import AirflowFailException
 
-REFUSALS = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "EntityNotFoundException",
-        "NoSuchBucket",
-        "ResourceNotFoundException",
-        "UnauthorizedOperation",
-        "ValidationError",
-        "ValidationException",
-    }
-)
+REFUSALS = {
+    *("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"),
+    *("EntityNotFoundException", "NoSuchBucket", "ResourceNotFoundException"),
+    *("ValidationError", "ValidationException"),
+}
 """Error codes of AWS that say no to what was asked, whenever it is asked (API Reference of each service, Errors)."""
 
 STATEMENT_ERRORS = re.compile(
@@ -40,11 +32,7 @@ class RetryUnlessFinal(RetryPolicy):
     """Fails a task at once over an error that another try would find unchanged."""
 
     def evaluate(
-        self,
-        exception: BaseException,
-        try_number: int,
-        max_tries: int,
-        context: Mapping[str, Any] | None = None,
+        self, exception: BaseException, try_number: int, max_tries: int, context: Mapping[str, Any] | None = None
     ) -> RetryDecision:
         """Return whether an error is final; of others the task's own retries decide."""
         del try_number, max_tries, context

@@ -37,13 +37,7 @@ def _final_if_no_session() -> Iterator[None]:
 
 
 def pin_session(session: str | None) -> dict[str, str]:
-    """Return the session that a run rolls up, and the moment until which quotes belong to it.
-
-    Parameters
-    ----------
-    session : str or None
-        The run's key or what its form says; without either it is the newest session that has ended.
-    """
+    """Return the session that a run rolls up, by its key or form, else the newest, and until when quotes count."""
     from tapeline.lake.rollup import pin_run
 
     with _final_if_no_session():
@@ -69,7 +63,7 @@ def create_tables() -> None:
 
 
 def audit_session(values: Mapping[str, object]) -> dict[str, Any]:
-    """Run all checks of what is staged; log what they found and remember which symbols are not published, and why.
+    """Run all checks of what is staged; log the findings and remember which symbols are not published, and why.
 
     Returns
     -------
@@ -109,34 +103,26 @@ def tell_publication(context: Mapping[str, Any], _: object = None) -> None:
     """
     session = context["ti"].xcom_pull(task_ids="pin_session")["session"]
     audited = context["ti"].xcom_pull(task_ids="audit")
+    of_symbols = {name: audited[name] for name in ("symbols", "completeness_pct", "withheld", "missing")}
     for asset in context["task"].outlets:
         event = context["outlet_events"][asset]
         event.add_partitions(session)
-        event.extra.update(
-            session=session,
-            rows=audited["rows"][asset.name],
-            symbols=audited["symbols"],
-            completeness_pct=audited["completeness_pct"],
-            withheld=audited["withheld"],
-            missing=audited["missing"],
-        )
+        event.extra.update(session=session, rows=audited["rows"][asset.name], **of_symbols)
 
 
 # Reports
 
 
 def send_report(kind: str, session: str | None, *, again: bool) -> dict[str, str]:
-    """Write and send the report of a session or week; return which it was and one line of what became of it.
+    """Write and send a report, ``anomaly_report`` or ``weekly_report``; return of which day, and a line on the outcome.
 
     Parameters
     ----------
-    kind : str
-        ``anomaly_report`` or ``weekly_report``.
     session : str or None
         The run's key or what its form says, of a week any of its days; without either it is the newest session, or
         week, that is rolled up.
     again : bool
-        Send it though it tells nothing new.
+        Send it even if it says nothing new.
     """
     from tapeline.reports import publication
 
@@ -155,9 +141,7 @@ def _newest_rolled_up(kind: str) -> str:
     published = publication.published_sessions(deployment())
     newest = publication.newest_week(published) if kind == "weekly_report" else max(published, default=None)
     if newest is None:
-        raise sessions.NotASessionError(
-            "no session is in daily_summary yet, so there is nothing to report; run daily_rollup first"
-        )
+        raise sessions.NotASessionError("no session is in daily_summary yet; run daily_rollup first")
     return newest.isoformat()
 
 
@@ -205,7 +189,7 @@ def redrive_rejected(first: str | None, last: str | None, *, dead_letters: bool,
 
 
 def watch_feed() -> list[str]:
-    """Judge the feed, tell what has become red, and return all lights that are not green."""
+    """Judge the feed, report what has become red, and return all lights that are not green."""
     from tapeline.operations import watch
 
     lights = watch.watch_feed(deployment(), datetime.now(UTC))
@@ -215,7 +199,7 @@ def watch_feed() -> list[str]:
 
 
 def watch_schema() -> list[str]:
-    """Compare the raw table with what is agreed, tell what has changed, and return the differences."""
+    """Compare the raw table with what is agreed, report what has changed, and return the differences."""
     from tapeline.operations import watch
 
     return watch.watch_schema(deployment(), datetime.now(UTC))
@@ -233,7 +217,7 @@ def describe_raw_zone() -> dict[str, Any]:
 
 
 def plan_history(symbols: list[str], first: str | None, last: str | None, *, dry_run: bool) -> list[dict[str, Any]]:
-    """Return what daily history is missing, a symbol and year a piece; nothing to do in a dry run, which only tells.
+    """Return what daily history is missing, a symbol and year a piece; nothing to do in a dry run, which only logs.
 
     Without a last date it is that of the newest session that has ended, without a first one a year before the last.
     """

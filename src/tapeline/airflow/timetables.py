@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import pendulum
@@ -24,7 +25,7 @@ from tapeline.market.durations import words
 from tapeline.market.sessions import NEW_YORK_STOCK_EXCHANGE, NotASessionError, Session
 
 _EXCHANGE = re.compile(r"[A-Z0-9]{4}")
-_ONE_DAY = timedelta(days=1)
+_DAY = attrgetter("day")
 
 
 class TradingSessionTimetable(Timetable):
@@ -48,9 +49,8 @@ class TradingSessionTimetable(Timetable):
     def __init__(self, exchange: str = NEW_YORK_STOCK_EXCHANGE, delay: timedelta = timedelta(minutes=30)) -> None:
         self.exchange = exchange
         self.delay = delay
-        self.description = (
-            f"{words(delay)} after the close of each {exchange} session; none on holidays, earlier on half days"
-        )
+        when = f"{words(delay)} after the close of each {exchange} session"
+        self.description = f"{when}; none on holidays, earlier on half days"
 
     @property
     def summary(self) -> str:
@@ -82,12 +82,12 @@ class TradingSessionTimetable(Timetable):
         """Return the run after the last one; without catchup no earlier one than that of the newest session due."""
         if restriction.earliest is None:
             return None  # No start_date. Don't schedule.
-        session = self._first_from(self._local(restriction.earliest).date())
+        session = self._first_from(restriction.earliest.in_timezone(self._zone).date())
         if last_dagrun_info is not None and last_dagrun_info.partition_key is not None:
             following = sessions.next_session(date.fromisoformat(last_dagrun_info.partition_key), self.exchange)
-            session = max(session, following, key=_day)
+            session = max(session, following, key=_DAY)
         if not restriction.catchup:
-            session = max(session, self._newest_due(), key=_day)
+            session = max(session, self._newest_due(), key=_DAY)
         if restriction.latest is not None and self._midnight(session) > restriction.latest:
             return None  # Past the end_date.
         return self._info(session)
@@ -129,7 +129,7 @@ class TradingSessionTimetable(Timetable):
         )
 
     def _first_from(self, day: date) -> Session:
-        return sessions.next_session(day - _ONE_DAY, self.exchange)
+        return sessions.next_session(day - timedelta(days=1), self.exchange)
 
     def _newest_due(self) -> Session:
         now = pendulum.now("UTC")
@@ -141,9 +141,6 @@ class TradingSessionTimetable(Timetable):
     @property
     def _zone(self) -> str:
         return sessions.time_zone(self.exchange)
-
-    def _local(self, moment: datetime) -> pendulum.DateTime:
-        return pendulum.instance(moment).in_timezone(self._zone)
 
     def _midnight(self, session: Session) -> pendulum.DateTime:
         return pendulum.datetime(session.day.year, session.day.month, session.day.day, tz=self._zone)
@@ -163,10 +160,7 @@ class TradingHoursTimetable(Timetable):
     """
 
     def __init__(
-        self,
-        every: timedelta,
-        exchange: str = NEW_YORK_STOCK_EXCHANGE,
-        after_close: timedelta | None = None,
+        self, every: timedelta, exchange: str = NEW_YORK_STOCK_EXCHANGE, after_close: timedelta | None = None
     ) -> None:
         self.every = every
         self.exchange = exchange
@@ -188,21 +182,15 @@ class TradingHoursTimetable(Timetable):
     def serialize(self) -> dict[str, Any]:
         """Return what `deserialize` needs."""
         after_close = None if self.after_close is None else self.after_close.total_seconds()
-        return {
-            "every_seconds": self.every.total_seconds(),
-            "exchange": self.exchange,
-            "after_close_seconds": after_close,
-        }
+        every = self.every.total_seconds()
+        return {"every_seconds": every, "exchange": self.exchange, "after_close_seconds": after_close}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> TradingHoursTimetable:
         """Return the timetable that `serialize` described."""
-        after_close = data["after_close_seconds"]
-        return cls(
-            timedelta(seconds=data["every_seconds"]),
-            data["exchange"],
-            None if after_close is None else timedelta(seconds=after_close),
-        )
+        seconds = data["after_close_seconds"]
+        after_close = None if seconds is None else timedelta(seconds=seconds)
+        return cls(timedelta(seconds=data["every_seconds"]), data["exchange"], after_close)
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """Return the moment itself: a look at how things are has no interval."""
@@ -226,13 +214,12 @@ class TradingHoursTimetable(Timetable):
     def _first_from(self, moment: datetime) -> datetime:
         session = sessions.latest_session(moment, self.exchange)
         while True:
-            for found in self._moments(session):
-                if found >= moment:
-                    return found
+            if later := [due for due in self._moments(session) if due >= moment]:
+                return later[0]
             session = sessions.next_session(session.day, self.exchange)
 
     def _last_until(self, moment: datetime) -> datetime:
-        return [found for found in self._moments(sessions.latest_session(moment, self.exchange)) if found <= moment][-1]
+        return [due for due in self._moments(sessions.latest_session(moment, self.exchange)) if due <= moment][-1]
 
     def _moments(self, session: Session) -> list[datetime]:
         count = (session.closes_at - session.opens_at) // self.every
@@ -241,15 +228,7 @@ class TradingHoursTimetable(Timetable):
 
 
 class TradingSessionMapper(PartitionMapper):
-    """Starts a DAG for the session that an asset's event names, and refuses a key that names none.
-
-    Parameters
-    ----------
-    exchange : str
-        ISO 10383 market identifier code.
-    max_downstream_keys : int or None
-        As of every mapper of Airflow; each key is one here.
-    """
+    """Starts a DAG for the session that an asset's event names, and refuses a key that names none."""
 
     def __init__(self, exchange: str = NEW_YORK_STOCK_EXCHANGE, *, max_downstream_keys: int | None = None) -> None:
         super().__init__(max_downstream_keys=max_downstream_keys)
@@ -291,7 +270,3 @@ class TradingWeekMapper(TradingSessionMapper):
 def _validate(exchange: str) -> None:
     if not _EXCHANGE.fullmatch(exchange):
         raise AirflowTimetableInvalid(f"expected the code of an exchange such as XNYS or XLON, found {exchange!r}")
-
-
-def _day(session: Session) -> date:
-    return session.day

@@ -1,4 +1,4 @@
-"""What the operators are told: a task that has failed, a run that is late."""
+"""What is sent to the operators: a task that has failed, a run that is late."""
 
 from __future__ import annotations
 

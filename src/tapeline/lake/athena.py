@@ -10,13 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, repeat
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tapeline.aws.deployment import Deployment
-
-if TYPE_CHECKING:
-    from mypy_boto3_athena.type_defs import GetQueryResultsOutputTypeDef
-    from mypy_boto3_s3 import S3Client
 
 USD_PER_TERABYTE = 5.0
 MEGABYTE = 1_000_000
@@ -43,17 +39,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
 
 
 class StatementFailedError(RuntimeError):
-    """Athena ended a statement without a result.
-
-    Attributes
-    ----------
-    state : str
-        ``FAILED`` or ``CANCELLED``.
-    reason : str
-        In Athena's words.
-    query_id : str
-        To look it up by.
-    """
+    """Athena ended a statement without a result: `state` is ``FAILED`` or ``CANCELLED``, `reason` in its words."""
 
     def __init__(self, state: str, reason: str, query_id: str) -> None:
         super().__init__(f"Athena says {state} to query {query_id}: {reason}")
@@ -76,8 +62,6 @@ class Execution:
 
     Attributes
     ----------
-    query_id : str
-        Athena's name for this execution.
     kind : str
         ``DML``, ``DDL`` or ``UTILITY``.
     scanned_bytes : int
@@ -168,9 +152,10 @@ def results(deployment: Deployment, finished: Execution) -> tuple[tuple[Column, 
     columns = tuple(Column(column["Name"], column["Type"]) for column in described)
     readers = [_READERS.get(column.type, str) for column in columns]
     if "NextToken" in first and finished.output.endswith(".csv"):
-        records = _stored(deployment.client("s3"), finished.output)
+        records = _stored(deployment, finished.output)
     else:
-        records = _paged(chain([first], pages))
+        lines = (row["Data"] for page in chain([first], pages) for row in page["ResultSet"]["Rows"])
+        records = ([cell.get("VarCharValue") for cell in line] for line in lines)
 
     def rows() -> Iterator[tuple[Any, ...]]:
         header: list[str | None] = [column.name for column in columns]
@@ -181,16 +166,10 @@ def results(deployment: Deployment, finished: Execution) -> tuple[tuple[Column, 
     return columns, rows()
 
 
-def _paged(pages: Iterable[GetQueryResultsOutputTypeDef]) -> Iterator[list[str | None]]:
-    for page in pages:
-        for row in page["ResultSet"]["Rows"]:
-            yield [cell.get("VarCharValue") for cell in row["Data"]]
-
-
-def _stored(s3: S3Client, url: str) -> Iterator[list[str | None]]:
+def _stored(deployment: Deployment, url: str) -> Iterator[list[str | None]]:
     """Read the CSV of a result as it comes; a record goes on over the end of a line within quotes."""
     bucket, _, key = url.removeprefix("s3://").partition("/")
-    body: Any = s3.get_object(Bucket=bucket, Key=key)["Body"]
+    body: Any = deployment.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     record = ""
     for line in io.TextIOWrapper(io.BufferedReader(body, _CHUNK_BYTES), encoding="utf-8", newline="\n"):
         record += line

@@ -4,8 +4,8 @@ A check says in its header how much it weighs and on whom. ``Severity: fail`` wi
 as a whole, and nothing of the session is published. With ``Scope: symbol`` only the symbols that it names are withheld:
 what was published of them before stays, whole, and the others are replaced. ``Severity: warn`` withholds nothing.
 
-What is usual is learnt from published sessions. A symbol that has become slower for good is therefore withheld once: if
-coverage alone names it in the session after as well, or names every symbol, it is published with a warning.
+What is usual is learnt from published sessions. A symbol that has slowed down to stay so is withheld once: if coverage
+alone names it in the session after as well, or names every symbol, it is published with a warning.
 """
 
 from __future__ import annotations
@@ -37,19 +37,12 @@ class FailedChecksError(ValueError):
 
 
 def audit(deployment: Deployment, values: Mapping[str, object]) -> AuditResult:
-    """Run all checks of the curated tables over what is staged.
+    """Run all checks of the curated tables over what is staged; return which symbols pass and which do not.
 
     Parameters
     ----------
-    deployment : Deployment
-        Where.
     values : mapping of str to object
         The session and thresholds, by parameter; a check takes those it knows.
-
-    Returns
-    -------
-    AuditResult
-        Which symbols pass and which do not.
 
     Raises
     ------
@@ -81,8 +74,7 @@ def remember(deployment: Deployment, result: AuditResult, now: datetime) -> None
 
     The item lies in the state table under ``rollup#YYYY-MM-DD``.
     """
-    dynamodb = deployment.client("dynamodb")
-    dynamodb.put_item(
+    deployment.client("dynamodb").put_item(
         TableName=deployment.outputs.state_table_name,
         Item={
             "key": {"S": f"rollup#{result.session}"},
@@ -168,15 +160,7 @@ def _run(deployment: Deployment, check: sql_files.SqlFile, values: Mapping[str, 
     scope = check.header["Scope"]
     rest = list(rows)
     symbols = Counter(str(row["symbol"]) for row in (*shown, *rest)) if scope == "symbol" else {}
-    return Finding(
-        check=check.name,
-        purpose=check.purpose,
-        severity=check.header["Severity"],
-        scope=scope,
-        rows=shown,
-        symbols=symbols,
-        has_more=bool(rest),
-    )
+    return Finding(check.name, check.purpose, check.header["Severity"], scope, shown, symbols, has_more=bool(rest))
 
 
 def _reasons(findings: Sequence[Finding]) -> dict[str, str]:

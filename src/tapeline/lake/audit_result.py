@@ -1,4 +1,4 @@
-"""What the checks of a staged session found, and what becomes of each symbol because of it, in words and tables."""
+"""The findings of the checks of a staged session, and what becomes of each symbol, in words and tables."""
 
 from __future__ import annotations
 
@@ -60,8 +60,6 @@ class AuditResult:
 
     Attributes
     ----------
-    session : str
-        The session.
     findings : tuple of Finding
         What the checks found, also what only warns.
     published : tuple of str

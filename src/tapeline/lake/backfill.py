@@ -23,7 +23,7 @@ def plan_backfill(deployment: Deployment, symbols: Sequence[str], first: str, la
     Raises
     ------
     ValueError
-        If the range holds no session that is over, or a symbol is none.
+        If the range holds no session that is over, or a symbol is no ticker.
     """
     now = datetime.now(UTC)
     sessions_of_range = sessions.sessions_between(date.fromisoformat(first), date.fromisoformat(last))

@@ -17,7 +17,7 @@ CHUNK_SESSIONS = 250
 
 @dataclass(frozen=True, slots=True)
 class DailyBar:
-    """One session of one symbol, USD and shares, as a vendor tells it."""
+    """One session of one symbol, USD and shares, as a vendor gives it."""
 
     session: date
     symbol: str
@@ -97,21 +97,12 @@ class FilledChunk:
 def missing_chunks(
     symbols: Iterable[str], sessions: Sequence[date], present: Iterable[tuple[str, date]]
 ) -> list[Chunk]:
-    """Return what to fetch: per symbol the sessions that are not there, a year to a chunk.
-
-    Parameters
-    ----------
-    symbols : iterable of str
-        Tickers; repeats count once.
-    sessions : sequence of date
-        The range's trading sessions.
-    present : iterable of (str, date)
-        What the lake has.
+    """Return what to fetch: per symbol the sessions that are not present, a year to a chunk.
 
     Raises
     ------
     ValueError
-        If a symbol is none.
+        If a symbol is no ticker.
     """
     stored = set(present)
     chunks = []
@@ -138,8 +129,7 @@ def check(chunk: Chunk, bars: Iterable[DailyBar]) -> tuple[list[DailyBar], list[
     for bar in bars:
         if bar.session not in chunk.sessions:
             continue
-        reason = _fault(chunk, bar)
-        if reason:
+        if reason := _fault(chunk, bar):
             refused.append(RefusedBar(bar, reason))
         else:
             good[bar.session] = bar

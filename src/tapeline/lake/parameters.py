@@ -10,7 +10,7 @@
 
 A query of an analyst takes the newest session there is: its constant may be a query of one value, in brackets, such as
 ``(SELECT MAX(session) FROM daily_summary) AS session``. Where such a query stands inside that of another parameter it
-means that parameter, and takes its value: a range that is told to end earlier begins earlier.
+means that parameter, and takes its value: a range whose end is set to an earlier session also begins earlier.
 Why so: docs/decisions/0010-sql-parameters.md.
 """
 
@@ -54,17 +54,10 @@ class SqlFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One constant of the ``params`` CTE.
+    """One constant of the ``params`` CTE, with the comment behind it.
 
-    Attributes
-    ----------
-    name : str
-        Column of the CTE.
-    default : date, int, Decimal, str or Lookup
-        The value in the file; its type is the parameter's type. What is looked up is a date for ``session`` and
-        ``…_session``, else text.
-    meaning : str
-        The comment behind it.
+    The type of the value in the file is the parameter's type. What is looked up is a date for ``session`` and
+    ``…_session``, else text.
     """
 
     name: str

@@ -102,21 +102,7 @@ def plan_repair(
     first: date | None = None,
     last: date | None = None,
 ) -> PartitionPlan:
-    """Compare folders with the catalog.
-
-    Parameters
-    ----------
-    location : str
-        Of the table.
-    stored : iterable of Folder
-        What the bucket has.
-    registered : mapping of str to str
-        Location by partition value, as the catalog has them.
-    strange : iterable of str
-        Keys to name in the plan.
-    first, last : date, optional
-        Only partitions of this range, both ends included.
-    """
+    """Compare the folders of the bucket with the catalog's locations by partition value, from `first` to `last`."""
     if first and last and first > last:
         raise ValueError(f"expected a range from an earlier to a later date, found {first} to {last}")
     location = location.rstrip("/") + "/"

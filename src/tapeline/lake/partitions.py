@@ -42,12 +42,8 @@ def repair_partitions(deployment: Deployment, first: str = "", last: str = "", *
 
     Parameters
     ----------
-    deployment : Deployment
-        Where.
     first, last : str
         Only trading dates of this range, ``YYYY-MM-DD``, both ends included; empty for no bound.
-    dry_run : bool
-        Change nothing.
 
     Raises
     ------
@@ -85,17 +81,10 @@ def registered(deployment: Deployment) -> dict[str, str]:
 
 
 def renew_partition(deployment: Deployment, session: str) -> bool:
-    """Give a partition the table's columns if it has others; tell whether it had.
+    """Give a session's partition, if registered, the table's columns; return whether it had others.
 
     Athena reads a partition by its own descriptor. One that was registered before the table got a column, as on the day
     of an update, would give NULL for it until the next crawl.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    session : str
-        Trading date, ``YYYY-MM-DD``; one that is not registered is left so.
 
     Raises
     ------
@@ -120,8 +109,7 @@ def renew_partition(deployment: Deployment, session: str) -> bool:
 
 def _table(deployment: Deployment) -> Any:
     outputs = deployment.outputs
-    answer = deployment.client("glue").get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)
-    return answer["Table"]
+    return deployment.client("glue").get_table(DatabaseName=outputs.database_name, Name=outputs.raw_table_name)["Table"]
 
 
 def _columns(descriptor: Any) -> list[tuple[str, str]]:

@@ -73,15 +73,11 @@ def cost(usage: Usage) -> tuple[CostLine, ...]:
     Not counted: the Lambdas' running time, the crawler's, Airflow's machine, storage, logs and network.
     """
     gigabytes = Decimal(usage.records * RECORD_KIBIBYTES) / 2**20
+    traffic = gigabytes * (STREAM_GIGABYTE_IN + STREAM_GIGABYTE_OUT)
     million = Decimal(10**6)
     return (
         _line("Kinesis, the stream", usage.stream_hours, "hours", STREAM_HOUR * usage.stream_hours),
-        _line(
-            "Kinesis, records in and out",
-            usage.records,
-            "records",
-            gigabytes * (STREAM_GIGABYTE_IN + STREAM_GIGABYTE_OUT),
-        ),
+        _line("Kinesis, records in and out", usage.records, "records", traffic),
         _line("DynamoDB, writes", usage.item_writes, "items", MILLION_ITEM_WRITES * usage.item_writes / million),
         _line("DynamoDB, reads", usage.item_reads, "items", MILLION_ITEM_READS * usage.item_reads / million),
         _line("S3, objects put", usage.objects, "objects", MILLION_OBJECT_PUTS * usage.objects / million),

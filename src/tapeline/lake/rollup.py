@@ -20,17 +20,10 @@ _CREATE = re.compile(r"CREATE TABLE IF NOT EXISTS (?P<table>\w+) \(\n(?P<columns
 
 
 def pin_run(session: str | None, now: datetime) -> dict[str, str]:
-    """Return the session that a run rolls up, and the moment until which quotes belong to it.
+    """Return the session that a run rolls up (None or empty: the newest that has ended), and until when quotes count.
 
     Quotes go on arriving while a session is rolled up. With one moment for the whole run its statements and checks see
     the same quotes; what comes later is left for the session's next run.
-
-    Parameters
-    ----------
-    session : str or None
-        Its key, ``YYYY-MM-DD``; None or empty for the newest that has ended.
-    now : datetime
-        Aware.
 
     Raises
     ------
@@ -42,15 +35,7 @@ def pin_run(session: str | None, now: datetime) -> dict[str, str]:
 
 
 def create_tables(deployment: Deployment, root: Path = sql_files.ROOT) -> None:
-    """Create the curated tables, their staging twins and the views over them, and add columns that they lack.
-
-    Parameters
-    ----------
-    deployment : Deployment
-        Where.
-    root : Path
-        The folder of the SQL files.
-    """
+    """Create the curated tables, their staging twins and the views over them, and add columns that they lack."""
     tables = [f"{table}/{ddl}" for table in CURATED for ddl in ("ddl", "staging_ddl")]
     for name in (*tables, "daily_history/ddl", *VIEWS):
         statement = sql_files.load(name, root).render(bucket=deployment.outputs.bucket_name)

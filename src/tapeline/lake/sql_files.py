@@ -58,14 +58,9 @@ class SqlFile:
         return {name: value for name, value in values.items() if name in names}
 
     def render(self, values: Mapping[str, object] | None = None, *, bucket: str = BUCKET) -> str:
-        """Return the statement with values in place of the defaults.
+        """Return the statement with values in place of the defaults, and the stack's bucket in a table's LOCATION.
 
-        Parameters
-        ----------
-        values : mapping of str to object, optional
-            By parameter; text is read as the parameter's type, and so are values through their `str`. None is NULL.
-        bucket : str, optional
-            The stack's bucket, for the LOCATION of a table.
+        A value is read as its parameter's type, through its `str` if it is no text. None is NULL.
 
         Raises
         ------
@@ -79,13 +74,7 @@ class SqlFile:
         return text.replace(BUCKET, bucket)
 
     def render_lookup(self, values: Mapping[str, object] | None = None) -> str | None:
-        """Return a SELECT of one row with the value of each parameter, or None if there is nothing to look up.
-
-        Parameters
-        ----------
-        values : mapping of str to object, optional
-            As `render` takes them.
-        """
+        """Return a SELECT of one row with the value of each parameter, or None if there is nothing to look up."""
         literals = self._literals(values or {})
         lookups = {parameter.name for parameter in self.parameters if isinstance(parameter.default, Lookup)}
         block = BLOCK.search(self.text)
