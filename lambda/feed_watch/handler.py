@@ -1,8 +1,8 @@
-"""Lambda on a schedule: looks each minute whether the feed is silent, and tells the operations topic what has changed.
+"""Lambda on a schedule: looks each minute whether the feed is silent, and reports changes to the operations topic.
 
 It judges by the code of `tapeline status` what it can see at little cost: what the producer says that it follows, the
 newest quotes of that, the dead-letter queue, the subscribers. Who else watches, as the DAG feed_watchdog does, shares
-its memory, so that each change is told once. What cannot be read fails the invocation, and the function's alarm rings.
+its memory, so that each change is reported once. What cannot be read fails the invocation, and its alarm rings.
 """
 
 from __future__ import annotations

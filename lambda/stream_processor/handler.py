@@ -96,7 +96,7 @@ def report(plan: BatchPlan, records: int) -> None:
     }
     for name, count in counts.items():
         metrics.add_metric(name, MetricUnit.Count, count)
-    times = [(read_timestamp(one.quote.ingested_at), one.arrived_at) for one in observations]
+    times = [(read_timestamp(entry.observation.quote.ingested_at), entry.record.arrived_at) for entry in plan.entries]
     if prompt := [ingested for ingested, arrived_at in times if arrived_at - ingested <= PROMPT]:
         latency = max(0.0, (datetime.now(UTC) - min(prompt)).total_seconds() * 1000)
         metrics.add_metric("EndToEndLatency", MetricUnit.Milliseconds, latency)
