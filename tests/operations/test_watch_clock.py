@@ -96,17 +96,17 @@ CASES = {
         [f"Mon 10:14 {RED}nothing new for 5 min, 4 symbols followed", "Tue 11:00 Feed: well again"],
         dead=[("Mon 10:10", "Tue 11:00")],
     ),
-    "an outage during which the producer is started anew in vain": Case(
+    "an outage during which the producer is restarted in vain": Case(
         [f"Mon 10:14 {RED}nothing new for 5 min, 4 symbols followed", "Tue 11:00 Feed: well again"],
         dead=[("Mon 10:10", "Tue 11:00")],
         started=["Mon 11:00", "Mon 18:00", "Tue 09:32"],
     ),
-    "a producer that is started anew again and again without a quote": Case(
+    "a producer that is restarted again and again without a quote": Case(
         [f"Mon 09:36 {RED}no quote for 6 min though the producer was restarted"],
         dead=[WEEKEND],
         started=[f"Mon 09:{minute:02}" for minute in range(30, 60)],
     ),
-    "the producer is started anew during an outage and sends Friday's close once more": Case(
+    "the producer is restarted during an outage and sends Friday's close once more": Case(
         [f"Mon 09:35 {RED}nothing new for 2 d 17 h, 4 symbols followed", "Mon 12:00 Feed: well again"],
         dead=[("Fri 16:00", "Mon 12:00")],
         started=["Mon 10:40"],
@@ -212,7 +212,7 @@ CASES = {
         source="simulated",
         dead=[("Sat 03:00", "Sun 04:00")],
     ),
-    "the simulated market is started anew each day": Case([], source="simulated", started=["Sat 09:00", "Sun 09:00"]),
+    "the simulated market is restarted each day": Case([], source="simulated", started=["Sat 09:00", "Sun 09:00"]),
     "the last subscriber leaves": Case(
         [
             "Sun 14:00 Feed: alerts red - nobody gets them any more; 0 sent in the last hour, 0 in the last 24 h",

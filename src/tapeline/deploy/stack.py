@@ -163,9 +163,9 @@ def _with_literal_names(template: str, names: Names) -> str:
 
 def _check_known(clients: Clients, template_url: str, parameters: Mapping[str, str]) -> None:
     template = clients.client("cloudformation").validate_template(TemplateURL=template_url)
-    known = [parameter["ParameterKey"] for parameter in template["Parameters"]]
-    if unknown := sorted(set(parameters) - set(known)):
-        raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(known))}")
+    names = [parameter["ParameterKey"] for parameter in template["Parameters"]]
+    if unknown := sorted(set(parameters) - set(names)):
+        raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(names))}")
     rules = {rule.name for rule in RULES}
     if unknown := sorted(set(re.findall(r'"(\w+)"', parameters.get("RuleThresholds", ""))) - rules):
         raise StackError(f"RuleThresholds: there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")

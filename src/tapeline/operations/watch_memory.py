@@ -239,5 +239,5 @@ def _message(
         subject = f"Feed: {named(silent)} silent"
     else:
         subject = "Feed: well again" if not still else f"Feed: {', '.join(over)} well again"
-    parts.append("This is told once. `tapeline status` shows how it is now; docs/runbook.md has more.")
+    parts.append("Each change is reported once. `tapeline status` shows how it is now; docs/runbook.md has more.")
     return Message(subject, "\n\n".join(parts), "error" if new else "warning" if silent else "info")
