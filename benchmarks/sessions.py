@@ -29,6 +29,7 @@ import duckdb
 import psutil
 from rich.console import Console
 
+from benchmarks.replay import COMMAND, IDLE_SECONDS
 from localaws.mail import Mailbox
 from localaws.testing import free_port
 from tapeline.aws.clients import connect
@@ -41,11 +42,7 @@ FILE = "yahoo_1m/2024-08-19_2024-08-30_nvda_earnings_prepost.parquet"
 FIRST, LAST = "2024-08-19", "2024-08-30"
 WEEKS = 2
 MINUTES_OPEN = 390
-IDLE_SECONDS = "3600"
-"""Between quotes of the simulated market, which are not what is rolled up here."""
-
 WAIT_SECONDS = 780.0
-COMMAND = [sys.executable, "-m", "tapeline.cli.main"]
 
 Row = dict[str, Any]
 

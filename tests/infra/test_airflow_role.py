@@ -43,9 +43,9 @@ def test_a_report_is_made_and_sent(airflow: Deployment, deployment: LocalDeploym
 
 def test_partitions_are_repaired(airflow: Deployment, deployment: LocalDeployment, lake: AthenaLake) -> None:
     lake.run("ALTER TABLE stock_data_table DROP PARTITION (dt = '2025-11-27')")
-    found = partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27", dry_run=False)
-    assert [folder.day for folder in found.plan.add] == [date(2025, 11, 27)]
-    assert partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27").plan.is_empty
+    plan = partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27", dry_run=False)
+    assert [folder.day for folder in plan.add] == [date(2025, 11, 27)]
+    assert partitions.repair_partitions(airflow, "2025-11-27", "2025-11-27").is_empty
 
 
 def test_rejected_records_are_redriven(airflow: Deployment, deployment: LocalDeployment) -> None:

@@ -49,9 +49,9 @@ def registered(deployment: LocalDeployment) -> dict[str, Any]:
 
 def test_a_dry_run_says_what_it_would_do_and_does_nothing(deployment: LocalDeployment, days: list[date]) -> None:
     before = registered(deployment).keys()
-    found = partitions.repair_partitions(deployment, *SPAN)
-    assert "Would add 120: 2030-01-01 (1 objects, 0.0 MB), " in found.summary
-    assert "Would remove, since their folders are empty, 30: 2030-05-01, " in found.summary
+    summary = partitions.repair_partitions(deployment, *SPAN).summary(dry_run=True)
+    assert "Would add 120: 2030-01-01 (1 objects, 0.0 MB), " in summary
+    assert "Would remove, since their folders are empty, 30: 2030-05-01, " in summary
     assert registered(deployment).keys() == before
 
 
@@ -65,7 +65,7 @@ def test_a_repair_adds_and_removes_and_a_second_one_finds_nothing(
     assert entry["Location"].endswith("/raw-data/dt=2030-01-01/")
     assert entry["SerdeInfo"]["SerializationLibrary"]  # Athena reads the partition by its own descriptor
     again = partitions.repair_partitions(deployment, *SPAN, dry_run=False)
-    assert again.summary == "Nothing to repair: 120 partitions are right."
+    assert again.summary(dry_run=False) == "Nothing to repair: 120 partitions are right."
 
 
 def test_a_quote_that_came_since_the_listing_keeps_its_partition(

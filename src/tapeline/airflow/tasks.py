@@ -168,7 +168,8 @@ def repair(first: str | None, last: str | None, *, dry_run: bool) -> str:
     """Make the catalog agree with the raw zone, or say what that takes; return what was or would be done."""
     from tapeline.lake.partitions import repair_partitions
 
-    summary = repair_partitions(deployment(), first or "", last or "", dry_run=dry_run).summary
+    plan = repair_partitions(deployment(), first or "", last or "", dry_run=dry_run)
+    summary = plan.summary(dry_run=dry_run)
     log.info("%s", summary)
     return summary
 

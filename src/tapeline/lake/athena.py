@@ -64,8 +64,6 @@ class Execution:
     ----------
     kind : str
         ``DML``, ``DDL`` or ``UTILITY``.
-    scanned_bytes : int
-        What it read from S3.
     seconds : float
         From its start to its end, the time in the queue included.
     output : str

@@ -66,14 +66,8 @@ class FilledChunk:
 
     Attributes
     ----------
-    chunk : Chunk
-        What was asked for.
-    rows : int
-        Sessions stored.
     absent : tuple of date
         Sessions that the source has nothing of: before a listing, a halt.
-    refused : tuple of RefusedBar
-        Rows that failed a check.
     error : str
         Why nothing came, for a symbol the source does not know; empty else.
     """

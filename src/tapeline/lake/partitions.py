@@ -7,8 +7,7 @@ entry, a hundred at once, no query to wait for, and an answer for each partition
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -24,21 +23,10 @@ class RepairError(RuntimeError):
     """Glue refused some partitions; the message names them. What could be done is done, and a second run goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A plan and whether it was carried out."""
-
-    plan: PartitionPlan
-    dry_run: bool
-
-    @property
-    def summary(self) -> str:
-        """A few lines for a log or a terminal."""
-        return self.plan.summary(dry_run=self.dry_run)
-
-
-def repair_partitions(deployment: Deployment, first: str = "", last: str = "", *, dry_run: bool = True) -> Repair:
-    """Make the catalog agree with the raw zone, or (dry run) say what that takes.
+def repair_partitions(
+    deployment: Deployment, first: str = "", last: str = "", *, dry_run: bool = True
+) -> PartitionPlan:
+    """Make the catalog agree with the raw zone, unless it is a dry run; return what that takes.
 
     Parameters
     ----------
@@ -62,7 +50,7 @@ def repair_partitions(deployment: Deployment, first: str = "", last: str = "", *
     )
     if not dry_run:
         _Catalog(deployment, descriptor).carry_out(plan)
-    return Repair(plan, dry_run)
+    return plan
 
 
 def registered(deployment: Deployment) -> dict[str, str]:
@@ -137,8 +125,9 @@ class _Catalog:
             with contextlib.suppress(self._glue.exceptions.EntityNotFoundException):
                 self._glue.delete_partition(**self._table, PartitionValues=[str(day)])
         errors: list[Any] = []
-        for days in _chunks([*(folder.day for folder in plan.add), *plan.move], CREATED_PER_CALL):
-            entries = [self._entry(plan, day) for day in days]
+        days = [*(folder.day for folder in plan.add), *plan.move]
+        for start in range(0, len(days), CREATED_PER_CALL):
+            entries = [self._entry(plan, day) for day in days[start : start + CREATED_PER_CALL]]
             errors += self._glue.batch_create_partition(**self._table, PartitionInputList=entries).get("Errors", [])
         refused = [
             f"{error['PartitionValues'][0]}: {error['ErrorDetail']['ErrorCode']}"
@@ -158,7 +147,3 @@ class _Catalog:
         prefix = f"{RAW_PREFIX}dt={day}/"
         listing = self._s3.list_objects_v2(Bucket=self._outputs.bucket_name, Prefix=prefix, MaxKeys=1)
         return bool(listing.get("KeyCount"))
-
-
-def _chunks(days: Sequence[date], size: int) -> Iterator[Sequence[date]]:
-    return (days[start : start + size] for start in range(0, len(days), size))
