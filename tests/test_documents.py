@@ -1,8 +1,9 @@
-"""What the documents say of the repository: links lead somewhere, decisions have a date."""
+"""What the documents say of the repository: links lead somewhere, decisions have a date, the version is one."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,12 @@ def test_every_decision_has_a_date_and_a_status_and_stands_in_the_index() -> Non
         stated = re.fullmatch(r"Date: (\d{4}-\d\d-\d\d)\. Status: (accepted|replaced by \d{4})\.", date_and_status)
         assert stated, f"{record.name} says {date_and_status!r}"
         assert f"| [{record.name[:4]}]({record.name}) | {title[2:]} | {stated[1]} | {stated[2]} |" in index
+
+
+def test_the_newest_version_of_the_changelog_is_the_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    sections = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    released = [section for section in sections if section != "Unreleased"]
+    assert re.fullmatch(rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", released[0])
+    dates = [section[-11:-1] for section in released]
+    assert dates == sorted(dates, reverse=True)
