@@ -10,9 +10,8 @@ from datetime import date
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Reject, Rejects, Report
-from tapeline.reports.publication import REPORTS_PREFIX
 from tapeline.stream import raw_zone
-from tapeline.stream.keys import REJECTED_PREFIX, parse_key
+from tapeline.stream.keys import REJECTED_PREFIX, REPORTS_PREFIX, parse_key
 
 MOST_REJECT_OBJECTS = 50
 """Newest objects under rejected/ that are opened for one list."""

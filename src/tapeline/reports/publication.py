@@ -16,8 +16,8 @@ from tapeline.reports.lake_report import anomaly_report, weekly_report
 from tapeline.reports.mail import subject, text
 from tapeline.reports.page import page
 from tapeline.reports.report import Report
+from tapeline.stream.keys import REPORTS_PREFIX
 
-REPORTS_PREFIX = "reports/"
 MEMORY_PREFIX = "report#"
 MEMORY = timedelta(days=400)
 """How long it is remembered that a report was sent."""

@@ -1,4 +1,4 @@
-"""Where a quote rests in S3: the keys of the raw zone and of the rejects, both ways."""
+"""Where things rest in the bucket: its folders, and the keys of the raw zone and of the rejects, both ways."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tapeline.market.dates import trading_date
 
 RAW_PREFIX = "raw-data/"
 REJECTED_PREFIX = "rejected/"
+REPORTS_PREFIX = "reports/"
 
 _KEY_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _KEY = re.compile(
