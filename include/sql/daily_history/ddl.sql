@@ -1,5 +1,5 @@
 -- Create daily_history; units and limits of its columns are in table.yaml.
--- Grain: one row per session and symbol, as a vendor tells it afterwards.
+-- Grain: one row per session and symbol, as a vendor gives it afterwards.
 -- Cost: nothing.
 -- Note: put your stack's bucket into LOCATION; `tapeline query daily_history/ddl --dry-run` prints it so.
 -- Generated: by `make sql` from daily_history/table.yaml; change it there.
