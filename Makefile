@@ -8,8 +8,8 @@ READY := $(VENV)/.ready
 SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
-# Processes of `make test`: tests wait more than they compute, so three for each core.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 3 * (os.cpu_count() or 1)))')
+# Processes of `make test`: tests wait more than they compute, so two for each core.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .PHONY: help run test check format sql bench screenshots trading-days wheels env lock setup clean
 
