@@ -15,7 +15,7 @@ LONGEST = (
 UNMEASURED = ("tests/dags/", "tests/sql/", "tests/laptop/test_laptop.py", "tests/desk/test_desk_in_airflow.py")
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(trylast=True)  # after Hypothesis has marked its tests
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; the others keep their order. Leave out of the coverage what would only slow it.
 
