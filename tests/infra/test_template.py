@@ -226,5 +226,12 @@ def test_the_thresholds_of_rules_are_json_of_numbers(template: dict[str, Any]) -
     pattern = re.compile(template["Parameters"]["RuleThresholds"]["AllowedPattern"])
     for text in ("{}", '{"band_break":3}', '{"band_break": 2.5, "price_move": 0}'):
         assert pattern.fullmatch(text)
-    for text in ("", "band_break=3", '{"band_break": "3"}', '{"band_break": -3}', '{"band_break": 3,}'):
+    for text in (
+        "",
+        "band_break=3",
+        '{"band_break": "3"}',
+        '{"band_break": -3}',
+        '{"band_break": 03}',
+        '{"band_break": 3,}',
+    ):
         assert not pattern.fullmatch(text)

@@ -25,6 +25,13 @@ def test_a_threshold_is_that_of_the_json_else_of_its_own_parameter_else_the_rule
     assert both == {"price_move": 0, "band_break": Decimal("2.10")}
 
 
+def test_a_bad_threshold_is_named_by_where_it_stands() -> None:
+    with pytest.raises(SettingError, match="PRICE_MOVE_PERCENT: expected a number, found 'abc'"):
+        thresholds(PRICE_MOVE_PERCENT="abc")
+    with pytest.raises(SettingError, match="price_move: expected a number, found 'far'"):
+        thresholds(PRICE_MOVE_PERCENT="7", RULE_THRESHOLDS='{"price_move": "far"}')
+
+
 @pytest.mark.parametrize("text", ["price_move=5", "[5]", '{"price_move": "far"}', '{"price_move": -1}', "{"])
 def test_thresholds_that_cannot_be_read_are_refused(text: str) -> None:
     with pytest.raises(SettingError, match="expected"):

@@ -20,7 +20,7 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
-from tapeline.market.rules import RULES
+from tapeline.market.rules import RULES, read_thresholds
 
 TEMPLATE = local.files("infra/template.yaml")
 LOCAL_PARAMETERS = {
@@ -167,7 +167,11 @@ def _check_known(clients: Clients, template_url: str, parameters: Mapping[str, s
     if unknown := sorted(set(parameters) - set(names)):
         raise StackError(f"{_REFUSED}: there is no {', '.join(unknown)}; there are {', '.join(sorted(names))}")
     rules = {rule.name for rule in RULES}
-    if unknown := sorted(set(re.findall(r'"(\w+)"', parameters.get("RuleThresholds", ""))) - rules):
+    try:
+        thresholds = read_thresholds(parameters.get("RuleThresholds", ""))
+    except ValueError:
+        thresholds = {}  # the template's own pattern refuses it, and says what it takes
+    if unknown := sorted(set(thresholds) - rules):
         raise StackError(f"RuleThresholds: there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
 
 

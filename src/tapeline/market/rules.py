@@ -6,6 +6,7 @@ from here, and its threshold is set by the stack's parameter `RuleThresholds`, s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
@@ -201,6 +202,21 @@ def words_of_kinds() -> dict[str, dict[str, str]]:
 def default_thresholds() -> dict[str, Decimal]:
     """Return the threshold of each rule where the deployment sets none."""
     return {rule.name: rule.threshold for rule in RULES}
+
+
+def read_thresholds(text: str) -> dict[str, str]:
+    """Read the stack's parameter `RuleThresholds`: JSON of numbers by rule, each as it is written.
+
+    Raises
+    ------
+    ValueError
+        If it is no such JSON.
+    """
+    try:
+        numbers = json.loads(text or "{}", parse_float=str, parse_int=str)
+        return {name: str(number) for name, number in numbers.items()}
+    except (ValueError, AttributeError):
+        raise ValueError(f'expected JSON such as {{"price_move": 5}}, found {text!r}') from None
 
 
 def unanswerable(absent: Set[str]) -> frozenset[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 
-from tapeline.market.rules import RULES
+from tapeline.market.rules import RULES, read_thresholds
 from tapeline.market.suspicion import Limits
 from tapeline.market.symbol_state import Rules
 
@@ -90,16 +89,19 @@ def _text(environment: Mapping[str, str], name: str) -> str:
 
 def _thresholds(environment: Mapping[str, str]) -> dict[str, Decimal]:
     """Return each rule's threshold: of RULE_THRESHOLDS, of the rule's own variable, or its default, in this order."""
-    text = environment.get("RULE_THRESHOLDS") or "{}"
     try:
-        stated = {name: str(number) for name, number in json.loads(text, parse_float=str, parse_int=str).items()}
-    except (ValueError, AttributeError):
-        raise SettingError(f'RULE_THRESHOLDS: expected JSON such as {{"price_move": 5}}, found {text!r}') from None
+        stated = read_thresholds(environment.get("RULE_THRESHOLDS", ""))
+    except ValueError as error:
+        raise SettingError(f"RULE_THRESHOLDS: {error}") from None
     if unknown := stated.keys() - {rule.name for rule in RULES}:
         # No reason to stop the stream: the code may have gone back to before the rule.
         log.warning("RULE_THRESHOLDS: no rule is called %s", ", ".join(sorted(unknown)))
-    given = {rule.name: stated.get(rule.name) or environment.get(rule.variable, "") for rule in RULES}
-    return {rule.name: _number(given, rule.name, str(rule.threshold)) for rule in RULES}
+    return {
+        rule.name: _number(stated, rule.name, "")
+        if stated.get(rule.name)
+        else _number(environment, rule.variable, str(rule.threshold))
+        for rule in RULES
+    }
 
 
 def _number(environment: Mapping[str, str], name: str, default: str) -> Decimal:
