@@ -10,6 +10,7 @@ from datetime import date
 
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Reject, Rejects, Report
+from tapeline.lake.partitions import date_folders
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import REJECTED_PREFIX, REPORTS_PREFIX, parse_key
 
@@ -22,8 +23,7 @@ MOST_REPORTS = 400
 KINDS = {"anomaly-report": ("anomaly", "Session of"), "weekly-report": ("weekly", "Week to")}
 """Reports by their file's name: kind and how the title begins."""
 
-_DATE_FOLDER = re.compile(r"dt=(?P<day>\d{4}-\d\d-\d\d)/")
-_REPORT = re.compile(r"reports/dt=(?P<day>\d{4}-\d\d-\d\d)/(?P<name>[a-z-]+)\.html")
+_REPORT = re.compile(rf"{REPORTS_PREFIX}dt=(?P<day>\d{{4}}-\d\d-\d\d)/(?P<name>[a-z-]+)\.html")
 
 
 def rejects(deployment: Deployment, most: int) -> Rejects:
@@ -58,14 +58,6 @@ def report(deployment: Deployment, day: date, name: str) -> bytes | None:
     return answer["Body"].read()
 
 
-def date_folders(deployment: Deployment, prefix: str) -> list[date]:
-    """Return the dates that have a folder under a prefix of the bucket, the oldest first."""
-    listing = deployment.client("s3").get_paginator("list_objects_v2")
-    pages = listing.paginate(Bucket=deployment.outputs.bucket_name, Prefix=f"{prefix}dt=", Delimiter="/")
-    folders = (entry["Prefix"].removeprefix(prefix) for page in pages for entry in page.get("CommonPrefixes", []))
-    return sorted(date.fromisoformat(match["day"]) for match in map(_DATE_FOLDER.fullmatch, folders) if match)
-
-
 def _newest_reject_keys(deployment: Deployment) -> Iterator[str]:
     for day in reversed(date_folders(deployment, REJECTED_PREFIX)):
         keys = _keys(deployment, f"{REJECTED_PREFIX}dt={day}/")
@@ -73,9 +65,8 @@ def _newest_reject_keys(deployment: Deployment) -> Iterator[str]:
 
 
 def _keys(deployment: Deployment, prefix: str) -> Iterator[str]:
-    listing = deployment.client("s3").get_paginator("list_objects_v2")
-    for page in listing.paginate(Bucket=deployment.outputs.bucket_name, Prefix=prefix):
-        yield from (entry["Key"] for entry in page.get("Contents", []))
+    listing = raw_zone.list_objects(deployment.client("s3"), deployment.outputs.bucket_name, prefix)
+    return (entry["Key"] for entry in listing)
 
 
 def _reject(line: str) -> Reject:

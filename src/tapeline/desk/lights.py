@@ -9,14 +9,14 @@ from datetime import date, datetime, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.deployment import Deployment
-from tapeline.aws.local import PROJECT
+from tapeline.aws.local import files
 from tapeline.aws.printable import printable
 from tapeline.desk import lake
 from tapeline.desk.access import Run
 from tapeline.desk.history import left_out
 from tapeline.desk.memo import Memo
 from tapeline.desk.models import Health, PipelineLight, Report, State
-from tapeline.lake.partitions import registered
+from tapeline.lake.partitions import date_folders, registered
 from tapeline.market import sessions, trading_hours
 from tapeline.market.dates import trading_date
 from tapeline.market.durations import words
@@ -28,7 +28,7 @@ from tapeline.operations.light import Colour, Light
 from tapeline.operations.readings import read_readings
 from tapeline.stream.keys import RAW_PREFIX
 
-DAGS = tuple(sorted(path.stem for path in (PROJECT / "dags").glob("*.py")))
+DAGS = tuple(sorted(path.stem for path in files("dags").glob("*.py")))
 """Every file of the folder is a DAG of its name, which a test checks; whoever adds one adds it there alone."""
 
 ROLLED_UP_AFTER = timedelta(minutes=75)
@@ -156,7 +156,7 @@ def _of_lake(name: str, look: Callable[[], tuple[str, Light]]) -> tuple[str, str
 
 def _days(deployment: Deployment) -> tuple[list[date], set[date]]:
     """Return the dates of the raw zone and those that the catalog knows."""
-    return lake.date_folders(deployment, RAW_PREFIX), set(map(date.fromisoformat, registered(deployment)))
+    return date_folders(deployment, RAW_PREFIX), set(map(date.fromisoformat, registered(deployment)))
 
 
 def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:

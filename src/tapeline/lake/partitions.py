@@ -7,16 +7,20 @@ entry, a hundred at once, no query to wait for, and an answer for each partition
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from tapeline.aws.deployment import Deployment
 from tapeline.lake.partition_plan import PartitionPlan, folders, plan_repair
+from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX
 
 CREATED_PER_CALL = 100
 """Most a BatchCreatePartition takes (Glue API Reference)."""
+
+_DATE_FOLDER = re.compile(r"dt=(?P<day>\d{4}-\d\d-\d\d)/")
 
 
 class RepairError(RuntimeError):
@@ -106,9 +110,16 @@ def _columns(descriptor: Any) -> list[tuple[str, str]]:
 
 def _objects(deployment: Deployment) -> Iterator[tuple[str, int]]:
     """Yield key and bytes of what lies in the raw zone."""
-    pages = deployment.client("s3").get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=deployment.outputs.bucket_name, Prefix=RAW_PREFIX):
-        yield from ((item["Key"], item["Size"]) for item in page.get("Contents", []) if item["Key"] != RAW_PREFIX)
+    listing = raw_zone.list_objects(deployment.client("s3"), deployment.outputs.bucket_name, RAW_PREFIX)
+    return ((entry["Key"], entry["Size"]) for entry in listing if entry["Key"] != RAW_PREFIX)
+
+
+def date_folders(deployment: Deployment, prefix: str) -> list[date]:
+    """Return the dates that have a folder under a prefix of the bucket, the oldest first."""
+    listing = deployment.client("s3").get_paginator("list_objects_v2")
+    pages = listing.paginate(Bucket=deployment.outputs.bucket_name, Prefix=f"{prefix}dt=", Delimiter="/")
+    folders = (entry["Prefix"].removeprefix(prefix) for page in pages for entry in page.get("CommonPrefixes", []))
+    return sorted(date.fromisoformat(match["day"]) for match in map(_DATE_FOLDER.fullmatch, folders) if match)
 
 
 class _Catalog:
