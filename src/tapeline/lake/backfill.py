@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from tapeline.aws.deployment import Deployment
-from tapeline.lake import athena, sql_files
+from tapeline.lake import athena, rollup, sql_files
 from tapeline.lake.daily_bars import Chunk, DailyBar, FilledChunk, check, missing_chunks, row
 from tapeline.market import sessions
 from tapeline.stream import raw_zone
@@ -30,8 +30,7 @@ def plan_backfill(deployment: Deployment, symbols: Sequence[str], first: str, la
     over = [session.day for session in sessions_of_range if session.closes_at < now]
     if not over:
         raise ValueError(f"no session between {first} and {last} is over; daily history knows only those that are")
-    for name in ("ddl", "incoming_ddl"):
-        athena.run(deployment, sql_files.load(f"daily_history/{name}").render(bucket=deployment.outputs.bucket_name))
+    rollup.create(deployment, ("daily_history/ddl", "daily_history/incoming_ddl"))
     values = {"first_session": over[0], "last_session": over[-1]}
     present = athena.query(deployment, sql_files.load("daily_history/present").render(values))
     return missing_chunks(symbols, over, [(row["symbol"], row["session"]) for row in present])
