@@ -36,5 +36,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     lights = {light.name: f"{light.colour}: {light.reading}" for light in look.lights}
     logger.info("looked", extra={"lights": lights, "told": look.message.subject if look.message else None})
     if look.unread:
-        raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in look.unread.items()))
+        raise UnreadError(look.unread)
     return lights

@@ -29,6 +29,8 @@ def test_a_file_of_ours_names_no_other_machine_and_makes_no_markup_of_text(file:
     text = file.read_text(encoding="utf-8")
     allowed = {"https://www.tradingview.com/", "http://www.w3.org/2000/svg"}  # a link a person may follow; a name
     assert set(re.findall(r"https?://[^\s\"'`)]+", text)) <= allowed
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|new Function|DOMParser", text)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser", text
+    )
     if file.suffix == ".html":
         assert not re.search(r"<script(?![^>]*\bsrc=)|\bstyle=|<style|\bon[a-z]+=", text)

@@ -9,6 +9,7 @@ import pytest
 
 from include.sql import generate
 from tapeline.lake import sql_files
+from tapeline.lake.parameters import PART_END, PART_START
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_a_part_that_files_have_alike_is_written_from_one_place(root: Path) -> N
         assert text == path.read_text().replace("-10, params.session", "-11, params.session")
 
 
-@pytest.mark.parametrize("line", [generate.PART_START, generate.PART_END])
+@pytest.mark.parametrize("line", [PART_START, PART_END])
 def test_a_part_that_lost_its_first_or_last_line_is_refused(root: Path, line: str) -> None:
     path = root / "daily_summary" / "checks" / "coverage.sql"
     change(path, line, "--")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from localaws.testing import running
-from tapeline.aws.clients import Clients, connect
+from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import Deployment, StackOutputs
 from tapeline.lake import athena
 from tapeline.lake.athena import Execution
@@ -41,14 +39,6 @@ EXPECTED = [
     )
     for n in range(1, 2501)
 ]
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clients]:
-    with pytest.MonkeyPatch.context() as patch, running(tmp_path_factory.mktemp("tapeline")) as local:
-        patch.setenv("TAPELINE_HOME", str(local.folder))
-        patch.setenv("TAPELINE_PORT", str(local.port))
-        yield connect("local")
 
 
 @pytest.fixture(scope="module")

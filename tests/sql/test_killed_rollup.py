@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from localaws import settings
 from localaws.testing import LocalAws
-from tapeline.aws import local
 from tapeline.aws.clients import connect
 from tapeline.deploy import stack
 from tapeline.lake.rollup import CURATED
@@ -45,7 +45,7 @@ def workers(aws: LocalAws) -> list[psutil.Process]:
 
 def publish_until_its_files_are_written(lake: AthenaLake, aws: LocalAws, table: str) -> list[psutil.Process]:
     """Start a publication and hold its process still between its new data files and the commit; return the process."""
-    [written] = (aws.folder / "aws" / "s3" / local.ACCOUNT_ID).glob(f"*/curated/{table}/data")
+    [written] = (aws.folder / "aws" / "s3" / settings.ACCOUNT_ID).glob(f"*/curated/{table}/data")
 
     def files() -> set[Path]:
         return set(written.rglob("*.parquet"))

@@ -87,7 +87,7 @@ def read_answer(answer: Any, symbol: str, ingested_at: str) -> tuple[Quote, Mark
     market = _market(about, zone)
     bars = _bars(result, zone)
     today = bars.get(time.date(), _Bar(None, None, None, None, None))
-    split, in_new_york = _split(result, time, zone), market.name == "XNYS"
+    split, in_new_york = _split(result, time, zone), market.name == sessions.NEW_YORK_STOCK_EXCHANGE
     previous_close, doubt = _previous_close(usd(price), about, time.date(), bars, split, in_new_york=in_new_york)
     quote = Quote(
         symbol=symbol,
@@ -158,7 +158,8 @@ def _zone(about: Mapping[str, Any]) -> ZoneInfo:
 
 def _market(about: Mapping[str, Any], zone: ZoneInfo) -> Market:
     is_us = zone.key == "America/New_York" and str(about.get("instrumentType")) in US_INSTRUMENTS
-    name = "XNYS" if is_us else str(about.get("fullExchangeName") or about.get("exchangeName") or "The exchange")
+    stated = about.get("fullExchangeName") or about.get("exchangeName") or "The exchange"
+    name = sessions.NEW_YORK_STOCK_EXCHANGE if is_us else str(stated)
     periods = about.get("currentTradingPeriod")
     regular = periods.get("regular") if isinstance(periods, dict) else None
     start, end = (_number(regular.get(key)) for key in ("start", "end")) if isinstance(regular, dict) else (None, None)

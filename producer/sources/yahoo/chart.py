@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent_encoded
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ from yfinance.exceptions import YFException, YFRateLimitError
 
 from producer.sources.yahoo.answer import Market, UnusableAnswerError, read_answer
 from tapeline.market.quotes import Quote, QuoteRejectedError, parse_quote, write_timestamp
+from tapeline.stream.batch import fault
 
 CHART_URL = "https://query2.finance.yahoo.com/v8/finance/chart/"
 
@@ -134,9 +133,7 @@ def yahoo_session(mirror: str = "", longest_seconds: float = LONGEST_REQUEST_SEC
 
 def own_fault(error: Exception) -> str:
     """Return that our own code failed on what Yahoo sent, and where: the other symbols go on, and we can find it."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    place = f"{Path(frame.filename).name}:{frame.lineno}"
-    return f"our own code failed on what Yahoo sent ({type(error).__name__} at {place})"
+    return f"our own code failed on what Yahoo sent ({fault(error)})"
 
 
 def _hint(symbol: str) -> str:

@@ -132,11 +132,7 @@ class TradingSessionTimetable(Timetable):
         return sessions.next_session(day - timedelta(days=1), self.exchange)
 
     def _newest_due(self) -> Session:
-        now = pendulum.now("UTC")
-        session = sessions.latest_session(now, self.exchange)
-        while session.closes_at + self.delay > now:
-            session = sessions.previous_session(session.day, self.exchange)
-        return session
+        return sessions.ended_session(pendulum.now("UTC") - self.delay, self.exchange)
 
     @property
     def _zone(self) -> str:

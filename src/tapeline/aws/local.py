@@ -1,6 +1,6 @@
 """Where the laptop's AWS lives: state folder, port, endpoint, and the key pair its owner signs with.
 
-Standard library only: the local AWS server reads the same things before it can import anything else.
+The local AWS reads the same of its environment by `localaws.settings`; a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 """The checkout that the package is installed from, editable; of an installed wheel there is none."""
 
 REGION = "us-east-1"
-ACCOUNT_ID = "000000000000"
 DEFAULT_PORT = 4566
 LOOPBACK = "127.0.0.1"
 
@@ -77,11 +76,11 @@ def own_home() -> Path:
     return folder
 
 
-def write_private(path: Path, document: Mapping[str, object]) -> None:
-    """Write a JSON document that only its owner may read."""
+def write_private(path: Path, content: Mapping[str, object] | str) -> None:
+    """Write a text, or a JSON document, that only its owner may read."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
-    path.write_text(json.dumps(document))
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
 
 
 @contextmanager

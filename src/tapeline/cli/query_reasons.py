@@ -8,6 +8,7 @@ from typing import Any
 
 from tapeline.lake import sql_files
 from tapeline.lake.athena import Column, StatementFailedError
+from tapeline.lake.audit_result import named
 from tapeline.lake.rollup import CURATED
 from tapeline.market import sessions
 
@@ -80,7 +81,7 @@ def why_empty(statement: sql_files.SqlFile, values: Mapping[str, object], run: R
         _, rows = run(sql_files.load("there/symbols").render(span))
         symbols = [name for (name,) in rows]
         if symbol not in symbols:
-            return f"there is no {symbol} in {_days(within)}; there are {_some(symbols)}."
+            return f"there is no {symbol} in {_days(within)}; there are {named(symbols, 2 * _LISTED)}."
     shown = {**values, "found": _count(within)}
     return statement.header.get("Empty", "nothing of {found} is what was asked for").format_map(shown) + "."
 
@@ -109,8 +110,3 @@ def _listed(days: Sequence[date]) -> str:
     if len(days) > _LISTED:
         return f"{_count(days)}, {days[0]} to {days[-1]}"
     return ", ".join(map(str, days))
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - 2 * _LISTED
-    return ", ".join(names[: 2 * _LISTED]) + (f" and {more} more" if more > 0 else "")

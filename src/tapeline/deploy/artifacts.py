@@ -78,25 +78,25 @@ class Artifacts:
         """
         body = template.encode()
         key = f"template-{hashlib.sha256(body).hexdigest()[:16]}.yaml"
-        self._put(key, body)
+        self._put(key, lambda: body)
         return f"{self._s3.meta.endpoint_url}/{self._names.artifacts}/{key}"
 
     def put_code(self) -> dict[str, str]:
         """Put the functions' zips; return the parameters of the template that say where they are."""
         parameters = {"ArtifactBucket": self._names.artifacts}
         for function, code in lambda_zip.build_all().items():
-            if self._put(code.key, code.path.read_bytes()):
+            if self._put(code.key, code.path.read_bytes):
                 size = f"{code.path.stat().st_size / 1e6:.1f} MB"
                 self._on_progress(Progress(code.path.name, "Lambda code", "made", size))
             parameters[f"{function.title().replace('_', '')}Key"] = code.key  # StreamProcessorKey and so on
         return parameters
 
-    def _put(self, key: str, body: bytes) -> bool:
+    def _put(self, key: str, read: Callable[[], bytes]) -> bool:
         """Put an object, unless it is there; return whether it was put."""
         place: Any = {"Bucket": self._names.artifacts, "Key": key, "ExpectedBucketOwner": self._names.account}
         if _exists(lambda: self._s3.head_object(**place)):
             return False
-        self._s3.put_object(**place, Body=body)
+        self._s3.put_object(**place, Body=read())
         return True
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tapeline.desk.models import Candle, Mark, Point
 from tapeline.market.rules import SUSPECT, kind_named
+from tapeline.market.suspicion import is_suspect
 from tapeline.market.suspicion_words import verdict_words
 
 MOST_COUNTED = 12
@@ -72,7 +73,7 @@ class Course:
             words = self._suspicions.setdefault(_minute_of(tick.at), {})
             text = f"{SUSPECT.event}: {verdict_words(tick.suspect, tick.doubt)}"
             words[text] = min(int(tick.at), words.get(text, int(tick.at)))
-        if not any(verdict.startswith("price:") for verdict in tick.suspect):
+        if not is_suspect(tick.suspect, "price"):
             self._shape(tick)
 
     def _shape(self, tick: Tick) -> None:

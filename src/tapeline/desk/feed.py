@@ -24,6 +24,7 @@ from tapeline.desk.spark import Spark, read_points
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
 from tapeline.market.rules import words_of_kinds
+from tapeline.market.suspicion import is_suspect
 from tapeline.market.suspicion_words import FIGURES, REASONS
 from tapeline.stream import items
 
@@ -260,7 +261,7 @@ def _changed(symbol: str, text: str, before: _Entry | None, version: int) -> _En
     suspect = quote.get("suspect") or []
     judged = {"symbol": symbol, **quote, "anomaly": bool(quote["reasons"]), "suspect": suspect}
     fields = json.dumps(judged, separators=(",", ":"), allow_nan=False)  # a browser reads no Infinity
-    believed = not any(verdict.startswith("price:") for verdict in suspect)
+    believed = not is_suspect(suspect, "price")
     if believed and spark.add(int(moment.timestamp()), quote["price"]):
         spark_version = version
     fields = fields[:-1]  # without its closing brace: a sparkline may follow

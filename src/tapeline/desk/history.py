@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +19,7 @@ from tapeline.lake.athena import StatementFailedError
 from tapeline.market import sessions, trading_days, trading_hours
 from tapeline.market.dates import NEW_YORK, trading_date
 from tapeline.market.quotes import read_timestamp, write_timestamp
+from tapeline.market.suspicion import is_suspect
 from tapeline.market.trading_hours import Hours
 from tapeline.stream import items
 
@@ -214,7 +215,7 @@ def _midnight(day: date) -> str:
 def _take(reading: _Reading, page: list[Any]) -> None:
     for item in page:
         reading.course.add(tick := _tick(item))
-        if reading.previous_close is None and not _is_suspect(tick.suspect, "previous_close"):
+        if reading.previous_close is None and not is_suspect(tick.suspect, "previous_close"):
             reading.previous_close = float(item["previous_close"]["N"])
 
 
@@ -223,7 +224,7 @@ def _tick(item: Any) -> Tick:
     return Tick(
         at=read_timestamp(item["timestamp"]["S"]).timestamp(),
         price=float(item["price"]["N"]),
-        volume=0 if _is_suspect(suspect, "volume") else int(item["volume"]["N"]),
+        volume=0 if is_suspect(suspect, "volume") else int(item["volume"]["N"]),
         moving_average=_number(item, "moving_average"),
         moving_average_5=_number(item, "moving_average_5"),
         change_percent=_number(item, "change_percent"),
@@ -231,10 +232,6 @@ def _tick(item: Any) -> Tick:
         suspect=suspect,
         doubt=item["doubt"]["S"] if "doubt" in item else "",
     )
-
-
-def _is_suspect(verdicts: Iterable[str], figure: str) -> bool:
-    return any(verdict.startswith(f"{figure}:") for verdict in verdicts)
 
 
 def _number(item: Any, name: str) -> float | None:

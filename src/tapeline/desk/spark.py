@@ -11,6 +11,7 @@ from datetime import date
 from tapeline.aws.deployment import Deployment
 from tapeline.desk.models import Point
 from tapeline.market.quotes import read_timestamp
+from tapeline.market.suspicion import is_suspect
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX, ObjectKey, parse_key
 
@@ -68,9 +69,8 @@ def read_points(deployment: Deployment, day: date) -> dict[str, list[Point]]:
     """
     s3 = deployment.client("s3")
     bucket = deployment.outputs.bucket_name
-    objects: list[tuple[ObjectKey, int]] = []
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/"):
-        objects += [(parse_key(entry["Key"]), entry["Size"]) for entry in page.get("Contents", [])]
+    listing = raw_zone.list_objects(s3, bucket, f"{RAW_PREFIX}dt={day}/")
+    objects = [(parse_key(entry["Key"]), entry["Size"]) for entry in listing]
     with ThreadPoolExecutor(_READERS) as pool:
         batches = pool.map(lambda key: raw_zone.get_lines(s3, bucket, str(key)), chosen(objects))
         return points_of(line for lines in batches for line in lines)
@@ -115,9 +115,9 @@ def points_of(lines: Iterable[str]) -> dict[str, list[Point]]:
         symbol, at, revision = quote["symbol"], quote["timestamp"], quote.get("revision", 0)
         before = versions[symbol].get(at)
         if before is None or revision > before[0]:
-            verdicts = [verdict for verdict in quote.get("suspect") or () if verdict.startswith("price:")]
+            verdicts = quote.get("suspect") or ()
             price = None if "price:withdrawn" in verdicts else quote["price"]
-            versions[symbol][at] = revision, bool(verdicts), price
+            versions[symbol][at] = revision, is_suspect(verdicts, "price"), price
         if quote.get("confirms"):
             confirmed[symbol].append((quote["confirms"], at))
     course: dict[str, list[Point]] = {}

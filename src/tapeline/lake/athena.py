@@ -13,12 +13,12 @@ from itertools import chain, repeat
 from typing import Any
 
 from tapeline.aws.deployment import Deployment
+from tapeline.lake.prices import TERABYTE_SCANNED
 
-USD_PER_TERABYTE = 5.0
 MEGABYTE = 1_000_000
 MINIMUM_MEGABYTES = 10
-"""Athena's list price in us-east-1 (aws.amazon.com/athena/pricing): scanned bytes rounded up to the megabyte, at least
-10; DDL is free. A terabyte is taken as 10^12 bytes, the dearer reading."""
+"""Athena bills scanned bytes rounded up to the megabyte, at least 10; DDL is free. A terabyte is taken as 10^12 bytes,
+the dearer reading."""
 
 _FINISHED = {"SUCCEEDED", "FAILED", "CANCELLED"}
 _FIRST_WAITS = (0.05,) * 4 + (0.1,) * 6
@@ -84,7 +84,7 @@ class Execution:
     @property
     def price_usd(self) -> float:
         """What Athena charges for it at list price."""
-        return self.billed_megabytes * USD_PER_TERABYTE / 1_000_000
+        return self.billed_megabytes * float(TERABYTE_SCANNED) / 1_000_000
 
 
 def run(deployment: Deployment, statement: str) -> Execution:

@@ -110,15 +110,15 @@ class AuditResult:
         return "\n".join(_table(rows))
 
 
-def named(symbols: Iterable[str]) -> str:
-    """Return symbols as a person lists them.
+def named(names: Iterable[str], most: int = MOST_NAMES_SHOWN) -> str:
+    """Return names as a person lists them, the first of many.
 
     >>> named(["AAPL", "MSFT"]), named(map(str, range(12)))
     ('AAPL, MSFT', '0, 1, 2, 3, 4, 5, 6, 7 and 4 more')
     """
-    names = list(symbols)
-    more = len(names) - MOST_NAMES_SHOWN
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    listed = list(names)
+    more = len(listed) - most
+    return ", ".join(listed[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

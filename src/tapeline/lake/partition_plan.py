@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from tapeline.lake.audit_result import named
 from tapeline.stream.keys import RAW_PREFIX
 
 SHOWN = 10
@@ -72,9 +73,9 @@ class PartitionPlan:
             ):
                 if partitions:
                     start = f"{would}{verb}"
-                    lines.append(f"{start[0].upper()}{start[1:]} {len(partitions)}: {_some(partitions)}")
+                    lines.append(f"{start[0].upper()}{start[1:]} {len(partitions)}: {named(partitions, SHOWN)}")
         if self.strange:
-            lines.append(f"Left alone, of no trading date: {_some(list(self.strange))}")
+            lines.append(f"Left alone, of no trading date: {named(self.strange, SHOWN)}")
         return "\n".join(lines)
 
 
@@ -130,8 +131,3 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
     except ValueError:
         return None
-
-
-def _some(things: list[str]) -> str:
-    left = len(things) - SHOWN
-    return ", ".join(things[:SHOWN]) + (f" and {left} more" if left > 0 else "")

@@ -22,7 +22,7 @@ MILLION_OBJECT_PUTS = Decimal(5)
 """S3 Standard (aws.amazon.com/s3/pricing): PUT, COPY, POST and LIST requests."""
 
 TERABYTE_SCANNED = Decimal(5)
-"""Athena (aws.amazon.com/athena/pricing): a query reads 10 MB at least, DDL is free."""
+"""Athena (aws.amazon.com/athena/pricing); what it bills is in `tapeline.lake.athena`."""
 
 THOUSAND_MAILS = Decimal("0.02")
 """SNS (aws.amazon.com/sns/pricing): e-mail notifications, $2.00 for 100,000."""

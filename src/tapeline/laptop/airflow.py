@@ -173,10 +173,15 @@ def prepare_database(variables: Mapping[str, str]) -> None:
 def answers(*parts: str) -> bool:
     """Return whether the API server answers and says that these parts (`scheduler`, `dag_processor`, …) are alive."""
     try:
-        health = json.loads(read_url(f"{address()}/api/v2/monitor/health", timeout=5))
+        return is_healthy(address(), "metadatabase", *parts, timeout=5)
     except (OSError, ValueError):
         return False
-    return all(health[part]["status"] == "healthy" for part in ("metadatabase", *parts))
+
+
+def is_healthy(api_url: str, *parts: str, timeout: float) -> bool:
+    """Return whether Airflow's health page calls these parts healthy; an OSError or ValueError if it does not say."""
+    health = json.loads(read_url(f"{api_url}/api/v2/monitor/health", timeout=timeout))
+    return all(health[part]["status"] == "healthy" for part in parts)
 
 
 def _secrets(home: Path) -> dict[str, Any]:

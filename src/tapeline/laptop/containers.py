@@ -13,13 +13,13 @@ set-up PRODUCER_FOLDER AIRFLOW_FOLDER
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from tapeline.aws.local import write_private
+from tapeline.laptop import airflow
 from tapeline.laptop.airflow import USERS
 from tapeline.laptop.ports import ask_local_aws, read_url
 
@@ -45,8 +45,7 @@ def is_healthy(part: str, api_url: str) -> bool:
     if part == "api_server":
         part = "metadatabase"
         read_url(f"{api_url}/execution/health", timeout=10)
-    health = json.loads(read_url(f"{api_url}/api/v2/monitor/health", timeout=10))
-    return bool(health[part]["status"] == "healthy")
+    return airflow.is_healthy(api_url, part, timeout=10)
 
 
 def main(step: str, *arguments: str) -> int:

@@ -29,9 +29,7 @@ def set_up(producer_folder: Path, airflow_folder: Path, say: Callable[[str], Non
         (PRODUCER_USER, deployment.outputs.producer_policy_arn, "producer.json", producer_folder),
         (AIRFLOW_USER, deployment.outputs.airflow_policy_arn, "airflow.json", airflow_folder),
     ):
-        path = folder / "config"
-        path.touch(mode=0o600)
-        path.write_text(aws_config(signer_of(clients, user, policy, home / name)))
+        local.write_private(folder / "config", aws_config(signer_of(clients, user, policy, home / name)))
         say(f"{user} may use the stack")
     subscribe_reader(deployment, home)
     if os.environ.get("TAPELINE_SOURCE") == "simulated":

@@ -20,6 +20,7 @@ from tapeline.aws.clients import connect
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackOutputs
 from tapeline.deploy import stack
 from tapeline.deploy.stack_events import Progress
+from tapeline.lake.partitions import date_folders
 from tapeline.laptop import airflow
 from tapeline.laptop.mailbox import mailbox_address, subscribe_reader
 from tapeline.laptop.parts import last_words
@@ -30,6 +31,7 @@ from tapeline.laptop.supervisor import LaptopError, Supervisor
 from tapeline.laptop.users import AIRFLOW_USER, PRODUCER_USER, signer_of
 from tapeline.market.durations import words
 from tapeline.operations import readings
+from tapeline.stream.keys import RAW_PREFIX
 from tapeline.stream.source import read_symbols
 
 READY_SECONDS = 90.0
@@ -97,13 +99,7 @@ class Start:
     def _report_earlier_data(self, deployment: Deployment) -> None:
         outputs = deployment.outputs
         items = deployment.client("dynamodb").describe_table(TableName=outputs.table_name)["Table"]["ItemCount"]
-        pages = deployment.client("s3").get_paginator("list_objects_v2")
-        days = sorted(
-            prefix["Prefix"].removeprefix("raw-data/dt=").rstrip("/")
-            for page in pages.paginate(Bucket=outputs.bucket_name, Prefix="raw-data/", Delimiter="/")
-            for prefix in page.get("CommonPrefixes", [])
-        )
-        if days:
+        if days := date_folders(deployment, RAW_PREFIX):
             dates = days[0] if len(days) == 1 else f"{len(days)} trading dates from {days[0]} to {days[-1]}"
             done(self._console, f"Found earlier data: {items:,} quotes in DynamoDB, the raw zone of {dates}")
 

@@ -85,7 +85,7 @@ class Supervisor:
             short = Path(tempfile.gettempdir()) / f"tapeline-{os.getuid()}"
             self.socket = short / f"{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}.sock"
 
-    def start(self, programs: Iterable[Program], environment: Mapping[str, str]) -> None:
+    def start(self, programs: Sequence[Program], environment: Mapping[str, str]) -> None:
         """Start supervisord, but none of its programs yet; a NotRunningError if it does not come up."""
         self.run_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log_folder.mkdir(mode=0o700, exist_ok=True)

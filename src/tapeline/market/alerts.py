@@ -11,6 +11,7 @@ from typing import Any
 from tapeline.market.dates import NEW_YORK
 from tapeline.market.quotes import Quote
 from tapeline.market.rules import kind_named
+from tapeline.market.suspicion import figure_of
 from tapeline.market.suspicion_words import explain
 
 _SOURCE_NOTES = {
@@ -108,14 +109,14 @@ class Alert:
 
     @property
     def _suspect_figures(self) -> str:
-        names = [reason.partition(":")[0].replace("_", " ") for reason in self.suspect]
+        names = [figure_of(reason).replace("_", " ") for reason in self.suspect]
         return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
     @property
     def _suspect_lines(self) -> str:
         quote, lines = self.quote, []
         for verdict in self.suspect:
-            name = verdict.partition(":")[0]
+            name = figure_of(verdict)
             figure = f"{quote.volume:,} shares" if name == "volume" else _usd(getattr(quote, name))
             lines += [f"- {name.replace('_', ' ')} {figure}:", f"  {explain(verdict)}."]
         return "\n".join(lines)

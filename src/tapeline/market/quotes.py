@@ -34,6 +34,8 @@ FIGURES = ("open", "high", "low", "price", "previous_close", "volume")
 
 CORRECTION = "correction"
 """The source of a quote that a person put right; its figures are taken as they are."""
+AFTERWARDS = ("replay", CORRECTION)
+"""Sources whose quotes come long after their time, a file and a person's correction: no sign of life, and no delay."""
 
 SYMBOL_PATTERN = r"[A-Z0-9^][A-Z0-9.^=-]{0,19}"
 """A ticker as Yahoo spells it, whole."""
@@ -41,7 +43,8 @@ SYMBOL_PATTERN = r"[A-Z0-9^][A-Z0-9.^=-]{0,19}"
 _SYMBOL = re.compile(SYMBOL_PATTERN)
 _SOURCE = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", re.ASCII)
-_PRICES = FIGURES[:-1]
+PRICES = FIGURES[:-1]
+"""The figures in USD."""
 _DOUBTED = re.compile(rf"(?:^|; )({'|'.join(FIGURES)}):")
 
 _ZERO = Decimal(0)
@@ -124,7 +127,7 @@ class Quote:
         Optional fields are written only where they say something, so that a deployment that does not know them is sent
         none in vain.
         """
-        numbers = ", ".join(f'"{name}": {getattr(self, name):f}' for name in _PRICES)
+        numbers = ", ".join(f'"{name}": {getattr(self, name):f}' for name in PRICES)
         revision = f', "revision": {self.revision}' if self.revision else ""
         doubt = f', "doubt": {json.dumps(self.doubt)}' if self.doubt else ""
         return (
@@ -190,7 +193,7 @@ def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
     timestamp = _read_moment(document, "timestamp")
     source = _read_text(document, "source", _SOURCE, "bad_source", "a lower-case word such as yahoo")
     ingested_at = _read_moment(document, "ingested_at")
-    prices = {name: _read_usd(document, name) for name in _PRICES}
+    prices = {name: _read_usd(document, name) for name in PRICES}
     volume = _read_shares(document)
 
     _refuse_future("timestamp", timestamp, arrived_at, FUTURE_TOLERANCE)

@@ -8,7 +8,7 @@ is believed when the counter goes on from where it jumped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -157,15 +157,20 @@ def figure_of(reason: str) -> str:
     return reason.partition(":")[0]
 
 
+def is_suspect(verdicts: Iterable[str], figure: str) -> bool:
+    """Return whether a figure is among the suspect ones, ``figure:reason``."""
+    return figure in map(figure_of, verdicts)
+
+
 def judge_quote(quote: Quote, prices: Sequence[Decimal], memory: SymbolMemory, limits: Limits) -> QuoteVerdict:
     """Judge each figure of a quote.
 
     Parameters
     ----------
     quote : Quote
-        One without prices and memory, as a late one, is judged by itself.
+        Without prices and memory it is judged by itself.
     prices : sequence of Decimal
-        The last prices of its symbol that were believed, USD.
+        The last prices of its symbol that were believed, USD; for a late quote its date's lowest and highest.
     memory : SymbolMemory
         What else is known of the symbol.
     limits : Limits

@@ -31,6 +31,10 @@ _IN_FULL = {
 }
 
 
+def _reason_words(reason: str) -> str:
+    return REASONS.get(reason, reason.replace("_", " "))
+
+
 def explain(verdict: str) -> str:
     """Return why a figure is suspect, as a mail says it.
 
@@ -38,7 +42,7 @@ def explain(verdict: str) -> str:
     ('no price came near it', 'far below what it was')
     """
     reason = verdict.partition(":")[2]
-    return _IN_FULL.get(verdict) or _IN_FULL.get(reason) or REASONS.get(reason, reason.replace("_", " "))
+    return _IN_FULL.get(verdict) or _IN_FULL.get(reason) or _reason_words(reason)
 
 
 def verdict_words(verdicts: Sequence[str], doubt: str = "") -> str:
@@ -52,5 +56,5 @@ def verdict_words(verdicts: Sequence[str], doubt: str = "") -> str:
     for verdict in verdicts:
         figure, _, reason = verdict.partition(":")
         statement = f" ({statements[figure]})" if reason == "doubted" and figure in statements else ""
-        texts.append(f"{FIGURES.get(figure, figure)} {REASONS.get(reason, reason.replace('_', ' '))}{statement}")
+        texts.append(f"{FIGURES.get(figure, figure)} {_reason_words(reason)}{statement}")
     return ", ".join(texts)

@@ -190,8 +190,7 @@ def _raw(deployment: Deployment, symbol: str, timestamp: str, on_progress: Calla
 
 def _lines(deployment: Deployment, day: str, on_progress: Callable[[int], None]) -> Iterator[str]:
     s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{RAW_PREFIX}dt={day}/")
-    keys = [stored["Key"] for page in pages for stored in page.get("Contents", [])]
+    keys = [stored["Key"] for stored in raw_zone.list_objects(s3, bucket, f"{RAW_PREFIX}dt={day}/")]
     with ThreadPoolExecutor(THREADS) as pool:
         for number, lines in enumerate(pool.map(lambda key: raw_zone.get_lines(s3, bucket, key), keys), 1):
             on_progress(number)

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tapeline.market.durations import words
+from tapeline.market.quotes import AFTERWARDS
 from tapeline.market.trading_hours import Hours
 from tapeline.operations import feed_signs
 from tapeline.operations.feed_signs import Followed, NewestQuote
@@ -73,7 +74,7 @@ def judge_feed(
     The session is None if it is not known; a `thin` symbol trades seldom.
     """
     if followed is None:
-        return _unfollowed(now, hours, [quote for quote in newest if quote.source not in feed_signs.NOT_A_FEED])
+        return _unfollowed(now, hours, [quote for quote in newest if quote.source not in AFTERWARDS])
     followed = replace(followed, started_at=min(followed.started_at, now))
     heard = {quote.symbol: quote.heard_at(now, None if followed.never_sleeps else hours) for quote in newest}
     if now - followed.said_at >= HUNG_AFTER:

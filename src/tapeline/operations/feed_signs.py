@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tapeline.aws.printable import printable
-from tapeline.market.quotes import read_timestamp
+from tapeline.market.quotes import AFTERWARDS, read_timestamp
 from tapeline.market.trading_hours import Hours
 from tapeline.stream.items import FOLLOWED_KEY, SYMBOL_PREFIX
 from tapeline.stream.tables import Item
@@ -33,9 +33,6 @@ PACES_OF_SILENCE = 3
 
 BEFORE_THE_OPEN = timedelta(minutes=30)
 """A quote from longer before the open is the session's before, though it came only now; others are late by 15 min."""
-
-NOT_A_FEED = ("replay", "correction")
-"""Sources whose quotes are no sign of life: a file, and a figure corrected by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ class NewestQuote:
         """
         own = read_timestamp(self.timestamp)
         is_old = hours is not None and own < hours.opens_at - BEFORE_THE_OPEN
-        return min(own if is_old or self.source in NOT_A_FEED else read_timestamp(self.ingested_at), now)
+        return min(own if is_old or self.source in AFTERWARDS else read_timestamp(self.ingested_at), now)
 
     def age(self, now: datetime) -> timedelta:
         """Return how long ago it came in."""

@@ -34,7 +34,10 @@ T = TypeVar("T")
 
 
 class UnreadError(RuntimeError):
-    """Something could not be read, so that not all was judged."""
+    """Something could not be read, so that not all was judged; the message names each with its reason."""
+
+    def __init__(self, unread: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {reason}" for name, reason in unread.items()))
 
 
 @dataclass(frozen=True, slots=True)

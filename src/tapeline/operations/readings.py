@@ -199,9 +199,8 @@ class _Reader:
         s3, bucket = self._deployment.client("s3"), self._outputs.bucket_name
         keys: dict[str, datetime] = {}
         for day in {trading_date(self._now - DAY), trading_date(self._now)}:
-            prefix = f"{REJECTED_PREFIX}dt={day.isoformat()}/"
-            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                keys |= {entry["Key"]: parse_key(entry["Key"]).first_time for entry in page.get("Contents", [])}
+            for entry in raw_zone.list_objects(s3, bucket, f"{REJECTED_PREFIX}dt={day.isoformat()}/"):
+                keys[entry["Key"]] = parse_key(entry["Key"]).first_time
         recent = sorted(key for key, first_time in keys.items() if first_time >= self._now - DAY - LONGEST_BATCH)
         newest = sorted(recent, key=lambda key: keys[key])[-MOST_REJECT_OBJECTS:]
         with ThreadPoolExecutor(8) as pool:

@@ -140,8 +140,8 @@ class _Run:
     def read_rejected(self, day: date) -> None:
         """Read one day's rejects and note which are quotes now."""
         bucket = self._outputs.bucket_name
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{REJECTED_PREFIX}dt={day}/")
-        for key in [stored["Key"] for page in pages for stored in page.get("Contents", [])]:
+        listing = raw_zone.list_objects(self._s3, bucket, f"{REJECTED_PREFIX}dt={day}/")
+        for key in [stored["Key"] for stored in listing]:
             for line in raw_zone.get_lines(self._s3, bucket, key):
                 self._read_line(key, line)
 

@@ -38,7 +38,7 @@ def watch_feed(deployment: Deployment, now: datetime) -> Sequence[Light]:
     lights = judge(readings)
     _tell(deployment, FEED, deciding(readings, lights), now)
     if readings.unread:
-        raise UnreadError("; ".join(f"{name}: {reason}" for name, reason in readings.unread.items()))
+        raise UnreadError(readings.unread)
     return lights
 
 

@@ -11,6 +11,7 @@ from math import prod
 from typing import Any
 
 from tapeline.lake.prices import CostLine
+from tapeline.market.quotes import AFTERWARDS
 from tapeline.reports.report import (
     Anomaly,
     Arrival,
@@ -30,9 +31,6 @@ MOVERS = 5
 WORST = 5
 BENCHMARKS = ("SPY", "^GSPC")
 """Symbols that stand for the market; the first that is there is named."""
-
-AFTERWARDS = ("replay", "correction")
-"""Sources whose quotes are older than their arrival by nature, so that nothing is said of how soon they came."""
 
 Row = Mapping[str, Any]
 

@@ -15,6 +15,7 @@ from tapeline.market.dates import NEW_YORK
 from tapeline.market.sessions import NotASessionError, Session
 from tapeline.reports.compose import ReportRows, compose
 from tapeline.reports.report import Report
+from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX, REJECTED_PREFIX
 
 USUAL_SESSIONS = 20
@@ -120,10 +121,9 @@ class _BilledQueries:
 
 
 def _count_objects(deployment: Deployment, days: Iterable[date]) -> int:
-    pages = deployment.client("s3").get_paginator("list_objects_v2")
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
     folders = (f"{prefix}dt={day}/" for day in days for prefix in (RAW_PREFIX, REJECTED_PREFIX))
-    listings = (pages.paginate(Bucket=deployment.outputs.bucket_name, Prefix=folder) for folder in folders)
-    return sum(len(page.get("Contents", [])) for listing in listings for page in listing)
+    return sum(1 for folder in folders for _ in raw_zone.list_objects(s3, bucket, folder))
 
 
 def _delivered(deployment: Deployment, start: datetime, end: datetime) -> int:

@@ -60,10 +60,14 @@ def _anomalies(report: Report) -> Markup:
 
 
 def _sessions(report: Report) -> Markup:
-    kinds = {day: "down" if day.change_pct.is_signed() else "up" for day in report.days}
     bars = [
-        ChartBar(f"{day.session:%a} {day.session.day}", float(day.change_pct), percent(day.change_pct), kind)
-        for day, kind in kinds.items()
+        ChartBar(
+            f"{day.session:%a} {day.session.day}",
+            float(day.change_pct),
+            percent(day.change_pct),
+            "down" if day.change_pct.is_signed() else "up",
+        )
+        for day in report.days
     ]
     return charts.bars("Mean change of each session", bars)
 

@@ -33,7 +33,7 @@ class Announcement:
     Attributes
     ----------
     source : str
-        `yahoo`, `yahoo-stream` or `simulated`.
+        Its name in `producer.sources.SOURCES`.
     every_seconds : float
         Between two quotes of a symbol; 0 if they come when they come.
     trouble : callable

@@ -122,9 +122,13 @@ class BatchPlan:
 
     def refuse(self, record: StreamRecord, error: Exception) -> None:
         """Keep a record aside on which our code failed, with what is needed to find the fault."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(frame.filename).name}:{frame.lineno}"
-        self.rejects.append(Reject(record, INTERNAL_ERROR, f"{type(error).__name__} at {where}: {error}"[:500]))
+        self.rejects.append(Reject(record, INTERNAL_ERROR, f"{fault(error)}: {error}"[:500]))
+
+
+def fault(error: Exception) -> str:
+    """Return what kind of error our own code raised and where, so that it can be found."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
 
 
 def plan_batch(

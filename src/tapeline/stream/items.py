@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from tapeline.market.quotes import Quote
+from tapeline.market.quotes import PRICES, Quote
 from tapeline.market.suspicion import SuspectRun, SymbolMemory
 from tapeline.market.symbol_state import Observation, SymbolState
 from tapeline.stream.batch import Stored
@@ -18,8 +18,6 @@ SYMBOL_PREFIX = "symbol#"
 ALERT_PREFIX = "alert#"
 FOLLOWED_KEY = "followed"
 """Key of the one item by which the producer says what it follows."""
-
-_PRICES = ("open", "high", "low", "price", "previous_close")
 
 
 def observation_to_item(observation: Observation, retention: timedelta, superseded: Sequence[str] = ()) -> Item:
@@ -31,7 +29,7 @@ def observation_to_item(observation: Observation, retention: timedelta, supersed
     item: Item = {
         "symbol": {"S": quote.symbol},
         "timestamp": {"S": quote.timestamp},
-        **{name: _number(getattr(quote, name)) for name in _PRICES},
+        **{name: _number(getattr(quote, name)) for name in PRICES},
         "volume": {"N": str(quote.volume)},
         "change": _number_or_null(observation.change),
         "change_percent": _number_or_null(observation.change_percent),
@@ -73,7 +71,7 @@ def _quote_from_item(item: Item) -> Quote:
     return Quote(
         symbol=item["symbol"]["S"],
         timestamp=item["timestamp"]["S"],
-        **{name: Decimal(item[name]["N"]) for name in _PRICES},
+        **{name: Decimal(item[name]["N"]) for name in PRICES},
         volume=int(item["volume"]["N"]),
         source=item["source"]["S"],
         ingested_at=item["ingested_at"]["S"],
@@ -175,7 +173,7 @@ def _newest_to_json(state: SymbolState, newest: Observation) -> str:
             "timestamp": quote.timestamp,
             "ingested_at": quote.ingested_at,
             "source": quote.source,
-            **{name: float(getattr(quote, name)) for name in _PRICES},
+            **{name: float(getattr(quote, name)) for name in PRICES},
             "volume": quote.volume,
             "change": _float_or_none(newest.change),
             "change_percent": _float_or_none(newest.change_percent),

@@ -14,7 +14,8 @@ REPORTS_PREFIX = "reports/"
 
 _KEY_TIME = "%Y-%m-%dT%H-%M-%SZ"
 _KEY = re.compile(
-    r"(?P<prefix>raw-data/|rejected/)dt=(?P<date>\d{4}-\d\d-\d\d)/"
+    rf"(?P<prefix>{RAW_PREFIX}|{REJECTED_PREFIX})"
+    r"dt=(?P<date>\d{4}-\d\d-\d\d)/"
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ)-(?P<shard>[A-Za-z0-9_.-]+)-(?P<sequence>\d+)\.json\.gz"
 )
 

@@ -48,10 +48,11 @@ def run(
     *,
     stop: Stop,
     on_progress: OnCounts | None = None,
-    flush_seconds: float = 20.0,
     beside: Callable[[WatchedStop], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Counts:
     """Send a source's quotes until it ends or `stop` is set, then send what is still held.
+
+    After a stop that may take 20 seconds; a source that ends by itself is waited for.
 
     Parameters
     ----------
@@ -63,8 +64,6 @@ def run(
         A `threading.Event`, as a rule.
     on_progress : callable, optional
         Called with the counts ten times a second (from another thread) and once at the end.
-    flush_seconds : float
-        After a stop, how long what is held may take to be sent. A source that ends by itself is waited for.
     beside : callable
         Given the stop that the source looks at, returns what is to go on beside the source: `announcing`.
 
@@ -93,7 +92,7 @@ def run(
             while not watched.is_set() and not writer.flush(timeout_seconds=0.2):
                 pass
         finally:
-            writer.close(flush_seconds)
+            writer.close()
             log.info("Stopped: %s", counters.now())
     if on_progress:
         on_progress(counters.now())

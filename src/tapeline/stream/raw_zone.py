@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, ObjectTypeDef
 
 _CHANGED = ("PreconditionFailed", "ConditionalRequestConflict")
 """Somebody else has put the object meanwhile."""
@@ -26,15 +27,20 @@ def put_lines(client: S3Client, bucket: str, key: str, lines: Sequence[str]) -> 
         if error.response["Error"]["Code"] not in _CHANGED:
             raise
         present = get_lines(client, bucket, key)
-        missing = [line for line in lines if line not in set(present)]
-        if missing:
+        stored = set(present)
+        if missing := [line for line in lines if line not in stored]:
             client.put_object(Bucket=bucket, Key=key, Body=_pack([*present, *missing]))
 
 
 def get_lines(client: S3Client, bucket: str, key: str) -> list[str]:
     """Return the lines of an object."""
-    body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
-    return gzip.decompress(body).decode().splitlines()
+    return _unpack(client.get_object(Bucket=bucket, Key=key))
+
+
+def list_objects(client: S3Client, bucket: str, prefix: str) -> Iterator[ObjectTypeDef]:
+    """Yield what S3 says of each object under a prefix: `Key`, `Size`, `ETag` and so on."""
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        yield from page.get("Contents", [])
 
 
 def remove_lines(client: S3Client, bucket: str, key: str, lines: Collection[str]) -> None:
@@ -43,8 +49,7 @@ def remove_lines(client: S3Client, bucket: str, key: str, lines: Collection[str]
     while True:
         try:
             answer = client.get_object(**place)
-            present = gzip.decompress(answer["Body"].read()).decode().splitlines()
-            if left := [line for line in present if line not in lines]:
+            if left := [line for line in _unpack(answer) if line not in lines]:
                 client.put_object(**place, Body=_pack(left), IfMatch=answer["ETag"])
             else:
                 client.delete_object(**place, IfMatch=answer["ETag"])
@@ -55,6 +60,10 @@ def remove_lines(client: S3Client, bucket: str, key: str, lines: Collection[str]
                 raise
         else:
             return
+
+
+def _unpack(answer: GetObjectOutputTypeDef) -> list[str]:
+    return gzip.decompress(answer["Body"].read()).decode().splitlines()
 
 
 def _pack(lines: Sequence[str]) -> bytes:

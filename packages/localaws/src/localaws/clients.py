@@ -69,5 +69,6 @@ def connect(
         What the clients are made by, if they are to behave otherwise than by default.
     """
     if not access_key_id:
-        access_key_id, secret_access_key = settings.root().access_key_id, settings.root().secret_access_key
+        root = settings.root()
+        access_key_id, secret_access_key = root.access_key_id, root.secret_access_key
     return LocalClients(boto3.Session(access_key_id, secret_access_key, token, settings.REGION, core))

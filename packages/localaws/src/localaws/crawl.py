@@ -236,10 +236,10 @@ def _as_input(table: dict[str, Any]) -> dict[str, Any]:
     return {key: table[key] for key in keys if table.get(key)}
 
 
-def under_role(role: str, crawler: str) -> Clients:
+def under_role(owner: Clients, role: str, crawler: str) -> Clients:
     """Return clients that have the crawler's role, as Glue's own have."""
     arn = role if role.startswith("arn:") else f"arn:aws:iam::{settings.ACCOUNT_ID}:role/{role}"
-    keys = connect().client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
+    keys = owner.client("sts").assume_role(RoleArn=arn, RoleSessionName=f"crawler-{crawler}"[:64])["Credentials"]
     return connect(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
 
 
@@ -257,8 +257,9 @@ def log(logs: Any, stream: str, crawl: str, messages: list[str]) -> None:
 
 def main(name: str, number: str) -> None:
     """Run a crawl and print its result."""
-    crawler = connect().client("glue").get_crawler(Name=name)["Crawler"]
-    aws = under_role(crawler["Role"], name) if crawler.get("Role") else connect()
+    owner = connect()
+    crawler = owner.client("glue").get_crawler(Name=name)["Crawler"]
+    aws = under_role(owner, crawler["Role"], name) if crawler.get("Role") else owner
     crawl = Crawl(crawler, aws, settings.home() / "crawlers" / f"{name}-objects.json")
     started, error = time.monotonic(), ""
     try:

@@ -22,7 +22,7 @@ const ALERTS_KEPT = 30;
 /**
  * Everything the page knows, and how it knows it.
  *
- * Events: `quotes` (detail: the set of changed symbols), `alert` (detail: {symbol, kind, timestamp}), `health`, `state`.
+ * Events: `quotes` (detail: the set of changed symbols), `alert` (detail: a FeedAlert), `health`, `state`.
  * `state` is "connecting", "live" (events), "polling", "lost" (with `since`) or "login".
  */
 export class Feed extends EventTarget {

@@ -102,7 +102,7 @@ def clustered(names: Sequence[str], pairs: Mapping[tuple[str, str], float]) -> l
     close = {(a, b): closeness(groups[a], groups[b]) for a in range(len(groups)) for b in range(a)}
     alive = set(range(len(groups)))
     while len(alive) > 1:
-        b, a = max((pair for pair in close), key=lambda pair: (close[pair], -pair[0], -pair[1]))
+        b, a = max(close, key=lambda pair: (close[pair], -pair[0], -pair[1]))
         left, right = groups[a], groups[b]
         choices = [(left, right), (left[::-1], right), (left, right[::-1]), (left[::-1], right[::-1])]
         left, right = max(choices, key=lambda pair: pairs.get((pair[0][-1], pair[1][0]), 0.0))
