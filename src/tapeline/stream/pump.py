@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import signal
 import threading
@@ -103,15 +104,18 @@ def run(
 
 @contextmanager
 def stop_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` at SIGTERM or SIGINT.
+    """Set `stop` at SIGTERM or SIGINT, from another thread: the one that a signal interrupts may hold the event's lock.
 
     Further ones change nothing: at Ctrl-C the terminal signals us, and so does the supervisor a moment later.
     """
 
-    def handle(number: int, _frame: FrameType | None) -> None:
+    def set_stop(number: int) -> None:
         if not stop.is_set():
             stop.set()
             log.info("Stopping: sending what is held (%s)", signal.Signals(number).name)
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        _thread.start_new_thread(set_stop, (number,))  # `threading.Thread` takes a lock of its own
 
     with signals_handled(handle, signal.SIGTERM, signal.SIGINT):
         yield

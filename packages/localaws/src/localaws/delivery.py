@@ -14,6 +14,7 @@ discarded batch records" for Kinesis and DynamoDB:
 
 from __future__ import annotations
 
+import _thread
 import json
 import logging
 import os
@@ -192,7 +193,8 @@ def main() -> None:
     log_to_terminal(logging.INFO, "%(asctime)s %(levelname)s %(message)s")
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        # From another thread: the one that a signal interrupts may hold the event's lock.
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop.set, ()))
     Delivery(connect(), settings.private_home()).run(stop)
 
 
