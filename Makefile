@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
+# A run and the tests start hundreds of programs, which shall not compile the same modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 # Processes of `make test`: tests wait more than they compute, so two for each core.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
@@ -24,7 +26,7 @@ $(VENV)/bin/uv:
 
 $(READY): requirements.lock pyproject.toml packages/localaws/pyproject.toml | $(VENV)/bin/uv
 	@echo "Setting up: packages of requirements.lock (a minute or two the first time)"
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable packages/localaws
 	@touch $@
 

@@ -96,7 +96,6 @@ def server(stored_dags: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = f"sqlite:///{HOME}/airflow.db"
     airflow.note(home, settings)
     environment = {**os.environ, **settings, "TAPELINE_HOME": str(home)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     found = Server(address, airflow.passwords(home), environment)
     command = [sys.executable, "-m", "airflow", "api-server"]
     with (home / "api-server.log").open("w") as log:

@@ -73,7 +73,6 @@ def site(laptop: Laptop, browser: Browser) -> Iterator[Site]:  # noqa: F811
         outputs = find_deployment(aws).outputs
         signer = signer_of(aws, AIRFLOW_USER, outputs.airflow_policy_arn, laptop.home / "airflow.json")
         environment = {**shell(), **airflow.settings(laptop.home, signer)}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         airflow.prepare_database(environment)
         address = airflow.address()
         log = laptop.home / "api-server.log"

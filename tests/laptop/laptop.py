@@ -36,7 +36,6 @@ class Laptop:
             "TAPELINE_PORT": str(self.port),
             "TAPELINE_AIRFLOW": "false",  # the streaming half alone
         }
-        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -56,15 +56,12 @@ class Crawler:
         self._runs: dict[str, list[Run]] = {}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-            "TAPELINE_HOME": str(folder),
-        }
+        self._environment = {**os.environ, "TAPELINE_HOME": str(folder)}
         self._operations = {
             "StartCrawler": self._start,
             "StopCrawler": self._stop,
             "GetCrawler": self._get,
-            "GetCrawlers": self._get_all,
+            "GetCrawlers": self._refuse,
             "GetCrawlerMetrics": self._metrics,
             "ListCrawls": self._refuse,
             "CreateCrawler": self._check,
@@ -191,10 +188,6 @@ class Crawler:
     async def _get(self, request: Request) -> Response:
         document = await self._ask_base(request, "GetCrawler", request.json())
         return json_response({"Crawler": self._described(document["Crawler"])})
-
-    async def _get_all(self, request: Request) -> Response:
-        document = await self._ask_base(request, "GetCrawlers", request.json())
-        return json_response({**document, "Crawlers": [self._described(item) for item in document["Crawlers"]]})
 
     def _described(self, crawler: dict[str, Any]) -> dict[str, Any]:
         runs = self._runs.get(crawler["Name"], [])

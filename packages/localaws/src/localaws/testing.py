@@ -96,7 +96,6 @@ def free_port() -> int:
 def _spawn(folder: Path, port: int) -> subprocess.Popen[bytes]:
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "TAPELINE_HOME": str(folder), "TAPELINE_PORT": str(port)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with (folder / "localaws.log").open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "localaws"], env=environment, stdout=log, stderr=subprocess.STDOUT

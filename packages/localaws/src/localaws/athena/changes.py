@@ -92,7 +92,7 @@ class Change:
         rows = f"SELECT {select_list(self.known[TARGET])} WHERE FALSE"
         if files:
             rows = parquet_rows(self.work.connection, list(self.files), self.table.columns, PLACES)
-        self.work.connection.execute(f"CREATE VIEW {identifier(TARGET)} AS {rows}")
+        self.work.connection.execute(f"CREATE TEMP VIEW {identifier(TARGET)} AS {rows}")
 
     def run(self, name: str, query: exp.Select) -> Columns:
         """Translate a query over the known tables and keep its rows as a table."""

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from localaws.athena import ddl, listing, prepared, writes
+from localaws.athena import ddl, listing, prepared, results, writes
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.grammar import parse_statement
@@ -37,13 +37,17 @@ class Engine:
     files : Path
         Folder in which the local AWS keeps the buckets.
     scratch : Path
-        Folder for what does not fit into memory; it is emptied after each statement.
+        Folder for what does not fit into memory and for results on their way.
     """
 
     def __init__(self, aws: Clients, files: Path, scratch: Path) -> None:
         self._aws = aws
         self._files = files
-        self._scratch = scratch
+        self._scratch = scratch / "statement"
+        self._database = duckdb.connect(
+            config={"threads": 2, "memory_limit": "2GB", "temp_directory": str(scratch / "spill")}
+        )
+        results.prepare(self._database)
 
     def execute(self, statement: Statement) -> Outcome:
         """Run a statement and store its result.
@@ -57,7 +61,8 @@ class Engine:
         """
         self._scratch.mkdir(parents=True, exist_ok=True)
         lake = Lake(self._aws.client("s3"), self._files, self._scratch)
-        work = Work(statement, Catalog(self._aws.client("glue")), lake, self._aws.client("athena"), self._scratch)
+        catalog = Catalog(self._aws.client("glue"))
+        work = Work(statement, self._database.cursor(), catalog, lake, self._aws.client("athena"))
         try:
             outcome = run(work, statement.sql)
             outcome.scanned = work.scanned

@@ -212,7 +212,7 @@ def write(work: Work, table: IcebergTable, rows: str) -> list[DataFile]:
 def _write_group(work: Work, table: IcebergTable, rows: str, keys: list[str], group: tuple[Any, ...]) -> DataFile:
     schema = table.schema()
     name = f"{uuid.uuid4()}.parquet"
-    path = work.scratch / name
+    path = work.lake.scratch / name
     listed = ", ".join(identifier(field.name) for field in schema.fields)
     test = " AND ".join(f"{key} IS NOT DISTINCT FROM ?" for key in keys) or "TRUE"
     # A COPY takes no parameters, so the group's rows are named by a view of their own.

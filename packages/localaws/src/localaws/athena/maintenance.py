@@ -26,7 +26,7 @@ def optimize(work: Work, table: Table) -> None:
     if small:
         paths = [file.path for file in iceberg_scan.local_files(work, small)]
         rows = parquet_rows(work.connection, paths, table.columns, "")
-        work.connection.execute(f"CREATE VIEW {identifier(_ROWS)} AS {rows}")
+        work.connection.execute(f"CREATE TEMP VIEW {identifier(_ROWS)} AS {rows}")
         iceberg.commit(opened, iceberg.write(work, opened, _ROWS), small)
 
 

@@ -56,23 +56,25 @@ class Pool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "athena"
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-            "TAPELINE_HOME": str(folder),
-            "TAPELINE_PORT": str(settings.port()),
-        }
+        self._environment = {**os.environ, "TAPELINE_HOME": str(folder), "TAPELINE_PORT": str(settings.port())}
         self._places = asyncio.Semaphore(SIZE)
         self._idle: list[Worker] = []
         self._running: dict[str, Worker] = {}
 
     async def start(self) -> None:
-        """Have one worker ready for the first query."""
+        """Take statements, and soon have one worker ready for the first."""
         self._folder.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(self._folder / "scratch", ignore_errors=True)
-        self._idle.append(await self._worker())
+        self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        await asyncio.sleep(5)  # the start of everything else has enough to do
+        if not self._idle and not self._running:
+            self._idle.append(await self._worker())
 
     async def stop(self) -> None:
         """End all workers."""
+        self._warming.cancel()
         for worker in [*self._idle, *self._running.values()]:
             await _end(worker)
         self._idle.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -33,8 +34,7 @@ def prepare(work: Work, node: exp.Expr, known: dict[str, dict[str, Type]] | None
 
 def _look_up(work: Work, query: exp.Query) -> exp.Expr | None:
     """Give a query's one value as a constant, and count what it reads; None where there is no such value."""
-    own = Work(work.statement, work.catalog, work.lake, work.athena, work.scratch)
-    own.now = work.now
+    own = replace(work, connection=work.connection.cursor(), scanned=0)
     try:
         translation = prepare(own, query.copy())
         rows = own.connection.execute(translation.sql).fetchmany(2)
@@ -87,7 +87,7 @@ def bind(sql: str, parameters: tuple[str, ...]) -> str:
 def run_select(work: Work, tree: exp.Expr) -> Outcome:
     """Run a SELECT and store its answer."""
     translation = prepare(work, tree)
-    path = work.scratch / f"{work.statement.id}.csv"
+    path = work.lake.scratch / f"{work.statement.id}.csv"
     results.write_csv(work.connection, translation.sql, translation.columns, path)
     columns = [results.column_info(name, kind) for name, kind in translation.columns]
     output = f"{work.statement.output}{work.statement.id}.csv"

@@ -49,7 +49,8 @@ def java_float(number: float) -> str:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give a connection the functions that translated SQL calls."""
+    """Give a database the time zone and the functions that translated SQL relies on."""
+    connection.execute("SET GLOBAL TimeZone='UTC'")
     connection.create_function("java_double", java_double, ["DOUBLE"], "VARCHAR")
     connection.create_function("java_float", java_float, ["FLOAT"], "VARCHAR")
     connection.execute(

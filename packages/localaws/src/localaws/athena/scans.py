@@ -67,7 +67,7 @@ class Scans:
         needs_file = bool(keys or hidden)
         if not files:
             nothing = select_list({**columns, **keys, **hidden})
-            self._connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT {nothing} WHERE FALSE")
+            self._connection.execute(f"CREATE TEMP VIEW {identifier(name)} AS SELECT {nothing} WHERE FALSE")
             return
         listed = "[" + ", ".join(quote(file.path) for file in files) + "]"
         reader = _READERS[table.format]
@@ -85,7 +85,7 @@ class Scans:
             shown += [f"f.{identifier(name)} AS {identifier(name)}" for name in hidden]
             join = f" JOIN {identifier(f'files of {name}')} AS f ON f.{identifier(FILE)} = r.{identifier(FILE)}"
         self._connection.execute(
-            f"CREATE VIEW {identifier(name)} AS SELECT {', '.join(shown)} FROM {source} AS r{join}"
+            f"CREATE TEMP VIEW {identifier(name)} AS SELECT {', '.join(shown)} FROM {source} AS r{join}"
         )
 
     def _keep_files(self, name: str, files: list[DataFile], table: Table) -> None:

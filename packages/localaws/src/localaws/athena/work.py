@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -20,30 +20,27 @@ from localaws.athena.types import VARCHAR
 from localaws.athena.types import duckdb as spell
 
 
+@dataclass
 class Work:
     """One statement at work.
 
     Attributes
     ----------
+    connection : DuckDBPyConnection
+        Its own; what the statement makes there must be temporary, for the database outlives it.
     now : datetime
         The moment it began, in UTC.
     scanned : int
         Bytes of S3 that it has read or will.
     """
 
-    def __init__(self, statement: Statement, catalog: Catalog, lake: Lake, athena: Any, scratch: Path) -> None:
-        self.statement = statement
-        self.catalog = catalog
-        self.lake = lake
-        self.athena = athena
-        self.scratch = scratch
-        self.now = datetime.now(UTC)
-        self.scanned = 0
-        self.connection = duckdb.connect(
-            config={"threads": 2, "memory_limit": "2GB", "temp_directory": str(scratch / "spill")}
-        )
-        self.connection.execute("SET TimeZone='UTC'")
-        results.prepare(self.connection)
+    statement: Statement
+    connection: duckdb.DuckDBPyConnection
+    catalog: Catalog
+    lake: Lake
+    athena: Any
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    scanned: int = 0
 
     @property
     def database(self) -> str:

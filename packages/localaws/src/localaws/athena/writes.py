@@ -90,7 +90,7 @@ def _write(work: Work, location: str, format_: str, columns: dict[str, Type], ke
         test = " AND ".join(
             f"{identifier(key)} IS NOT DISTINCT FROM {_literal(value)}" for key, value in zip(keys, group, strict=True)
         )
-        path = work.scratch / f"{uuid.uuid4()}{suffix}"
+        path = work.lake.scratch / f"{uuid.uuid4()}{suffix}"
         connection.execute(f"COPY (SELECT {data} FROM {rows} WHERE {test or 'TRUE'}) TO {quote(str(path))} ({options})")
         values = tuple("__HIVE_DEFAULT_PARTITION__" if value is None else str(value) for value in group)
         folder = location.rstrip("/") + "/" + (f"{partition_name(keys, values)}/" if keys else "")

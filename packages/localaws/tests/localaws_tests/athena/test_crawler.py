@@ -129,6 +129,8 @@ def test_a_table_gets_columns_and_partitions_and_its_types_grow_and_never_shrink
         assert messages(aws, place).count(f"Created partitions with values [['{day}']] for table raw_data") == 1
     with pytest.raises(ClientError, match="ListCrawls is not supported here"):
         aws.client("glue").list_crawls(CrawlerName=place)
+    with pytest.raises(ClientError, match="GetCrawlers is not supported here"):
+        aws.client("glue").get_crawlers()
 
 
 def test_new_columns_alone_are_merged_where_the_crawler_says_so(aws: Clients, place: str, put: Put) -> None:
