@@ -143,10 +143,9 @@ def test_quotes_appear_and_move(desk: Page) -> None:
     expect(desk.locator("#badges")).to_contain_text("Simulated")
 
 
-def test_a_replayed_anomaly_shows_by_itself(site: Site, desk: Page) -> None:
-    """`pytest -s` prints after how many seconds; on a machine with nothing else to do it is less than two."""
+def test_a_replayed_anomaly_shows_within_two_seconds_of_its_arrival_on_the_stream(site: Site, desk: Page) -> None:
     taken = []
-    for number in range(3):
+    for number in range(5):  # the machine may be busy with something else for a moment
         symbol = f"MOVE{number}"
         arrived = site.replay(symbol, 110.0, 100.0)
         row = desk.locator(f"table.quotes tr:has(a:text-is('{symbol}'))")
@@ -155,6 +154,7 @@ def test_a_replayed_anomaly_shows_by_itself(site: Site, desk: Page) -> None:
         expect(row.locator("td.percent")).to_have_text("+10.00%")
         expect(desk.locator("#announcer")).to_contain_text(f"{symbol} far from the previous close, at 110.00.")
     print(f"anomalies shown after {', '.join(f'{seconds:.2f} s' for seconds in taken)}")
+    assert min(taken) < 2.0
 
 
 def test_it_sorts_filters_and_opens_a_symbol(site: Site, desk: Page) -> None:
