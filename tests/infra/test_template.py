@@ -136,6 +136,29 @@ def test_every_alarm_reaches_operations_and_says_what_to_do(template: dict[str, 
         assert len(alarm["AlarmDescription"]) > 40
 
 
+@pytest.mark.parametrize("metric", ["DestinationDeliveryFailures", "Errors", "IteratorAge", "Throttles"])
+def test_each_function_on_a_stream_has_an_alarm_for_each_way_to_lose_a_batch(
+    template: dict[str, Any], metric: str
+) -> None:
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    for mapping in resources(template, "AWS::Lambda::EventSourceMapping").values():
+        watched = [{"Name": "FunctionName", "Value": mapping["FunctionName"]}]
+        (alarm,) = [one for one in alarms if one["MetricName"] == metric and one["Dimensions"] == watched]
+        assert alarm["Namespace"] == "AWS/Lambda"
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        if metric == "IteratorAge":
+            assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", {"Ref": "IteratorAgeAlarmMilliseconds"})
+        else:
+            assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+def test_a_lost_batch_rings_at_the_first_minute(template: dict[str, Any]) -> None:
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    lost = [one for one in alarms if one["MetricName"] == "DestinationDeliveryFailures"]
+    assert [(one["Period"], one["EvaluationPeriods"]) for one in lost] == [(60, 1), (60, 1)]
+    assert len({one["AlarmName"]["Fn::Sub"] for one in lost}) == 2
+
+
 def test_only_bucket_and_tables_outlive_the_stack_and_their_names_can_be_written_out(template: dict[str, Any]) -> None:
     kept = {
         name
