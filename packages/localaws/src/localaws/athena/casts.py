@@ -109,7 +109,7 @@ def _cast_number(value: Value, to: Type, plain: Value) -> Value:
     if to.is_number or to.name == "boolean":
         return plain
     if to == VARCHAR and not source.is_float:
-        return plain
+        return Value(text(value), to)
     if to == VARCHAR:
         raise unsupported(f"CAST({source} AS varchar), which writes 1.5 as 1.5E0 in Athena; use format('%.2f', x)")
     raise mismatch(f"Cannot cast {source} to {to}")
@@ -143,6 +143,8 @@ def text(value: Value) -> str:
                 if kind == DOUBLE
                 else f"java_float({sql})"
             )
+        case "decimal" if kind.arguments[0] == kind.arguments[1]:  # DuckDB writes .12
+            return f"regexp_replace(CAST({sql} AS VARCHAR), '^(-?)[.]', '\\10.')"
         case "timestamp" | "timestamp with time zone":
             digits = "%g" if kind.arguments[0] == 3 else "%f"
             shown = f"strftime({local(value)}, '%Y-%m-%d %H:%M:%S.{digits}')"

@@ -103,6 +103,9 @@ class Expressions:
     def _visit_literal(self, node: exp.Literal) -> Value:
         return Value(quote(node.name), VARCHAR) if node.is_string else special.number(node.name)
 
+    def _visit_introducer(self, node: exp.Introducer) -> Value:  # DECIMAL '1.50'
+        return special.decimal_literal(node.expression.name)
+
     def _visit_identifier(self, node: exp.Identifier) -> Value:
         if node.name not in self._names:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.name}' cannot be resolved")
@@ -257,7 +260,8 @@ class Expressions:
         return write("strpos", self._values([node.this, node.args["substr"]]))
 
     def _visit_cast(self, node: exp.Cast) -> Value:
-        target = node.to.sql(dialect="trino")
+        # Without digits it has none behind the point in a query, and ten before it in a table.
+        target = re.sub(r"\bDECIMAL\b(?!\()", "DECIMAL(38, 0)", node.to.sql(dialect="trino"))
         value = cast(self.value(node.this), types.parse(target))
         length = re.fullmatch(r"varchar\((\d+)\)", target.lower())
         return Value(f"substr({value.sql}, 1, {length[1]})", VARCHAR) if length else value

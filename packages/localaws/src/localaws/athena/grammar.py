@@ -12,6 +12,12 @@ from sqlglot.parsers.trino import TrinoParser
 
 from localaws.athena.errors import QueryError, unsupported
 
+_SIGN_AFTER_EXPONENT = re.compile(
+    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (?<![\w.])([\d.]+e[+-]?\d+)(?=[+-])""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+"""A number with an exponent that a sign follows at once, outside of strings, quoted names and comments."""
+
 _WITH_A_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION")
 
 
@@ -27,6 +33,10 @@ class Dialect(Trino):
         FUNCTION_PARSERS: ClassVar = {name: TrinoParser.FUNCTION_PARSERS[name] for name in _WITH_A_SYNTAX}
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {
             name: parser for name, parser in TrinoParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"
+        }
+        TYPE_LITERAL_PARSERS: ClassVar = {  # sqlglot makes a CAST of it, which has no digits behind the point
+            **TrinoParser.TYPE_LITERAL_PARSERS,
+            exp.DType.DECIMAL: lambda _, text, kind: exp.Introducer(this=kind, expression=text),  # type: ignore[dict-item]
         }
 
 
@@ -76,6 +86,11 @@ _UNDERSTOOD: dict[type[exp.Expr], set[str]] = {
 """What a node may carry beside `_COMMON`: a part that nobody looks at would change the answer without a word."""
 
 
+def _apart(match: re.Match[str]) -> str:
+    """Put a blank behind the number: sqlglot reads `1e0+1` as one number."""
+    return f"{match[1]} " if match[1] else match[0]
+
+
 def parse_statement(sql: str) -> exp.Expr:
     """Parse one statement.
 
@@ -85,7 +100,7 @@ def parse_statement(sql: str) -> exp.Expr:
         With the place of the mistake.
     """
     try:
-        trees = [tree for tree in parse(sql, dialect=Dialect) if tree is not None]
+        trees = [tree for tree in parse(_SIGN_AFTER_EXPONENT.sub(_apart, sql), dialect=Dialect) if tree is not None]
     except (ParseError, TokenError) as error:
         details = getattr(error, "errors", None) or [{}]
         line, column = details[0].get("line", 1), details[0].get("col", 1)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pyarrow.csv
 
 from localaws.athena.casts import Value, text
 from localaws.athena.expressions import Columns
+from localaws.athena.java import java_cbrt, java_double, java_float
 from localaws.athena.types import Type
 
 _PRECISION = {
@@ -22,37 +21,12 @@ _PRECISION = {
 }  # fmt: skip
 
 
-def java_double(number: float) -> str:
-    """Write a double as Java does: 1.0E7 from ten million on and 9.99E-4 under a thousandth.
-
-    >>> java_double(49000000.0), java_double(0.00012), java_double(0.001), java_double(float("inf"))
-    ('4.9E7', '1.2E-4', '0.001', 'Infinity')
-    """
-    if math.isnan(number):
-        return "NaN"
-    if math.isinf(number):
-        return "Infinity" if number > 0 else "-Infinity"
-    if number == 0 or 1e-3 <= abs(number) < 1e7:
-        plain = format(Decimal(repr(number)), "f")
-        return plain if "." in plain else plain + ".0"
-    sign, digits, exponent = Decimal(repr(number)).as_tuple()
-    shown = "".join(map(str, digits)).rstrip("0") or "0"
-    power = int(exponent) + len(digits) - 1
-    return f"{'-' if sign else ''}{shown[0]}.{shown[1:] or '0'}E{power}"
-
-
-def java_float(number: float) -> str:
-    """Write a real as Java does, with the fewest digits that tell it from its neighbours."""
-    import numpy
-
-    return java_double(float(str(numpy.float32(number))))
-
-
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Give a database the time zone and the functions that translated SQL relies on."""
     connection.execute("SET GLOBAL TimeZone='UTC'")
     connection.create_function("java_double", java_double, ["DOUBLE"], "VARCHAR")
     connection.create_function("java_float", java_float, ["FLOAT"], "VARCHAR")
+    connection.create_function("java_cbrt", java_cbrt, ["DOUBLE"], "DOUBLE")
     connection.execute(
         "CREATE MACRO decimal_quotient(n, d) AS sign(n) * sign(d) * ((abs(n) * 2 + abs(d)) // (2 * abs(d)))"
     )

@@ -75,7 +75,7 @@ _DUCKDB = {
     "interval day to second": "INTERVAL", "interval year to month": "INTERVAL", "timestamp": "TIMESTAMP",
 }  # fmt: skip
 _TRINO_NAMES = {
-    "string": "varchar", "char": "varchar", "int": "integer", "float": "real", "binary": "varbinary", "long": "bigint",
+    "string": "varchar", "int": "integer", "float": "real", "binary": "varbinary", "long": "bigint",
     "timestamptz": "timestamp with time zone", "double precision": "double",
 }  # fmt: skip
 _GLUE_NAMES = {"varchar": "string", "integer": "int", "real": "float", "varbinary": "binary"}
@@ -109,6 +109,8 @@ def parse(text: str) -> Type:
         raise unsupported(f"type {text}")
     name, inner, with_zone = match.groups()
     name = _TRINO_NAMES.get(name, name)
+    if name == "char":
+        raise unsupported("the type char, which is compared as if blanks filled it up; use varchar")
     parts = _split(inner) if inner else []
     if name == "decimal":
         digits = [*map(int, parts), 0] if parts else [10, 0]

@@ -15,7 +15,7 @@ CASES = yaml.safe_load((Path(__file__).parent / "conformance.yaml").read_text())
 
 
 def check(runner: Runner, step: dict[str, Any]) -> None:
-    assert step.keys() <= {"name", "sql", "columns", "rows", "error", "updated"}, f"stray key in {step}"
+    assert step.keys() <= {"name", "sql", "columns", "rows", "error", "updated", "witness"}, f"stray key in {step}"
     if "error" in step:
         with pytest.raises(QueryError) as caught:
             runner.run(step["sql"])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from localaws.athena import results, types
+from localaws.athena import java, results, types
 from localaws.athena.casts import Value, quote
 from localaws.athena.engine import strip_comments
 from localaws.athena.errors import QueryError
@@ -33,7 +33,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @given(st.floats())
 def test_double_is_written_in_javas_form_and_reads_back(number: float) -> None:
-    text = results.java_double(number)
+    text = java.java_double(number)
 
     assert JAVA_DOUBLE.fullmatch(text)
     back = float(text.replace("Infinity", "inf"))
@@ -58,7 +58,7 @@ def test_rows_of_a_result_are_read_as_they_were_written(
 
     assert written == len(rows)
     assert found[0] == ["t", "n"]
-    assert found[1:] == [[text, None if number is None else results.java_double(number)] for text, number in rows]
+    assert found[1:] == [[text, None if number is None else java.java_double(number)] for text, number in rows]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
