@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,10 +27,15 @@ DAY = "2026-03-13"
 
 @pytest.fixture(scope="module")
 def airflow(deployment: LocalDeployment) -> Deployment:
-    iam = deployment.client("iam")
-    iam.create_user(UserName="airflow-test")
-    iam.attach_user_policy(UserName="airflow-test", PolicyArn=deployment.outputs.airflow_policy_arn)
-    key = iam.create_access_key(UserName="airflow-test")["AccessKey"]
+    deployment.client("iam").create_user(UserName="airflow-test")
+    deployment.client("iam").attach_user_policy(
+        UserName="airflow-test", PolicyArn=deployment.outputs.airflow_policy_arn
+    )
+    return acting_as(deployment, "airflow-test")
+
+
+def acting_as(deployment: LocalDeployment, user: str) -> Deployment:
+    key = deployment.client("iam").create_access_key(UserName=user)["AccessKey"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TAPELINE_PORT", str(deployment.local.port))
         clients = connect("local", Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
@@ -85,3 +92,24 @@ def test_tables_are_made_and_get_the_columns_they_lack(
 def test_the_raw_zone_is_not_writable(airflow: Deployment, deployment: LocalDeployment) -> None:
     with pytest.raises(ClientError, match="AccessDenied"):
         airflow.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key="raw-data/dt=x/y", Body=b"")
+
+
+@pytest.mark.parametrize("policy", ["airflow_policy_arn", "analyst_policy_arn"])
+def test_without_the_statement_for_the_default_database_no_query_runs(
+    deployment: LocalDeployment, lake: AthenaLake, policy: str
+) -> None:
+    iam, user = deployment.client("iam"), f"no-default-{policy.split('_')[0]}"
+    arn = getattr(deployment.outputs, policy)
+    version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document: Any = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=json.dumps(document))
+    caller = acting_as(deployment, user)
+    statement = "SELECT symbol FROM daily_summary LIMIT 1"
+    assert athena.run(caller, statement)
+
+    kept = [one for one in document["Statement"] if one["Sid"] != "LookAtDefaultDatabase"]
+    iam.put_user_policy(UserName=user, PolicyName="all", PolicyDocument=json.dumps({**document, "Statement": kept}))
+    refused = r"not authorized to perform: glue:GetDatabase on resource: arn:aws:glue:us-east-1:\d+:database/default"
+    with pytest.raises(athena.StatementFailedError, match=refused):
+        athena.run(caller, statement)

@@ -258,3 +258,14 @@ def test_the_thresholds_of_rules_are_json_of_numbers(template: dict[str, Any]) -
         '{"band_break": 3,}',
     ):
         assert not pattern.fullmatch(text)
+
+
+@pytest.mark.parametrize("policy", ["AirflowPolicy", "AnalystPolicy"])
+def test_who_may_query_may_look_at_the_default_database(template: dict[str, Any], policy: str) -> None:
+    # Athena User Guide, "Fine-grained access to databases and tables in the AWS Glue Data Catalog": mandatory for each
+    # caller, whatever the query names.
+    statements = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
+    (allowed,) = [one for one in statements if one["Sid"] == "LookAtDefaultDatabase"]
+    assert set(allowed["Action"]) == {"glue:GetDatabase", "glue:GetDatabases", "glue:CreateDatabase"}
+    prefix = "arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:"
+    assert allowed["Resource"] == [{"Fn::Sub": f"{prefix}catalog"}, {"Fn::Sub": f"{prefix}database/default"}]

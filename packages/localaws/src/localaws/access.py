@@ -76,6 +76,14 @@ def _partition_keys(body: bytes) -> list[str]:
         return []
 
 
+def refusal(access_key_id: str, action: str, region: str, resource: str) -> str | None:
+    """Say in AWS's words why the caller of this request may not act on a resource; None if it may."""
+    denied = base.ENFORCE(access_key_id, action, action.partition(":")[0], region, resource_arn=resource)
+    if denied is None:
+        return None
+    return str(base.DENIAL(action, denied.principal_arn, resource, denied.decision == "Deny"))
+
+
 def _is_root(access_key_id: str) -> bool:
     return access_key_id == os.environ["AWS_ACCESS_KEY_ID"]
 

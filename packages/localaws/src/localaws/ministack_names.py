@@ -56,6 +56,8 @@ IS_ROOT = Name(iam_evaluator, "is_root_access_key", "says who is root: here the 
 IS_ROOT_TO_STS = Name(sts, "is_root_access_key", "the same function, which this module has imported by its name")
 IS_UNCHECKED = Name(iam_evaluator, "_is_root_key", "says whose signature is not checked: here nobody's")
 ACTION_OF = Name(iam_actions, "extract_iam_action", "names the permission a request needs: that of a batch is another")
+ENFORCE = Name(iam_evaluator, "enforce", "decides by the caller's policies: Athena asks for what it does for a caller")
+DENIAL = Name(iam_actions, "identity_denial_message", "words a refusal as AWS does")
 RESOURCE_OF = Name(
     iam_actions, "extract_resource_arn", "names the resource of a request, which may be named indirectly"
 )

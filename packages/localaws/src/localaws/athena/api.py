@@ -14,6 +14,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localaws import access
 from localaws.athena.executions import Execution, Executions
 from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
@@ -22,6 +23,9 @@ from localaws.clients import Clients
 from localaws.extensions import Request, Response, ServiceError, json_response
 
 MAX_RESULTS = 1000
+
+USER_ERROR = (2, 1000)
+"""Category and type of a refusal (Athena User Guide, "Athena error catalog")."""
 
 
 class Athena:
@@ -43,7 +47,6 @@ class Athena:
         self._pool = Pool(folder)
         self._tasks: set[asyncio.Task[None]] = set()
         self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]] = {
-            "StartQueryExecution": self._start,
             "StopQueryExecution": self._stop,
             "GetQueryExecution": self._get,
             "BatchGetQueryExecution": self._batch_get,
@@ -71,13 +74,15 @@ class Athena:
 
     async def handle(self, request: Request) -> Response | None:
         """Answer an operation, or leave it to the base."""
+        if request.operation == "StartQueryExecution":
+            return json_response(await self._start(request.json(), request))
         operation = self._operations.get(request.operation)
         answer = await operation(request.json()) if operation else None
         return None if answer is None else json_response(answer)
 
     # Running
 
-    async def _start(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _start(self, request: dict[str, Any], call: Request) -> dict[str, Any]:
         sql = request.get("QueryString") or ""
         if not sql.strip():
             raise _invalid("QueryString must not be empty", AthenaErrorCode="INVALID_INPUT")
@@ -90,11 +95,16 @@ class Athena:
         settings = await self._workgroup(workgroup)
         output = _output(request, settings)
         execution = Execution(str(uuid.uuid4()), request, workgroup, output, time.time())
+        database = (request.get("QueryExecutionContext") or {}).get("Database") or ""
+        if reason := _refusal(call, database or "default"):
+            execution.end("FAILED", reason, USER_ERROR)
+            self._executions.keep(execution)
+            return {"QueryExecutionId": execution.id}
         self._executions.keep(execution)
         statement = Statement(
             id=execution.id,
             sql=sql,
-            database=(request.get("QueryExecutionContext") or {}).get("Database") or "",
+            database=database,
             output=output,
             workgroup=workgroup,
             parameters=tuple(request.get("ExecutionParameters") or ()),
@@ -228,6 +238,20 @@ class Athena:
         except ClientError as error:
             message = f"EntityNotFoundException: Table {database}.{name} was not found"
             raise ServiceError("MetadataException", message) from error
+
+
+def _refusal(call: Request, database: str) -> str | None:
+    """Say why the caller may not look at the default database or at its query's; None if it may.
+
+    Athena looks at `default` whatever the query names (Athena User Guide, "Fine-grained access to databases and tables
+    in the AWS Glue Data Catalog"); its words are those of awsdocs/amazon-athena-user-guide issue 81.
+    """
+    glue = f"arn:aws:glue:{call.region}:{call.account_id}"
+    for resource in (f"{glue}:database/default", f"{glue}:database/{database.lower()}", f"{glue}:catalog"):
+        if reason := access.refusal(call.access_key_id, "glue:GetDatabase", call.region, resource):
+            failure = f"Status Code: 400; Error Code: AccessDeniedException; Request ID: {uuid.uuid4()}; Proxy: null"
+            return f"{reason} (Service: AmazonDataCatalog; {failure})"
+    return None
 
 
 def _invalid(message: str, **fields: object) -> ServiceError:
