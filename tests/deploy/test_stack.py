@@ -161,7 +161,7 @@ def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters
     assert [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]] == [b"quote"]
 
 
-def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_nothing(aws: Clients) -> None:
+def test_a_first_deployment_that_fails_names_its_reason_and_leaves_what_the_next_takes_over(aws: Clients) -> None:
     glue = aws.client("glue")
     glue.create_database(DatabaseInput={"Name": "broken_stock_market"})
     with pytest.raises(StackError) as failure:
@@ -170,12 +170,13 @@ def test_a_first_deployment_that_fails_names_resource_and_reason_and_leaves_noth
     assert "already exists" in str(failure.value).lower()
     assert "removed again" in str(failure.value)
     assert status(aws, "broken") is None
-    with pytest.raises(ClientError, match="404"):
-        aws.client("s3").head_bucket(Bucket="broken-tapeline-000000000000-us-east-1")
+    aws.client("s3").put_object(Bucket="broken-tapeline-000000000000-us-east-1", Key="raw-data/kept", Body=b"quote")
 
     glue.delete_database(Name="broken_stock_market")
     made, _ = deploy(aws, "broken")
     assert made.database_name == "broken_stock_market"
+    kept = aws.client("s3").get_object(Bucket=made.bucket_name, Key="raw-data/kept")
+    assert kept["Body"].read() == b"quote"
 
 
 def test_an_update_that_fails_names_resource_and_reason_and_is_rolled_back(

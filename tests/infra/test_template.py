@@ -152,6 +152,22 @@ def test_each_function_on_a_stream_has_an_alarm_for_each_way_to_lose_a_batch(
             assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
 
 
+def test_no_metric_is_shared_with_another_deployment_of_the_account(template: dict[str, Any]) -> None:
+    services = set()
+    for name, function in resources(template, "AWS::Lambda::Function").items():
+        service = function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        assert str(service["Fn::Sub"]).startswith("${NamePrefix}"), name
+        services.add(service["Fn::Sub"])
+    assert len(services) == 3
+    for name, alarm in resources(template, "AWS::CloudWatch::Alarm").items():
+        (dimension,) = alarm["Dimensions"]
+        if dimension["Name"] == "service":
+            assert dimension["Value"]["Fn::Sub"] in services, name
+        else:
+            assert dimension["Value"].keys() & {"Ref", "Fn::GetAtt"}, name
+        assert alarm["AlarmName"]["Fn::Sub"].startswith("${NamePrefix}"), name
+
+
 def test_a_lost_batch_rings_at_the_first_minute(template: dict[str, Any]) -> None:
     alarms = resources(template, "AWS::CloudWatch::Alarm").values()
     lost = [one for one in alarms if one["MetricName"] == "DestinationDeliveryFailures"]
@@ -163,7 +179,7 @@ def test_only_bucket_and_tables_outlive_the_stack_and_their_names_can_be_written
     kept = {
         name
         for name, resource in template["Resources"].items()
-        if isinstance(resource, dict) and resource.get("DeletionPolicy") == "RetainExceptOnCreate"
+        if isinstance(resource, dict) and resource.get("DeletionPolicy") == "Retain"
     }
     assert kept == {"Bucket", "DataTable", "StateTable"}
     names = Names("dev-", "123456789012", "eu-west-1")
@@ -192,12 +208,18 @@ def test_every_parameter_is_described_and_grouped(template: dict[str, Any]) -> N
 def environment(template: dict[str, Any], function: str) -> dict[str, str]:
     """The function's environment with every parameter at its default, and any other reference as its name."""
     variables = resources(template, "AWS::Lambda::Function")[function]["Environment"]["Variables"]
-    return {
-        name: str(template["Parameters"].get(value["Ref"], {}).get("Default", value["Ref"]))
-        if isinstance(value, dict)
-        else value
-        for name, value in variables.items()
-    }
+
+    def default(name: str) -> str:
+        return str(template["Parameters"].get(name, {}).get("Default", name))
+
+    def written(value: str | dict[str, str]) -> str:
+        if isinstance(value, str):
+            return value
+        if "Ref" in value:
+            return default(value["Ref"])
+        return re.sub(r"\$\{(\w+)\}", lambda part: default(part[1]), value["Fn::Sub"])
+
+    return {name: written(value) for name, value in variables.items()}
 
 
 def test_the_functions_settings_can_be_read_from_their_environments(template: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def follow(clients: Clients, stack_id: str, seen: set[str], on_progress: OnProgr
         time.sleep(pace(clients))
     if wanted is not None and status not in wanted:
         after = {
-            "DELETE_COMPLETE": "what it had made is removed again",
+            "DELETE_COMPLETE": "what it had made is removed again, but for bucket and tables",
             "UPDATE_ROLLBACK_COMPLETE": "the former state is restored",
         }.get(status, f"the stack is {status}")
         raise StackError(f"{failure or 'CloudFormation gives no reason'}; {after}")
