@@ -255,6 +255,7 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     s3, glue, kinesis, sqs = map(clients, ("s3", "glue", "kinesis", "sqs"))
     glue.get_crawler(Name=made.crawler_name)
     glue.get_crawler_metrics(CrawlerNameList=[made.crawler_name])
+    clients("cloudwatch").describe_alarms(AlarmNamePrefix="tapeline-", StateValue="ALARM")
     clients("athena").start_query_execution(QueryString="SELECT 1", WorkGroup=made.work_group_name)
     for key in ("curated/minute_bars/a", "reports/a", "athena-results/a"):
         s3.put_object(Bucket=made.bucket_name, Key=key, Body=b"x")

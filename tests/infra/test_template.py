@@ -22,7 +22,7 @@ MAX_TEMPLATE_BYTES = 1_000_000
 """Longest template that CloudFormation reads from a bucket (CloudFormation User Guide, quotas)."""
 
 ALLOWED_ON_ALL_RESOURCES = {
-    "WatchMappings": {"lambda:ListEventSourceMappings", "cloudwatch:DescribeAlarms"},
+    "WatchMappings": {"lambda:ListEventSourceMappings"},
     "ListTableStreams": {"dynamodb:ListStreams"},
     "MeasureCrawl": {"glue:GetCrawlerMetrics"},
     "OpenConsole": {"athena:ListDataCatalogs", "athena:ListEngineVersions", "athena:ListWorkGroups"},

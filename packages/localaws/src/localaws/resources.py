@@ -19,6 +19,9 @@ _Finder = Callable[[str, dict[str, Any]], str | None]
 _TABLES = "DynamoDB_20120810"
 """DynamoDB's interface to tables, whose requests name their table; that to streams is the same service to the base."""
 
+_DESCRIBE_ALARMS = "cloudwatch:DescribeAlarms"
+"""It is about alarms (Service Authorization Reference, Amazon CloudWatch), and a look by prefix about all of them."""
+
 MAX_BODY_BYTES = 16 * 1024
 """Requests that name something indirectly are short; a PutRecords is not read twice."""
 
@@ -37,6 +40,8 @@ def name_resources(workgroup_of_query: Callable[[str], str | None]) -> None:
     def extract(
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
     ) -> str:
+        if service == "monitoring" and base.ACTION_OF(service, method, path, headers, body, query) == _DESCRIBE_ALARMS:
+            return f"arn:aws:cloudwatch:{region}:{account}:alarm:*"
         interface, _, operation = headers.get("x-amz-target", "").rpartition(".")
         find = None if interface == _TABLES else finders.get(service)
         is_short = len(body) <= MAX_BODY_BYTES and body.startswith(b"{")

@@ -58,6 +58,24 @@ def test_a_user_may_do_what_its_policies_allow_and_nothing_else(local_aws: Local
 
 
 @pytest.mark.parametrize(
+    ("alarms", "may"),
+    [("*", True), ("arn:aws:cloudwatch:*:*:alarm:*", True), ("arn:aws:cloudwatch:*:*:alarm:x-*", False)],
+)
+def test_a_look_at_alarms_needs_all_alarms(local_aws: LocalAws, aws: Clients, alarms: str, may: bool) -> None:
+    iam, user = aws.client("iam"), f"watcher-{len(alarms)}"
+    iam.create_user(UserName=user)
+    statement = {"Effect": "Allow", "Action": "cloudwatch:DescribeAlarms", "Resource": alarms}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_user_policy(UserName=user, PolicyName="own", PolicyDocument=document)
+    key = iam.create_access_key(UserName=user)["AccessKey"]
+    cloudwatch = local_aws.client("cloudwatch", key["AccessKeyId"], key["SecretAccessKey"])
+    if may:
+        assert cloudwatch.describe_alarms(AlarmNamePrefix="x-")["MetricAlarms"] == []
+    else:
+        assert "AccessDenied" in code_of(lambda: cloudwatch.describe_alarms(AlarmNamePrefix="x-"))
+
+
+@pytest.mark.parametrize(
     ("path", "method", "status"),
     [
         ("/_ministack/reset", "POST", 403),
