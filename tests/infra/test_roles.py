@@ -256,7 +256,8 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     glue.get_crawler(Name=made.crawler_name)
     glue.get_crawler_metrics(CrawlerNameList=[made.crawler_name])
     clients("cloudwatch").describe_alarms(AlarmNamePrefix="tapeline-", StateValue="ALARM")
-    clients("athena").start_query_execution(QueryString="SELECT 1", WorkGroup=made.work_group_name)
+    athena = clients("athena")
+    query = athena.start_query_execution(QueryString="SELECT 1", WorkGroup=made.work_group_name)["QueryExecutionId"]
     for key in ("curated/minute_bars/a", "reports/a", "athena-results/a"):
         s3.put_object(Bucket=made.bucket_name, Key=key, Body=b"x")
         s3.delete_object(Bucket=made.bucket_name, Key=key)
@@ -276,7 +277,12 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     assert refused(lambda: s3.delete_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz"))
     assert refused(lambda: clients("dynamodb").put_item(TableName=made.table_name, Item=QUOTE))
     assert refused(lambda: glue.delete_crawler(Name=made.crawler_name))
+    assert refused(lambda: glue.stop_crawler(Name=made.crawler_name))
     assert refused(lambda: glue.delete_database(Name=made.database_name))
+    assert refused(lambda: glue.delete_table(DatabaseName=made.database_name, Name=made.raw_table_name))
+    prepared = {"StatementName": "a", "WorkGroup": made.work_group_name}
+    assert refused(lambda: athena.get_prepared_statement(**prepared))
+    assert refused(lambda: athena.get_query_runtime_statistics(QueryExecutionId=query))
     assert refused(lambda: clients("cloudformation").delete_stack(StackName=DEFAULT_NAME))
     assert refused(lambda: clients("iam").list_users())
 
