@@ -69,7 +69,7 @@ class Artifacts:
         closed: Any = dict.fromkeys(rights, True)
         self._s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=closed)
         if self._clients.target == "aws":
-            self._s3.put_bucket_policy(Bucket=bucket, Policy=_tls_only_policy(bucket))
+            self._s3.put_bucket_policy(Bucket=bucket, Policy=_tls_only_policy(bucket, self._s3.meta.partition))
 
     def put_template(self, template: str) -> str:
         """Put the template; return its URL, by which it may be 1 MB large, in a request only 51,200 bytes.
@@ -127,8 +127,8 @@ def delete_bucket(clients: Clients, bucket: str, on_progress: OnProgress) -> Non
     on_progress(Progress(bucket, "S3 bucket", "removed", f"with {count:,} objects and versions"))
 
 
-def _tls_only_policy(bucket: str) -> str:
-    arn = f"arn:aws:s3:::{bucket}"
+def _tls_only_policy(bucket: str, partition: str) -> str:
+    arn = f"arn:{partition}:s3:::{bucket}"
     statement = {
         "Sid": "TlsOnly",
         "Effect": "Deny",
