@@ -24,6 +24,9 @@ pasted as it is makes no table on a bucket of somebody else, and the error says 
 ANALYSTS_FOLDER = "queries/"
 """Its files are found by their bare name, whatever other folders have of that name."""
 
+_UNCOMMENTED = re.compile(r"(?:[ \t]*(?:--[^\n]*)?\n)+(?=\s*(?:ALTER|DROP|MSCK|OPTIMIZE|VACUUM)\b)", re.IGNORECASE)
+"""The header of a statement that Athena was seen to refuse behind a comment (dbt-labs/dbt-athena, issue 54)."""
+
 _HEADER_LINE = re.compile(r"-- (?P<name>[A-Z][a-z]+): (?P<text>.+)")
 
 
@@ -60,6 +63,7 @@ class SqlFile:
     def render(self, values: Mapping[str, object] | None = None, *, bucket: str = BUCKET) -> str:
         """Return the statement with values in place of the defaults, and the stack's bucket in a table's LOCATION.
 
+        Statements that Athena may refuse behind a comment come without the header, all others with it.
         A value is read as its parameter's type, through its `str` if it is no text. None is NULL.
 
         Raises
@@ -71,6 +75,8 @@ class SqlFile:
         if block := BLOCK.search(text):
             body = replace_constants(block["body"], self.parameters, literals)
             text = text[: block.start("body")] + body + text[block.end("body") :]
+        if header := _UNCOMMENTED.match(text):
+            text = text[header.end() :]
         return text.replace(BUCKET, bucket)
 
     def render_lookup(self, values: Mapping[str, object] | None = None) -> str | None:
