@@ -75,14 +75,15 @@ class Athena:
     async def handle(self, request: Request) -> Response | None:
         """Answer an operation, or leave it to the base."""
         if request.operation == "StartQueryExecution":
-            return json_response(await self._start(request.json(), request))
+            return json_response(await self._start(request))
         operation = self._operations.get(request.operation)
         answer = await operation(request.json()) if operation else None
         return None if answer is None else json_response(answer)
 
     # Running
 
-    async def _start(self, request: dict[str, Any], call: Request) -> dict[str, Any]:
+    async def _start(self, call: Request) -> dict[str, Any]:
+        request = call.json()
         sql = request.get("QueryString") or ""
         if not sql.strip():
             raise _invalid("QueryString must not be empty", AthenaErrorCode="INVALID_INPUT")
@@ -96,11 +97,11 @@ class Athena:
         output = _output(request, settings)
         execution = Execution(str(uuid.uuid4()), request, workgroup, output, time.time())
         database = (request.get("QueryExecutionContext") or {}).get("Database") or ""
-        if reason := _refusal(call, database or "default"):
+        if reason := _refusal(call, database):
             execution.end("FAILED", reason, USER_ERROR)
-            self._executions.keep(execution)
-            return {"QueryExecutionId": execution.id}
         self._executions.keep(execution)
+        if reason:
+            return {"QueryExecutionId": execution.id}
         statement = Statement(
             id=execution.id,
             sql=sql,
@@ -246,8 +247,9 @@ def _refusal(call: Request, database: str) -> str | None:
     Athena looks at `default` whatever the query names (Athena User Guide, "Fine-grained access to databases and tables
     in the AWS Glue Data Catalog"); its words are those of awsdocs/amazon-athena-user-guide issue 81.
     """
-    glue = f"arn:aws:glue:{call.region}:{call.account_id}"
-    for resource in (f"{glue}:database/default", f"{glue}:database/{database.lower()}", f"{glue}:catalog"):
+    databases = dict.fromkeys(("default", database.lower() or "default"))
+    for name in (*(f"database/{database}" for database in databases), "catalog"):
+        resource = f"arn:aws:glue:{call.region}:{call.account_id}:{name}"
         if reason := access.refusal(call.access_key_id, "glue:GetDatabase", call.region, resource):
             failure = f"Status Code: 400; Error Code: AccessDeniedException; Request ID: {uuid.uuid4()}; Proxy: null"
             return f"{reason} (Service: AmazonDataCatalog; {failure})"

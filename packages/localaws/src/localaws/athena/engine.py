@@ -76,15 +76,19 @@ class Engine:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
 
-_UNCOMMENTED = re.compile(r"(?:alter|drop|msck|optimize|vacuum)\b", re.IGNORECASE)
+_BARE = re.compile(
+    r"(?P<before>(?>\s+|--[^\n]*\n|/\*.*?\*/)*+)(?P<word>alter|drop|msck|optimize|vacuum)\b", re.IGNORECASE | re.DOTALL
+)
 """Refused by Athena behind a comment, or never sent so by dbt-athena (dbt-labs/dbt-athena, issue 54)."""
 
 
 def run(work: Work, sql: str) -> Outcome:
     """Run a statement by its first words, then by what it parses to."""
     text = strip_comments(sql)
-    if (found := _UNCOMMENTED.match(text)) and sql.lstrip().startswith(("--", "/*")):
-        raise QueryError("", f"line {_line(sql, found[0])}:1: mismatched input '{found[0]}' behind a comment")
+    if (found := _BARE.match(sql)) and found["before"].strip():
+        lines = found["before"].split("\n")
+        place = f"line {len(lines)}:{len(lines[-1]) + 1}"
+        raise QueryError("", f"{place}: mismatched input '{found['word']}' behind a comment")
     if not re.match(r"(?i)(execute|prepare)\s", text):
         text = bind(text, work.statement.parameters)
     for pattern, runner in _BY_WORDS:
@@ -95,10 +99,6 @@ def run(work: Work, sql: str) -> Outcome:
         if isinstance(tree, kind):
             return run_tree(work, tree)
     raise unsupported(text.split("\n")[0][:80])
-
-
-def _line(sql: str, word: str) -> int:
-    return next((n for n, line in enumerate(sql.splitlines(), 1) if line.lstrip().startswith(word)), 1)
 
 
 def strip_comments(sql: str) -> str:

@@ -41,6 +41,27 @@ def test_double_is_written_in_javas_form_and_reads_back(number: float) -> None:
     assert ("E" in text) == (math.isfinite(number) and number != 0 and not 1e-3 <= abs(number) < 1e7)
 
 
+@pytest.mark.parametrize(
+    ("number", "root"),
+    [
+        (27.0, 3.0),
+        (10.0, 2.154434690031884),
+        (-100.0, -4.641588833612779),
+        (2.0, 1.2599210498948732),
+        (1.37, 1.1106405414766722),
+        (-1.1e-200, -2.2239800905693154e-67),
+        (0.1, 0.4641588833612779),
+        (7.7e290, 9.165656454330222e96),
+        (1.7976931348623157e308, 5.643803094122362e102),
+        (-2.2250738585072014e-308, -2.812644285236262e-103),
+        (3.3e-312, 1.4888055529537346e-104),
+        (5e-324, 1.7031839360032603e-108),
+    ],
+)
+def test_cube_root_is_that_of_java_17_to_the_last_bit(number: float, root: float) -> None:
+    assert java.java_cbrt(number) == root
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(rows=st.lists(st.tuples(st.none() | st.text(), st.none() | st.floats(allow_nan=False)), max_size=8))
 def test_rows_of_a_result_are_read_as_they_were_written(
