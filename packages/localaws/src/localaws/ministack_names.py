@@ -111,6 +111,7 @@ COUNT_SUBSCRIPTIONS = Name(sns, "_refresh_subscription_counts", "counts a topic'
 TEXT_FOR_PROTOCOL = Name(sns, "_resolve_message_for_protocol", "the text that a protocol gets")
 MATCHES_POLICY = Name(sns, "_matches_filter_policy", "whether a subscription's filter lets a message pass")
 SNS_ERROR = Name(sns, "_error", "an error as SNS answers it")
+SNS_XML = Name(sns, "_xml", "an answer as SNS words it")
 SNS = Name(sns, "handle_request", "answers the requests that are changed on their way back")
 
 # The rest

@@ -23,6 +23,7 @@ from localaws.journal import Keeper
 from localaws.mail import Mailbox
 from localaws.pages import Pages
 from localaws.sns_mail import SnsMail
+from localaws.sns_subjects import SnsSubjects
 
 logger = logging.getLogger("localaws")
 
@@ -38,7 +39,7 @@ def build(folder: Path, endpoint: str, secret: str) -> Layer:
     athena = Athena(folder, connect())
     resources.name_resources(athena.workgroup_of)
     return Layer(
-        [Keeper(folder / "aws"), mail, athena, Crawler(folder), LambdaInvoke(folder)],
+        [Keeper(folder / "aws"), mail, SnsSubjects(), athena, Crawler(folder), LambdaInvoke(folder)],
         Pages(mailbox, mail, endpoint, secret),
     )
 
