@@ -114,6 +114,16 @@ SNS_ERROR = Name(sns, "_error", "an error as SNS answers it")
 SNS_XML = Name(sns, "_xml", "an answer as SNS words it")
 SNS = Name(sns, "handle_request", "answers the requests that are changed on their way back")
 
+# CloudWatch
+METRICS = Name(cloudwatch, "_metrics", "its store of points, by namespace, name and dimensions")
+DIMENSIONS_KEY = Name(cloudwatch, "_dims_key", "how the store spells dimensions")
+STATISTICS = Name(cloudwatch, "_calc_stats", "the statistics of some points")
+STATISTIC = Name(cloudwatch, "_stat_value", "one of them, or a percentile")
+EVALUATE_ALARM = Name(cloudwatch, "_evaluate_alarm", "sets an alarm's state: it knows no dimensions and one period")
+EVALUATE_PARENT_ALARMS = Name(cloudwatch, "_evaluate_parent_alarms", "follows when an alarm's state has changed")
+RECORD_ALARM_HISTORY = Name(cloudwatch, "_record_history", "notes that an alarm's state has changed")
+TELL_ALARM_ACTIONS = Name(cloudwatch, "_dispatch_alarm_actions", "sends what an alarm's new state sends")
+
 # The rest
 METRIC_SECONDS = Name(
     cloudwatch, "TWO_WEEKS_SECONDS", "how long metrics are kept: every look at any walks over them all"

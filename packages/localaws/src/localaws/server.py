@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from localaws import access, bounds, paging, resources, settings
+from localaws import access, alarms, bounds, paging, resources, settings
 from localaws import ministack_names as base
 from localaws.athena.api import Athena
 from localaws.clients import connect
@@ -54,6 +54,7 @@ class Layer:
         access.authorize_batches()
         access.know_leading_keys()
         bounds.keep_bounds()
+        alarms.evaluate_by_dimension()
         paging.read_by_the_page()
         # The base's poller would invoke the functions too, whole batch or nothing; `localaws.delivery` does it.
         base.POLLER_STARTED.set(True)
