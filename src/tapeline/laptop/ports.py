@@ -59,7 +59,7 @@ def read_url(url: str, timeout: float) -> bytes:
 
 def ask_local_aws(timeout: float) -> None:
     """Ask the local AWS how it is; an OSError if it does not answer within `timeout` seconds."""
-    read_url(f"{local.endpoint()}/_ministack/health", timeout)
+    read_url(f"{local.endpoint()}/_localaws/health", timeout)
 
 
 def local_aws_answers() -> bool:

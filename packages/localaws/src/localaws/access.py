@@ -1,17 +1,26 @@
 """Closes the doors that the base leaves open for convenience even when it enforces IAM.
 
 It takes an empty key, the key `test` and any account number for the root of the account, and does not check the
-signature of a root key at all; its administration pages (`/_ministack/reset` wipes everything) ask for no credentials.
-Here only the installation's own key pair is root and its signature counts like any other's.
+signature of a root key at all; its administration pages (`/_ministack/reset` wipes everything) and those of services
+that AWS serves at hosts of their own (a registry, a log-in page) ask for no credentials.
+Here only the installation's own key pair is root and its signature counts like any other's, a request without a
+signature is refused whatever it asks for, and the pages where the base checks no signature are closed to all.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
+import re
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from localaws import ministack_names as base
+from localaws.extensions import Response
 
 _AUTHORIZED_AS = {
     "sns:PublishBatch": "sns:Publish",
@@ -21,7 +30,16 @@ _AUTHORIZED_AS = {
 }
 """Operations that IAM knows under another's name (Service Authorization Reference, Amazon SNS and Amazon SQS)."""
 
-_OPEN_PATHS = ("/_ministack/health", "/_ministack/ready", "/_ministack/lambda-code/")
+_UNCHECKED = re.compile(
+    r"/(_ministack|_localstack|_aws|_alb|@connections|restapis|oauth2|login|logout|health|iceberg)(/.*)?"
+    r"|/v2(/|/_catalog|/.*(/blobs/|/manifests/).*|/.*/tags/list)?|.*/\.well-known/.*"
+)
+"""Paths that the base answers before, or without, looking at a signature (`ministack.app`)."""
+
+_CODE_SECONDS = 600
+
+_SIGNATURE = re.compile(rb"(^|&)(X-Amz-Signature|Signature)=")
+"""A signature in the address, of version 4 or 2."""
 
 
 def enforce_root_signature() -> None:
@@ -88,6 +106,54 @@ def _is_root(access_key_id: str) -> bool:
     return access_key_id == os.environ["AWS_ACCESS_KEY_ID"]
 
 
-def is_refused(path: str) -> bool:
-    """Say whether a path is one of the base's own pages that act or show data without credentials."""
-    return path.startswith(("/_ministack/", "/_localstack/")) and not path.startswith(_OPEN_PATHS)
+def sign_code_locations() -> None:
+    """Let the address of a function's zip, which GetFunction tells, be signed for ten minutes, as AWS's is.
+
+    The base writes an address that only looks signed, and gives the zip to everybody.
+    """
+
+    def signing(address_of: Callable[[str], str]) -> Callable[[str], str]:
+        def signed(function: str) -> str:
+            address = urlsplit(address_of(function))
+            until = str(int(time.time()) + _CODE_SECONDS)
+            query = urlencode({"X-Amz-Expires": until, "X-Amz-Signature": _code_signature(address.path, until)})
+            return urlunsplit(address._replace(query=query))
+
+        return signed
+
+    base.CODE_LOCATION.wrap(signing)
+
+
+def _code_signature(path: str, until: str) -> str:
+    secret = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
+    return hmac.new(secret, f"code {path} {until}".encode(), hashlib.sha256).hexdigest()
+
+
+def _opens_code(path: str, query_string: bytes) -> bool:
+    if not path.startswith("/_ministack/lambda-code/"):
+        return False
+    query = dict(parse_qsl(query_string.decode("latin-1")))
+    until, signature = query.get("X-Amz-Expires", ""), query.get("X-Amz-Signature", "")
+    sound = hmac.compare_digest(signature.encode(), _code_signature(path, until).encode())
+    return sound and int(until) > time.time()
+
+
+def refused(scope: Mapping[str, Any]) -> Response | None:
+    """Return the refusal of a request that bears no signature, or asks for a page where none would be checked."""
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    if scope["method"] == "GET" and _opens_code(scope["path"], scope["query_string"]):
+        return None
+    if scope["method"] == "OPTIONS" or _UNCHECKED.fullmatch(scope["path"]):
+        return Response(403, b"closed: no signature is checked here", {"Content-Type": "text/plain"})
+    if headers.get("authorization", "").startswith("AWS") or _SIGNATURE.search(scope["query_string"]):
+        return None
+    if "x-amz-target" in headers:
+        code = "MissingAuthenticationTokenException"
+        body = json.dumps({"__type": code, "message": "Missing Authentication Token"}).encode()
+        return Response(403, body, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code})
+    code, message = "AccessDenied", "Access Denied"
+    if scope["path"] == "/":
+        code, message = "MissingAuthenticationToken", "Request is missing Authentication Token"
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
+    answer = f"<ErrorResponse>{error}</ErrorResponse>" if scope["path"] == "/" else error
+    return Response(403, answer.encode(), {"Content-Type": "application/xml"})

@@ -63,6 +63,8 @@ RESOURCE_OF = Name(
 )
 DYNAMODB_CONTEXT = Name(iam_actions, "dynamodb_service_context", "what conditions see: it leaves out LeadingKeys")
 
+CODE_LOCATION = Name(lambda_svc, "_presigned_code_url", "where a function's zip is: the address is not really signed")
+
 # Kinesis
 STREAMS = Name(kinesis, "_streams", "its store of streams and their records, which the journal keeps")
 ITERATORS = Name(

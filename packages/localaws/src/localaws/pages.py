@@ -14,6 +14,9 @@ from localaws.mail import PAGE, Mailbox, page_token
 from localaws.rendering import STYLE_SOURCE, render
 from localaws.sns_mail import LINK, SnsMail
 
+HEALTH = "/_localaws/health"
+"""Tells that the server answers, and nothing else."""
+
 _COOKIE = "localaws_mail"
 _SHOWN = 200
 _HEADERS = {
@@ -45,10 +48,12 @@ class Pages:
         self._token = page_token(secret)
 
     def answer(self, method: str, path: str, query_string: str, headers: Mapping[str, str]) -> Response:
-        """Answer one request for a page; every page asks for a token, in its address or in a cookie."""
+        """Answer one request for a page; each but `HEALTH` asks for a token, in its address or in a cookie."""
         query = {name: values[0] for name, values in parse_qs(query_string).items()}
         if method != "GET":
             return _page("Only GET", "This page is only for reading.", 405)
+        if path == HEALTH:
+            return Response(200, b"ok", {"Content-Type": "text/plain"})
         if path == LINK:
             return self._open_link(query)
         if path != PAGE:

@@ -53,6 +53,7 @@ class Layer:
         access.enforce_root_signature()
         access.authorize_batches()
         access.know_leading_keys()
+        access.sign_code_locations()
         bounds.keep_bounds()
         alarms.evaluate_by_dimension()
         paging.read_by_the_page()
@@ -64,16 +65,14 @@ class Layer:
         """Serve one connection's event loop, as ASGI 3 asks."""
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
-        elif scope["type"] == "http" and access.is_refused(scope["path"]):
-            await _send(
-                send, Response(403, b"closed: it would act without credentials", {"Content-Type": "text/plain"})
-            )
         elif scope["type"] == "http" and scope["path"].startswith("/_localaws/"):
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
             await _send(
                 send,
                 self._pages.answer(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers),
             )
+        elif scope["type"] == "http" and (refusal := access.refused(scope)) is not None:
+            await _send(send, refusal)
         else:
             await base.app(scope, receive, send)
 

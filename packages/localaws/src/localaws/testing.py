@@ -108,7 +108,7 @@ def _await_answer(local: LocalAws) -> None:
         if local.process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{local.endpoint}/_ministack/health", timeout=5):  # noqa: S310 (our own)
+            with urllib.request.urlopen(f"{local.endpoint}/_localaws/health", timeout=5):  # noqa: S310 (our own)
                 return
         except OSError:
             time.sleep(0.05)

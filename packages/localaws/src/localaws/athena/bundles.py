@@ -26,7 +26,7 @@ LANES = 2
 _LINE_END = {True: gzip.compress(b"\n"), False: b"\n"}
 
 
-def bundle(files: list[DataFile], folder: Path) -> tuple[list[DataFile], dict[str, str]]:
+def bundle(files: list[DataFile], folder: Path) -> list[DataFile]:
     """Put the small files of each partition together.
 
     Parameters
@@ -40,8 +40,6 @@ def bundle(files: list[DataFile], folder: Path) -> tuple[list[DataFile], dict[st
     -------
     list of DataFile
         The bundles, and the files that are in none.
-    dict
-        What each bundle stands for, by its path, to say where a broken line is.
     """
     groups: dict[tuple[tuple[str, ...], bool], list[DataFile]] = defaultdict(list)
     left = []
@@ -50,7 +48,6 @@ def bundle(files: list[DataFile], folder: Path) -> tuple[list[DataFile], dict[st
             groups[file.values, file.path.endswith(".gz")].append(file)
         else:
             left.append(file)
-    names = {}
     folder.mkdir(parents=True, exist_ok=True)
     for (values, packed), small in groups.items():
         if len(small) <= FEW:
@@ -61,7 +58,5 @@ def bundle(files: list[DataFile], folder: Path) -> tuple[list[DataFile], dict[st
             with path.open("wb") as target:
                 for file in small[lane::LANES]:
                     target.write(Path(file.path).read_bytes() + _LINE_END[packed])
-            location = small[0].url.rpartition("/")[0]
-            names[str(path)] = f"one of {len(small)} objects of {location}/"
-            left.append(DataFile(location, str(path), path.stat().st_size, values))
-    return left, names
+            left.append(DataFile(small[0].url.rpartition("/")[0], str(path), path.stat().st_size, values))
+    return left

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
-from localaws.athena import ddl, listing, prepared, results, writes
+from localaws.athena import culprits, ddl, listing, prepared, results, writes
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.grammar import parse_statement
@@ -68,7 +68,7 @@ class Engine:
             outcome.scanned = work.scanned
         except duckdb.Error as error:
             logger.debug("DuckDB refused %s", statement.sql, exc_info=True)
-            raise explain(error, lake.names) from error
+            raise culprits.explain(lake.suspects) or explain(error, lake.names) from error
         else:
             return outcome
         finally:
@@ -173,16 +173,6 @@ def explain(error: duckdb.Error, names: dict[str, str]) -> QueryError:
 _ERRORS = (
     (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
     (r"[Mm]ore than one row", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
-    (
-        r"Malformed JSON in file \"(.+?)\".* line (\d+)",
-        "HIVE_CURSOR_ERROR",
-        "Row is not a valid JSON Object: {0}, line {1}",
-    ),
-    (
-        r"JSON transform error in file \"(.+?)\", in line (\d+): (.*)",
-        "HIVE_BAD_DATA",
-        "Error parsing a field: {2} in {0}, line {1}",
-    ),
     (r"must appear in the GROUP BY clause", "EXPRESSION_NOT_AGGREGATE", "{first}"),
     (r"Overflow|out of range|Out of Range", "NUMERIC_VALUE_OUT_OF_RANGE", "{first}"),
     (r"Conversion Error: (.*)", "INVALID_CAST_ARGUMENT", "{0}"),

@@ -14,6 +14,7 @@ from localaws.athena import types
 from localaws.athena.bundles import bundle
 from localaws.athena.casts import Value, cast, failure, identifier, null, quote, select_list
 from localaws.athena.catalog import Catalog, Partition, Table
+from localaws.athena.culprits import Suspect
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
 from localaws.athena.files import DataFile
@@ -45,12 +46,26 @@ class Scans:
         used = [name for name in reference.columns if name in reference.used and name in table.columns]
         columns = {name: table.columns[name] for name in used or list(table.columns)[:1]}
         spelling = spelled_keys(files, columns) if table.format == "json" else {}
+        self._lake.suspects.append(Suspect(files, lambda some: self._failure(table, some, columns, spelling)))
         scanned = scanned_bytes(self._connection, table.format, files, list(columns) if used else [])
         if table.format == "json" and not reference.used & HIDDEN.keys():
-            files, names = bundle(files, self._lake.scratch / "bundles")
-            self._lake.names |= names
+            files = bundle(files, self._lake.scratch / "bundles")
         self.view(reference.scan, table, files, columns, reference.used, spelling)
         return scanned
+
+    def _failure(
+        self, table: Table, files: list[DataFile], columns: dict[str, Type], spelling: dict[str, str]
+    ) -> duckdb.Error | None:
+        """Return what it fails with to read these columns of these files; None if it does not."""
+        with self._connection.cursor() as connection:
+            try:
+                Scans(connection, self._catalog, self._lake, self._now).view(
+                    "again", table, files, columns, set(), spelling
+                )
+                connection.execute(f"SELECT sum(hash({', '.join(map(identifier, columns))})) FROM again").fetchall()
+            except duckdb.Error as error:
+                return error
+        return None
 
     def view(
         self,
@@ -250,8 +265,9 @@ class _Json:
             return sql
         bad = f"'HIVE_BAD_DATA: Error parsing field value ''' || {sql} || ''' for column {name}'"
         if kind.is_integer:  # DuckDB would round 1.5 to 2
-            whole = f"CAST({sql} AS {types.duckdb(kind)})"
-            return f"CASE WHEN contains({sql}, '.') THEN {failure(bad, kind)} ELSE {whole} END"
+            whole = f"TRY_CAST({sql} AS {types.duckdb(kind)})"
+            is_bad = f"contains({sql}, '.') OR ({whole} IS NULL AND {sql} IS NOT NULL)"
+            return f"CASE WHEN {is_bad} THEN {failure(bad, kind)} ELSE {whole} END"
         return cast(Value(sql, VARCHAR), kind, bad).sql
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from localaws.athena.culprits import Suspect
 from localaws.athena.errors import QueryError
 
 GENERIC_S3_ERROR = "GENERIC_USER_ERROR"
@@ -52,6 +53,8 @@ class Lake:
     ----------
     names : dict
         What is in the local files that were given out, by their paths.
+    suspects : list of Suspect
+        What a query reads, for it may fail on one of the objects.
     """
 
     def __init__(self, s3: Any, files: Path, scratch: Path) -> None:
@@ -59,6 +62,7 @@ class Lake:
         self.files = files
         self.scratch = scratch
         self.names: dict[str, str] = {}
+        self.suspects: list[Suspect] = []
 
     def list(self, location: str) -> list[S3Object]:
         """Return the objects under a location that hold data: not those whose name begins with ``_`` or a dot."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 
 import pytest
 
-from localaws.athena.errors import QueryError
 from localaws_tests.athena.conftest import JSON_SERDE, Runner
 
 
@@ -34,25 +32,3 @@ def test_objects_of_a_partition_are_read_together(runner: Runner, name: str, suf
     assert rows == [["25", "300", "0", "24", "2026-03-12"]]
     assert by_object == [["300", "25"]]
     assert outcome.scanned == sum(map(len, bodies))
-
-
-def test_broken_line_is_reported_with_its_folder(runner: Runner) -> None:
-    fill(runner, "cracked", [b'{"n": 1}\n'] * 6 + [b"no JSON\n"], ".json")
-
-    with pytest.raises(QueryError) as caught:
-        runner.run("SELECT sum(n) FROM cracked")
-
-    expected = (
-        r"HIVE_CURSOR_ERROR: Row is not a valid JSON Object: one of 7 objects of s3://lake/cracked/dt=2026-03-12/"
-    )
-    assert re.match(expected, str(caught.value))
-
-
-def test_keys_of_json_are_found_whatever_their_case(runner: Runner) -> None:
-    fill(runner, "shouting", [json.dumps({"N": number}).encode() + b"\n" for number in range(12)], ".json")
-    fill(runner, "mixed", [b'{"n": 1}\n', b'{"N": 2}\n'], ".json")
-
-    assert runner.run("SELECT count(*), sum(n), max(N) FROM shouting")[1] == [["12", "66", "11"]]
-    assert runner.run('SELECT max(n), count(DISTINCT "$path") FROM shouting')[1] == [["11", "12"]]
-    with pytest.raises(QueryError, match="the keys n and N for one column"):
-        runner.run("SELECT sum(n) FROM mixed")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import json
+import re
 import stat
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+import requests
+from botocore import UNSIGNED
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from localaws.clients import Clients
 from localaws.testing import LocalAws
+from localaws_tests.services.conftest import deploy_function
 
 
 def code_of(call: Any) -> str:
@@ -75,21 +84,76 @@ def test_a_look_at_alarms_needs_all_alarms(local_aws: LocalAws, aws: Clients, al
         assert "AccessDenied" in code_of(lambda: cloudwatch.describe_alarms(AlarmNamePrefix="x-"))
 
 
+def paths_of_the_base() -> list[str]:
+    """Return what looks like a path among the constants of the base's router, and pages below each."""
+    base = importlib.util.find_spec("ministack")
+    assert base is not None
+    assert base.origin is not None
+    source = ast.parse(Path(base.origin).with_name("app.py").read_text())
+    constants = {node.value for node in ast.walk(source) if isinstance(node, ast.Constant)}
+    paths = {text for text in constants if isinstance(text, str) and re.fullmatch(r"/[\w./@-]*", text)}
+    return sorted({path + more for path in paths for more in ("", "x", "/x/y/content", "/manifests/1")})
+
+
+FORGED = (
+    "AWS4-HMAC-SHA256 Credential=AKIAAAAAAAAAAAAAAAAA/20260101/us-east-1/s3/aws4_request, "
+    "SignedHeaders=host, Signature=0"
+)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
+def test_no_page_of_the_base_opens_without_a_signature(local_aws: LocalAws, method: str) -> None:
+    paths = paths_of_the_base()
+    assert {"/_ministack/reset", "/_ministack/lambda-code/x", "/health", "/v2/_catalog", "/oauth2/token"} < set(paths)
+    opened = []
+    with requests.Session() as session:
+        for path in paths:
+            for headers in ({}, {"Authorization": FORGED}, {"X-Amz-Target": "AWSGlue.GetTables"}):
+                status = session.request(method, local_aws.endpoint + path, headers=headers).status_code
+                if status != 403 and not ("Authorization" in headers and status in (400, 404)):
+                    opened.append((path, headers, status))
+    assert opened == []
+
+
 @pytest.mark.parametrize(
     ("path", "method", "status"),
     [
-        ("/_ministack/reset", "POST", 403),
-        ("/_ministack/config", "POST", 403),
-        ("/_ministack/sqs/messages", "GET", 403),
-        ("/_localstack/health", "GET", 403),
         ("/?Action=ListTopics&Version=2010-03-31", "GET", 403),
         ("/_localaws/anything", "GET", 404),
         ("/_localaws/mail", "POST", 405),
-        ("/_ministack/health", "GET", 200),
+        ("/_localaws/health", "GET", 200),
     ],
 )
-def test_pages_without_a_signature_are_closed(local_aws: LocalAws, path: str, method: str, status: int) -> None:
+def test_pages_without_a_signature(local_aws: LocalAws, path: str, method: str, status: int) -> None:
     assert status_of(local_aws.endpoint + path, method) == status
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "code"),
+    [
+        ("glue", "get_databases", "MissingAuthenticationTokenException"),
+        ("sns", "list_topics", "MissingAuthenticationToken"),
+        ("s3", "list_buckets", "MissingAuthenticationToken"),
+    ],
+)
+def test_an_unsigned_call_is_told_so(local_aws: LocalAws, service: Any, operation: str, code: str) -> None:
+    unsigned: Any = boto3.client(
+        service, endpoint_url=local_aws.endpoint, region_name="us-east-1", config=Config(signature_version=UNSIGNED)
+    )
+    assert code_of(getattr(unsigned, operation)) == code
+
+
+def test_a_functions_code_is_where_the_signed_address_says(local_aws: LocalAws, aws: Clients) -> None:
+    for name in ("code-a", "code-b"):
+        deploy_function(aws, name, f"# {name}", actions=["logs:PutLogEvents"])
+    location = aws.client("lambda").get_function(FunctionName="code-a")["Code"]["Location"]
+    address = location.partition("?")[0]
+    until, signature = re.findall(r"=(\w+)", location)
+    assert status_of(location) == 200
+    assert until.isdigit()
+    later = f"{address}?X-Amz-Expires={int(until) + 1}&X-Amz-Signature={signature}"
+    for url in (address, later, location.replace("code-a", "code-b"), location[:-1], f"{location}0"):
+        assert status_of(url) == 403, url
 
 
 def test_an_object_is_not_read_without_a_signature(local_aws: LocalAws, aws: Clients) -> None:
