@@ -15,10 +15,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws import access
+from localaws.athena import locations
 from localaws.athena.executions import Execution, Executions
 from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
-from localaws.athena.statements import Statement
+from localaws.athena.statements import Statement, strip_comments
 from localaws.clients import Clients
 from localaws.extensions import Request, Response, ServiceError, json_response
 
@@ -87,6 +88,8 @@ class Athena:
         sql = request.get("QueryString") or ""
         if not sql.strip():
             raise _invalid("QueryString must not be empty", AthenaErrorCode="INVALID_INPUT")
+        if reason := locations.refusal(strip_comments(sql)):
+            raise _invalid(reason, AthenaErrorCode="INVALID_INPUT")
         token = request.get("ClientRequestToken")
         if token and (earlier := self._executions.by_token(token)):
             if earlier.request != request:

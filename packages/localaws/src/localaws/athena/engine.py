@@ -18,7 +18,7 @@ from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.grammar import parse_statement
 from localaws.athena.query import bind, run_explain, run_select
-from localaws.athena.statements import Outcome, Statement
+from localaws.athena.statements import Outcome, Statement, strip_comments
 from localaws.athena.storage import Lake
 from localaws.athena.work import Work
 from localaws.clients import Clients
@@ -99,17 +99,6 @@ def run(work: Work, sql: str) -> Outcome:
         if isinstance(tree, kind):
             return run_tree(work, tree)
     raise unsupported(text.split("\n")[0][:80])
-
-
-def strip_comments(sql: str) -> str:
-    r"""Return the statement without comments and closing semicolon.
-
-    >>> strip_comments("-- why\nSELECT '--' /* not this */ AS x; ")
-    "SELECT '--'   AS x"
-    """
-    pieces = re.findall(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|.", sql, re.DOTALL)
-    text = "".join(" " if piece.startswith(("--", "/*")) else piece for piece in pieces)
-    return re.sub(r"(\s|;)+\Z", "", text.lstrip())
 
 
 def _execute(work: Work, text: str) -> Outcome:

@@ -37,6 +37,7 @@ from localaws.athena import definitions, types
 from localaws.athena.casts import identifier, quote
 from localaws.athena.catalog import Table
 from localaws.athena.errors import QueryError, failed, unsupported
+from localaws.athena.storage import split_url
 from localaws.athena.types import Type
 from localaws.athena.work import Work
 
@@ -117,6 +118,7 @@ def create_table(
     work: Work, name: tuple[str, str], columns: list[tuple[str, Type]], partitioning: list[str], location: str
 ) -> IcebergTable:
     """Make an empty Iceberg table of format version 2."""
+    split_url(location)  # it must be on S3
     number = iter(range(1, 10_000))
     top = [(next(number), column, kind) for column, kind in columns]
     schema = Schema(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,3 +53,14 @@ class Outcome:
     has_header: bool = False
     update_count: int | None = None
     scanned: int = 0
+
+
+def strip_comments(sql: str) -> str:
+    r"""Return the statement without comments and closing semicolon.
+
+    >>> strip_comments("-- why\nSELECT '--' /* not this */ AS x; ")
+    "SELECT '--'   AS x"
+    """
+    pieces = re.findall(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|/\*.*?\*/|.", sql, re.DOTALL)
+    text = "".join(" " if piece.startswith(("--", "/*")) else piece for piece in pieces)
+    return re.sub(r"(\s|;)+\Z", "", text.lstrip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import threading
 import uuid
 from typing import Any
@@ -95,6 +96,45 @@ def test_failed_query_says_why(athena: Any) -> None:
     assert execution["Status"]["AthenaError"]["ErrorCategory"] == 2
     with pytest.raises(ClientError, match="FAILED"):
         athena.get_query_results(QueryExecutionId=execution["QueryExecutionId"])
+
+
+OUTSIDE_S3 = (
+    "file:///etc/", "/etc/", "http://example.com/x/", "hdfs://n/x/", "s3a://lake/x/", "arn:aws:s3:::lake/x/",
+    "lake/x/", "s3://", "s3:///x/", "s3:////lake/x/", "s3:lake/x/", "", " s3://lake/x/", "S3://lake/x/",
+)  # fmt: skip
+WITH_LOCATION = {
+    "table": "CREATE EXTERNAL TABLE nowhere (n bigint) LOCATION '{location}'",
+    "table behind a comment": "/* why */ CREATE EXTERNAL TABLE nowhere (n bigint COMMENT 'a location ''x')\n"
+    "-- LOCATION 's3://lake/x/'\nLOCATION\t'{location}'",
+    "table of Iceberg": "create table x (n bigint) location '{location}' tblproperties ('table_type' = 'ICEBERG')",
+    "table's second partition": "ALTER TABLE x ADD PARTITION (dt = '1') LOCATION 's3://lake/x/' "
+    "PARTITION (dt = '2') LOCATION '{location}'",
+    "table moved": "ALTER TABLE x SET LOCATION '{location}'",
+    "database": "CREATE DATABASE nowhere COMMENT 'c' LOCATION '{location}'",
+    "database called schema": "CREATE SCHEMA IF NOT EXISTS nowhere LOCATION '{location}'",
+}
+
+
+@pytest.mark.parametrize("location", OUTSIDE_S3)
+@pytest.mark.parametrize("statement", WITH_LOCATION)
+def test_a_location_outside_of_s3_is_refused_at_once(athena: Any, statement: str, location: str) -> None:
+    with pytest.raises(ClientError) as refusal:
+        start(athena, WITH_LOCATION[statement].format(location=location))
+    assert refusal.value.response["Error"]["Code"] == "InvalidRequestException"
+    kind = re.match(r"table|database", statement)
+    assert kind is not None
+    expected = f"Invalid location {location} for {kind[0]}. Only S3 locations are allowed"
+    assert refusal.value.response["Error"]["Message"] == expected
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["external_location = 'file:///tmp/x/'", "table_type = 'ICEBERG', is_external = false, location = '/tmp/x/'"],
+)
+def test_a_table_of_a_query_is_made_on_s3_alone(athena: Any, options: str) -> None:
+    execution = wait(athena, start(athena, f"CREATE TABLE elsewhere WITH ({options}) AS SELECT 1 AS n"))
+    assert execution["Status"]["State"] == "FAILED"
+    assert "expected a location like s3://bucket/folder/" in execution["Status"]["StateChangeReason"]
 
 
 def test_stopped_query_is_cancelled_at_once_and_blocks_nobody(athena: Any) -> None:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from localaws.athena import java, results, types
 from localaws.athena.casts import Value, quote
-from localaws.athena.engine import strip_comments
 from localaws.athena.errors import QueryError
 from localaws.athena.grammar import parse_statement
 from localaws.athena.operators import arithmetic
 from localaws.athena.pages import read_rows
 from localaws.athena.query import bind
+from localaws.athena.statements import strip_comments
 from localaws.athena.types import DOUBLE, INTEGER, VARCHAR, decimal
 
 JAVA_DOUBLE = re.compile(r"-?(\d+\.\d+|\d\.\d+E-?\d+)|NaN|-?Infinity")
