@@ -1,15 +1,16 @@
 """
 # redrive_rejected: put on the stream again what is a quote now
 
-**What.** Reads records under `rejected/` and batches in the dead-letter queue, judges them by the processor's own code
-over what is stored now, and puts those that it would take on the stream; the others stay, and the log says why. The
-processor stores them as it stores any: late, so they move no indicator and raise no alert.
+**What.** Reads records under `rejected/` and the batches that the dead-letter queue points to, judges them by the
+processor's own code over what is stored now, and puts those that it would take on the stream; the others stay, and the
+log says why. The processor stores them as it stores any: late, so they move no indicator and raise no alert. A batch of
+the table's stream goes to the trend alerts once more, which send what they have not sent.
 
 **When, and why then.** By hand, after the cause is fixed: a parser that refused what a vendor had changed, a function
 that failed. Nothing is redriven by itself, for what was refused for a good reason would only come back.
 
-**Input.** `rejected/dt=…/` of a range of dates of arrival, and the messages of the dead-letter queue, whose records
-the stream keeps for 24 hours.
+**Input.** `rejected/dt=…/` of a range of dates of arrival, and the messages of the dead-letter queue with the batches
+under `aws/lambda/`, which the bucket keeps as long as rejects.
 
 **Output.** Quotes on the stream. Records that went are kept under `rejected/redriven/` and taken out of
 `rejected/dt=…/`; messages that are done are deleted from the queue. The log and the task's return value count them by

@@ -91,7 +91,7 @@ def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Clients) 
     assert mapping["MaximumRecordAgeInSeconds"] == 21600
     assert mapping["BisectBatchOnFunctionError"] is True
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": made.dead_letter_queue_arn}}
+    assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": f"arn:aws:s3:::{made.bucket_name}"}}
     (mapping,) = functions.list_event_source_mappings(FunctionName=made.trend_alerts_name)["EventSourceMappings"]
     assert "alerts" in mapping["FilterCriteria"]["Filters"][0]["Pattern"]
 
@@ -161,18 +161,23 @@ def test_an_update_changes_only_what_differs_and_keeps_data_and_other_parameters
     assert [record["Data"] for record in kinesis.get_records(ShardIterator=iterator)["Records"]] == [b"quote"]
 
 
-def test_a_first_deployment_that_fails_names_its_reason_and_leaves_what_the_next_takes_over(aws: Clients) -> None:
+def test_a_first_deployment_that_fails_names_its_reason_and_leaves_what_the_next_takes_over(
+    aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     glue = aws.client("glue")
-    glue.create_database(DatabaseInput={"Name": "broken_stock_market"})
+    glue.create_database(DatabaseInput={"Name": "clash"})
+    late = CLASH.replace("Properties:", "DependsOn: [Bucket, DataTable, StateTable]\n    Properties:")
+    monkeypatch.setattr(stack, "TEMPLATE", template_with(late, tmp_path))
     with pytest.raises(StackError) as failure:
         deploy(aws, "broken")
-    assert "Database (Glue database)" in str(failure.value)
+    monkeypatch.undo()
+    assert "Clash (Glue database)" in str(failure.value)
     assert "already exists" in str(failure.value).lower()
     assert "removed again" in str(failure.value)
     assert status(aws, "broken") is None
     aws.client("s3").put_object(Bucket="broken-tapeline-000000000000-us-east-1", Key="raw-data/kept", Body=b"quote")
 
-    glue.delete_database(Name="broken_stock_market")
+    glue.delete_database(Name="clash")
     made, _ = deploy(aws, "broken")
     assert made.database_name == "broken_stock_market"
     kept = aws.client("s3").get_object(Bucket=made.bucket_name, Key="raw-data/kept")

@@ -18,6 +18,7 @@ from tapeline.lake.daily_bars import DailyBar
 from tapeline.operations.redrive import redrive
 from tapeline.reports import publication
 from tapeline.stream import raw_zone
+from tests.operations.test_redrive import changes, document
 from tests.operations.test_rejected import line, payload
 from tests.sql.lakes import AthenaLake
 from tests.stack import LocalDeployment, objects
@@ -62,8 +63,11 @@ def test_rejected_records_are_redriven(airflow: Deployment, deployment: LocalDep
     deployment.client("sqs").send_message(
         QueueUrl=deployment.outputs.dead_letter_queue_url, MessageBody="of another kind"
     )
+    for body in (document([payload("AMZN")]), changes([])):
+        deployment.client("s3").put_object(Bucket=bucket, Key=f"aws/lambda/{len(body)}", Body=body)
     found = redrive(airflow, DAY, DAY, dry_run=False)
     assert sum(found.redriven.values()) == 1
+    assert (found.letter_quotes, [fate for _, fate in found.letters]) == (1, ["redriven and deleted"] * 2)
     assert objects(deployment, f"rejected/dt={DAY}/") == []
     deployment.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
 

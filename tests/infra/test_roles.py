@@ -73,6 +73,12 @@ QUOTE = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}, "p
 STATE = {"key": {"S": "symbol#AAPL"}}
 
 
+def give_up(s3: Any, made: StackOutputs) -> None:
+    """Do what an event source mapping does in its function's name with a batch that it gives up."""
+    s3.list_objects_v2(Bucket=made.bucket_name, MaxKeys=1)
+    s3.put_object(Bucket=made.bucket_name, Key="aws/lambda/1111/shardId-000000000000/2026/03/12/a", Body=b"{}")
+
+
 def test_the_stream_processor_does_its_work_and_no_other(made: StackOutputs, local_aws: LocalAws, aws: Clients) -> None:
     clients = of_role(local_aws, aws, "StreamProcessorRole")
     kinesis, dynamodb, s3, sqs, sns = map(clients, ("kinesis", "dynamodb", "s3", "sqs", "sns"))
@@ -89,15 +95,15 @@ def test_the_stream_processor_does_its_work_and_no_other(made: StackOutputs, loc
     for prefix in ("raw-data", "rejected"):
         s3.put_object(Bucket=made.bucket_name, Key=f"{prefix}/dt=2026-03-12/a.json.gz", Body=b"x", IfNoneMatch="*")
         s3.get_object(Bucket=made.bucket_name, Key=f"{prefix}/dt=2026-03-12/a.json.gz")
-    sqs.send_message(QueueUrl=made.dead_letter_queue_url, MessageBody="given up")
+    give_up(s3, made)
 
     assert refused(lambda: kinesis.put_record(StreamName=made.stream_name, Data=b"x", PartitionKey="x"))
     assert refused(lambda: dynamodb.scan(TableName=made.table_name))
     assert refused(lambda: dynamodb.delete_table(TableName=made.table_name))
     assert refused(lambda: s3.put_object(Bucket=made.bucket_name, Key="reports/a", Body=b"x"))
     assert refused(lambda: s3.delete_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz"))
-    assert refused(lambda: s3.list_objects_v2(Bucket=made.bucket_name))
-    assert refused(lambda: sqs.receive_message(QueueUrl=made.dead_letter_queue_url))
+    assert refused(lambda: s3.get_object(Bucket=made.bucket_name, Key="aws/lambda/a"))
+    assert refused(lambda: sqs.send_message(QueueUrl=made.dead_letter_queue_url, MessageBody="x"))
     assert refused(lambda: sns.publish(TopicArn=made.alert_topic_arn, Message="x"))
 
 
@@ -116,12 +122,14 @@ def test_the_trend_alerts_do_their_work_and_no_other(made: StackOutputs, local_a
     dynamodb.batch_write_item(RequestItems={made.state_table_name: [{"PutRequest": {"Item": memory}}]})
     entry: Any = {"Id": "0", "Message": "AAPL turns up"}
     assert sns.publish_batch(TopicArn=made.alert_topic_arn, PublishBatchRequestEntries=[entry])["Successful"]
-    sqs.send_message(QueueUrl=made.dead_letter_queue_url, MessageBody="given up")
+    give_up(s3, made)
 
     assert refused(lambda: sns.publish(TopicArn=made.operations_topic_arn, Message="x"))
     assert refused(lambda: sns.subscribe(TopicArn=made.alert_topic_arn, Protocol="email", Endpoint="eve@example.org"))
     assert refused(lambda: dynamodb.batch_get_item(RequestItems={made.table_name: {"Keys": [QUOTE]}}))
     assert refused(lambda: s3.get_object(Bucket=made.bucket_name, Key="raw-data/a"))
+    assert refused(lambda: s3.put_object(Bucket=made.bucket_name, Key="raw-data/a", Body=b"x"))
+    assert refused(lambda: sqs.send_message(QueueUrl=made.dead_letter_queue_url, MessageBody="x"))
     assert refused(lambda: clients("kinesis").list_shards(StreamName=made.stream_name))
 
 

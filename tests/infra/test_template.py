@@ -113,7 +113,7 @@ def test_no_mapping_retries_for_ever_or_drops_what_it_gives_up(template: dict[st
         assert mapping["MaximumRecordAgeInSeconds"] == {"Ref": "MaximumRecordAgeSeconds"}
         assert mapping["BisectBatchOnFunctionError"] is True
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+        assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": ["Bucket", "Arn"]}
         assert mapping["ParallelizationFactor"] == 1
         assert mapping["StartingPosition"] == "TRIM_HORIZON"
     assert all(template["Parameters"][name]["MinValue"] >= 0 for name in ("MaximumRetryAttempts",))

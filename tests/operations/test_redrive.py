@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
+import re
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -25,6 +28,7 @@ DAY = "2026-03-12"
 KEYS = [f"rejected/dt={DAY}/2026-03-12T14-30-0{number}Z-shardId-000000000000-{number}.json.gz" for number in (1, 2)]
 FINE = line(payload(at="2026-03-12T14:30:00Z"))
 EARLIER = line(payload(at="2026-03-12T14:29:00Z"), number=2)
+LOST = {"shardId": "s-0", "startSequenceNumber": "1", "endSequenceNumber": "2", "batchSize": 2}
 BAD = line(b"{oops", "not_json", 3)
 
 
@@ -35,7 +39,7 @@ class Stopped(BaseException):
 @pytest.fixture
 def clean(deployment: LocalDeployment) -> Iterator[LocalDeployment]:
     yield deployment
-    for key in objects(deployment, "rejected/"):
+    for key in [*objects(deployment, "rejected/"), *objects(deployment, "aws/lambda/")]:
         deployment.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
     deployment.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
 
@@ -208,13 +212,119 @@ def test_a_dead_letter_s_batch_goes_on_the_stream_again_and_what_is_no_quote_is_
 def test_a_letter_whose_records_are_partly_gone_stays_and_says_so(clean: LocalDeployment) -> None:
     give_up(clean, [payload(at="2026-03-12T14:33:00Z")], missing=2)
     clean.client("sqs").send_message(
-        QueueUrl=clean.outputs.dead_letter_queue_url, MessageBody='{"DDBStreamBatchInfo": {}}'
+        QueueUrl=clean.outputs.dead_letter_queue_url, MessageBody=json.dumps({"DDBStreamBatchInfo": LOST})
     )
     found = redrive(clean, DAY, DAY, dry_run=False)
     assert (found.letter_quotes, found.lost) == (1, 2)
     assert "2 records are gone from the stream, so the letter stays" in found.summary
-    assert found.unknown_letters == {"a batch of the table's stream": 1}
+    assert found.unknown_letters == {"a batch of the table's stream, without its records": 1}
     assert waiting(clean) == 2
+
+
+def give_up_whole(deployment: LocalDeployment, body: bytes, times: int = 1, key: str = "") -> str:
+    """Put a batch into the bucket as Lambda does; the bucket's event tells the queue, as often as wished."""
+    key = key or f"aws/lambda/11111111/shardId-000000000000/2026/03/12/2026-03-12T14.33.00-{uuid.uuid4()}"
+    for _ in range(times):
+        deployment.client("s3").put_object(Bucket=deployment.outputs.bucket_name, Key=key, Body=body)
+    return key
+
+
+def document(datas: list[bytes], *, as_text: bool = True, **changes: Any) -> bytes:
+    """A batch of the Kinesis stream as Lambda writes it into a bucket."""
+    events = [
+        {
+            "kinesis": {
+                "partitionKey": "AAPL",
+                "sequenceNumber": str(number),
+                "data": base64.b64encode(data).decode(),
+                "approximateArrivalTimestamp": 1773329580.123,
+            }
+        }
+        for number, data in enumerate(datas, 1)
+    ]
+    batch = {"shardId": "s-0", "startSequenceNumber": "1", "endSequenceNumber": "9", "batchSize": len(datas)}
+    payload = json.dumps({"Records": events}) if as_text else {"Records": events}
+    return json.dumps({"KinesisBatchInfo": {**batch, **changes}, "payload": payload}).encode()
+
+
+def changes(events: list[dict[str, Any]]) -> bytes:
+    """A batch of the table's stream as Lambda writes it into a bucket."""
+    batch = {"shardId": "s-0", "startSequenceNumber": "1", "endSequenceNumber": "1", "batchSize": len(events)}
+    return json.dumps({"DDBStreamBatchInfo": batch, "payload": json.dumps({"Records": events})}).encode()
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_batch_in_the_bucket_needs_no_stream_and_goes_once(clean: LocalDeployment, as_text: bool) -> None:
+    minute = 40 + as_text
+    body = document([payload(at=f"2026-03-12T14:{minute}:00Z"), b"no quote"], as_text=as_text)
+    key = give_up_whole(clean, body, times=3)
+    before = stream(clean)
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert (done.letter_quotes, done.letter_rejects, done.lost, len(done.letters)) == (1, 1, 0, 1)
+    assert new_times(clean, before) == [f"2026-03-12T14:{minute}:00Z"]
+    assert waiting(clean) == 0
+    assert objects(clean, "aws/lambda/") == [key], "the bucket's lifecycle removes it, nothing else"
+
+
+UNREADABLE = {
+    "no JSON": b"{oops",
+    "no text": b"\xff\xfe",
+    "no batch": b"{}",
+    "a list": b"[]",
+    "half a payload": document([payload()]).replace(b'Records', b'Rec'),
+    "fewer records than it says": document([payload()], batchSize=2),
+    "no base64": document([payload()]).replace(base64.b64encode(payload())[:8], b"********"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_batch_that_cannot_be_read_stays_and_the_others_go(clean: LocalDeployment, case: str) -> None:
+    give_up_whole(clean, UNREADABLE[case])
+    fine = give_up_whole(clean, document([payload("NVDA", "2026-03-12T14:50:00Z")]))
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert sum((done.unknown_letters or {}).values()) == 1, done.unknown_letters
+    assert waiting(clean) == 1
+    assert len(done.letters) == 1, fine
+
+
+def test_a_pointer_to_nothing_or_elsewhere_stays_and_says_so(clean: LocalDeployment) -> None:
+    key = give_up_whole(clean, document([payload()]))
+    clean.client("s3").delete_object(Bucket=clean.outputs.bucket_name, Key=key)
+    elsewhere = {"Records": [{"s3": {"bucket": {"name": "another"}, "object": {"key": "aws/lambda/x"}}}]}
+    queue = clean.outputs.dead_letter_queue_url
+    clean.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(elsewhere))
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    bucket = clean.outputs.bucket_name
+    assert done.unknown_letters == {
+        f"s3://{bucket}/{key} is gone": 1,
+        f"expected an object under s3://{bucket}/aws/lambda/, found s3://another/aws/lambda/x": 1,
+    }
+    assert waiting(clean) == 2
+
+
+def test_a_key_is_read_as_s3_spells_it(clean: LocalDeployment) -> None:
+    key = give_up_whole(clean, document([payload("AMD", "2026-03-12T14:51:00Z")]), key="aws/lambda/a b+c/\u00e9=1")
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert (done.letter_quotes, waiting(clean)) == (1, 0), key
+
+
+def test_s3_s_trial_of_a_notification_goes_with_a_redrive_but_not_with_a_dry_run(clean: LocalDeployment) -> None:
+    trial = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": clean.outputs.bucket_name}
+    queue = clean.outputs.dead_letter_queue_url
+    clean.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(trial))
+    assert redrive(clean, DAY, DAY).unknown_letters == {}
+    assert waiting(clean) == 1
+    redrive(clean, DAY, DAY, dry_run=False)
+    assert waiting(clean) == 0
+
+
+def test_alerts_that_fail_again_stay(clean: LocalDeployment) -> None:
+    event = {"dynamodb": {"SequenceNumber": "1", "NewImage": {"alerts": {"SS": ["price_move"]}}}}
+    give_up_whole(clean, changes([event]))
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    ((_, fate),) = done.letters
+    assert re.match("the trend alerts failed again: .*, so the letter stays", fate)
+    assert (done.letter_changes, waiting(clean)) == (1, 1)
 
 
 def test_the_command_dries_by_default_and_says_how_to_go_on(

@@ -157,8 +157,8 @@ def test_a_dead_letter_names_its_batch() -> None:
 
 
 def test_other_messages_are_told_apart() -> None:
-    with pytest.raises(UnknownLetterError, match="a batch of the table's stream"):
-        read_letter('{"DDBStreamBatchInfo": {"shardId": "x"}}')
+    with pytest.raises(UnknownLetterError, match="a batch of the table's stream, without its records"):
+        read_letter(json.dumps({"DDBStreamBatchInfo": LETTER["KinesisBatchInfo"]}))
     with pytest.raises(UnknownLetterError, match="not understood"):
         read_letter("hello")
 

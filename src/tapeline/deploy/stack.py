@@ -19,6 +19,7 @@ from tapeline.aws import local
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
+from tapeline.deploy.greeting import dismiss
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
 from tapeline.market.rules import RULES, read_thresholds
 
@@ -71,6 +72,12 @@ def deploy(
         clients.client("cloudformation").execute_change_set(StackName=stack_id, ChangeSetName=change_set_id)
         follow(clients, stack_id, seen, on_change, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
     deployment = find_deployment(clients, stack_name)
+    if changes:
+        try:
+            dismiss(deployment)
+        except ClientError as error:  # who deploys through a role of CloudFormation's may lack the right
+            reason = f"S3's trial message stays in it, `tapeline redrive --go` removes it: {error}"
+            on_progress(Progress("DeadLetterQueue", "SQS queue", "kept", reason))
     if clients.target == "local":
         _expire_items(deployment)
     return deployment

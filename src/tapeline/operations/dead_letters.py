@@ -1,15 +1,28 @@
-"""Dead letters: which batches delivery gave up, and what the stream still has of those."""
+"""Dead letters: the batches that delivery gave up, in the bucket, each with a pointer in the dead-letter queue.
+
+Lambda writes a batch that it gives up into the bucket, whole; the bucket's event puts a pointer on the queue. The
+pointer goes once the batch is done; the object stays until the bucket's lifecycle removes it. A queue may also hold
+letters of a deployment before that, which tell only where on the stream a batch was.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote_plus
+
+from botocore.exceptions import ClientError
 
 from tapeline.aws.deployment import Deployment
 from tapeline.stream.batch import StreamRecord
+
+PREFIX = "aws/lambda/"
+"""Where in a bucket Lambda writes (Lambda Developer Guide, "Retaining discarded batch records")."""
 
 MESSAGES_PER_CALL = 10
 INVISIBLE_SECONDS = 900
@@ -21,7 +34,7 @@ _GONE = {"ResourceNotFoundException", "InvalidArgumentException"}
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: a batch of the Kinesis stream that delivery gave up, by first and last sequence number."""
+    """A batch that delivery gave up, by first and last sequence number."""
 
     shard_id: str
     first: str
@@ -29,14 +42,29 @@ class Letter:
     records: int
     condition: str
     """Why it was given up, in Lambda's words: ``RetryAttemptsExhausted`` and so on."""
+    events: tuple[dict[str, Any], ...] | None = None
+    """The records as the function got them; None in a letter that only tells where they were."""
+    is_of_table: bool = False
+    """Whether they are of the table's stream, so for the trend alerts, and not of the Kinesis stream."""
 
 
 class UnknownLetterError(ValueError):
-    """A message in the dead-letter queue that is about no batch of the Kinesis stream."""
+    """A message in the dead-letter queue that cannot be redriven, and why."""
+
+
+def pointers(body: str) -> list[tuple[str, str]] | None:
+    """Return bucket and key of each object that a notification of S3 names; None if the message is none."""
+    try:
+        records = json.loads(body)["Records"]
+        return [(entry["s3"]["bucket"]["name"], unquote_plus(entry["s3"]["object"]["key"])) for entry in records]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def read_letter(body: str) -> Letter:
     """Read a dead letter (Lambda Developer Guide, "Retaining discarded batch records for a Kinesis source").
+
+    Its `payload`, which only a bucket gets, is the event, or that as a text.
 
     Raises
     ------
@@ -45,17 +73,30 @@ def read_letter(body: str) -> Letter:
     """
     try:
         document = json.loads(body)
-        batch = document["KinesisBatchInfo"]
-        return Letter(
+        is_of_table = "DDBStreamBatchInfo" in document
+        batch = document["DDBStreamBatchInfo" if is_of_table else "KinesisBatchInfo"]
+        payload = document.get("payload")
+        if isinstance(payload, str):
+            payload = json.loads(payload)
+        events = None if payload is None else tuple(payload["Records"])
+        letter = Letter(
             shard_id=batch["shardId"],
             first=batch["startSequenceNumber"],
             last=batch["endSequenceNumber"],
             records=int(batch["batchSize"]),
             condition=str(document.get("requestContext", {}).get("condition", "unknown")),
+            events=events,
+            is_of_table=is_of_table,
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        kind = "a batch of the table's stream" if "DDBStreamBatchInfo" in body else f"not understood ({error})"
-        raise UnknownLetterError(kind) from error
+        for event in events or ():
+            event["dynamodb"]["SequenceNumber"] if is_of_table else _record(letter, event)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise UnknownLetterError(f"not understood ({error!r})") from error
+    if letter.events is None and letter.is_of_table:
+        raise UnknownLetterError("a batch of the table's stream, without its records")
+    if letter.events is not None and len(letter.events) != letter.records:
+        raise UnknownLetterError(f"expected {letter.records} records, found {len(letter.events)}")
+    return letter
 
 
 class DeadLetters:
@@ -64,6 +105,8 @@ class DeadLetters:
     def __init__(self, deployment: Deployment) -> None:
         self._sqs = deployment.client("sqs")
         self._kinesis = deployment.client("kinesis")
+        self._s3 = deployment.client("s3")
+        self._bucket_name = deployment.outputs.bucket_name
         self._queue_url = deployment.outputs.dead_letter_queue_url
         self._stream_name = deployment.outputs.stream_name
         self._held: dict[str, None] = {}
@@ -86,6 +129,32 @@ class DeadLetters:
                 self._held[message["ReceiptHandle"]] = None
                 yield message
 
+    def read(self, body: str) -> list[tuple[str, Letter]]:
+        """Return the letters of a message, each with what it is known by.
+
+        Raises
+        ------
+        UnknownLetterError
+            If one of them cannot be read.
+        """
+        if (named := pointers(body)) is None:
+            letter = read_letter(body)
+            return [(f"{letter.shard_id} {letter.first} {letter.last}", letter)]
+        return [(key, read_letter(self._get(bucket, key))) for bucket, key in named]
+
+    def _get(self, bucket: str, key: str) -> str:
+        place = f"s3://{bucket}/{key}"
+        if bucket != self._bucket_name or not key.startswith(PREFIX):
+            raise UnknownLetterError(f"expected an object under s3://{self._bucket_name}/{PREFIX}, found {place}")
+        try:
+            return str(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(), "utf-8")
+        except UnicodeDecodeError as error:
+            raise UnknownLetterError(f"not understood ({place}: {error})") from error
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            raise UnknownLetterError(f"{place} is gone") from error
+
     def delete(self, receipt: str) -> None:
         """Take a message out of the queue."""
         self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
@@ -97,7 +166,13 @@ class DeadLetters:
             self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
     def records_of(self, letter: Letter) -> Iterator[StreamRecord]:
-        """Yield the records of a letter's batch, as far as the stream still has them."""
+        """Yield the records of a batch of the Kinesis stream; those of a mere position as far as that has them."""
+        if letter.events is None:
+            yield from self._records_at(letter)
+        else:
+            yield from (_record(letter, event) for event in letter.events)
+
+    def _records_at(self, letter: Letter) -> Iterator[StreamRecord]:
         try:
             iterator: str | None = self._kinesis.get_shard_iterator(
                 StreamName=self._stream_name,
@@ -127,3 +202,18 @@ class DeadLetters:
             if not answer["Records"] and not answer.get("MillisBehindLatest"):
                 return
             iterator = answer.get("NextShardIterator")
+
+
+def _record(letter: Letter, event: dict[str, Any]) -> StreamRecord:
+    kinesis = event["kinesis"]
+    try:
+        data = base64.b64decode(kinesis["data"], validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"expected base64 as data, found {kinesis['data']!r}") from error
+    return StreamRecord(
+        shard_id=letter.shard_id,
+        sequence_number=int(kinesis["sequenceNumber"]),
+        partition_key=str(kinesis["partitionKey"]),
+        arrived_at=datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC),
+        data=data,
+    )

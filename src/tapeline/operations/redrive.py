@@ -1,21 +1,24 @@
 """Put rejected records and dead letters back onto the stream, losing nothing wherever it may stop.
 
-The order of steps: the stream takes the quotes; the lines that went are kept under ``rejected/redriven/``; then they
-are taken out of ``rejected/dt=…``, and a dead letter is deleted. A run that dies in between is done again: what was
-sent twice is dropped by the processor, which stores a quote once.
+The order of steps: the stream takes the quotes, and the trend alerts the batches of the table's stream; the lines that
+went are kept under ``rejected/redriven/``; then they are taken out of ``rejected/dt=…``, and a dead letter is deleted.
+A run that dies in between is done again: what was sent twice is dropped by the processor, which stores a quote once,
+and by the trend alerts, which remember what they have sent.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from tapeline.aws.deployment import Deployment
+from tapeline.deploy.greeting import is_greeting
 from tapeline.market.quotes import Quote
-from tapeline.operations.dead_letters import DeadLetters, Letter, UnknownLetterError, read_letter
+from tapeline.operations.dead_letters import DeadLetters, Letter, UnknownLetterError
 from tapeline.operations.rejected import (
     EXAMPLES,
     FINAL_REASONS,
@@ -73,6 +76,7 @@ def redrive(
         run.decide()
         if not dry_run:
             run.send()
+            run.alert()
             run.mark_rejected()
             run.finish_letters()
     finally:
@@ -82,16 +86,24 @@ def redrive(
 
 @dataclass(slots=True)
 class _Opened:
-    """A dead letter with what the stream still has of its batch."""
+    """A dead letter with what there still is of its batch."""
 
     letter: Letter
     receipt: str
     quotes: list[Quote] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    failure: str = ""
+    """Why the trend alerts did not take it; of a batch of the table's stream only."""
 
     @property
     def lost(self) -> int:
+        if self.letter.is_of_table:
+            return 0
         return max(0, self.letter.records - len(self.quotes) - len(self.rejects))
+
+    @property
+    def stays(self) -> bool:
+        return bool(self.lost or self.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +147,9 @@ class _Run:
         self._candidates: list[_Candidate] = []
         self._moves: dict[str, dict[str, Quote]] = {}
         self._opened: list[_Opened] = []
+        self._by_name: dict[str, _Opened] = {}
+        self._again: list[tuple[_Opened, str]] = []
+        self._greetings: list[str] = []
         self.letters = DeadLetters(deployment)
 
     def read_rejected(self, day: date) -> None:
@@ -166,21 +181,33 @@ class _Run:
             shown.append(example)
 
     def read_dead_letters(self) -> None:
-        """Receive every letter, and read its batch from the stream while that still has it."""
+        """Receive every message, and read the batches that it is about."""
         for message in self.letters.receive():
+            if is_greeting(message["Body"]):
+                self._greetings.append(message["ReceiptHandle"])
+                continue
             try:
-                letter = read_letter(message["Body"])
+                letters = self.letters.read(message["Body"])
             except UnknownLetterError as error:
                 self._counts.unknown[str(error)] += 1
                 continue
-            opened = _Opened(letter, message["ReceiptHandle"])
-            self._opened.append(opened)
-            for record in self.letters.records_of(letter):
-                read = read_again(record)
-                if isinstance(read, Reject):
-                    opened.rejects.append(read)
-                else:
-                    self._candidates.append(_Candidate(record, read, opened))
+            for name, letter in letters:
+                self._read_letter(name, letter, message["ReceiptHandle"])
+
+    def _read_letter(self, name: str, letter: Letter, receipt: str) -> None:
+        if name in self._by_name:  # a message that came twice
+            self._again.append((self._by_name[name], receipt))
+            return
+        opened = self._by_name[name] = _Opened(letter, receipt)
+        self._opened.append(opened)
+        if letter.is_of_table:
+            return
+        for record in self.letters.records_of(letter):
+            read = read_again(record)
+            if isinstance(read, Reject):
+                opened.rejects.append(read)
+            else:
+                self._candidates.append(_Candidate(record, read, opened))
 
     def decide(self) -> None:
         """Decide as the stream would which quotes go; the others stay, or are kept as rejected."""
@@ -230,6 +257,19 @@ class _Run:
                 f"Kinesis took {sent:,} of {len(quotes):,} quotes; the rest stays where it is, run it again"
             )
 
+    def alert(self) -> None:
+        """Let the trend alerts have the batches of the table's stream again, as Lambda would."""
+        function = self._deployment.client("lambda")
+        for opened in self._opened:
+            if opened.letter.is_of_table:
+                event = json.dumps({"Records": opened.letter.events})
+                answer = function.invoke(FunctionName=self._outputs.trend_alerts_name, Payload=event.encode())
+                result = json.loads(answer["Payload"].read())
+                if "FunctionError" in answer:
+                    opened.failure = f"the trend alerts failed again: {result.get('errorMessage', result)}"
+                elif result.get("batchItemFailures"):
+                    opened.failure = "the trend alerts could not send all; their log says why"
+
     def mark_rejected(self) -> None:
         """Keep the lines that went under `REDRIVEN_PREFIX`, then take them out of `rejected/`."""
         for key, moved in self._moves.items():
@@ -238,14 +278,17 @@ class _Run:
             raw_zone.remove_lines(self._s3, self._outputs.bucket_name, key, moved)
 
     def finish_letters(self) -> None:
-        """Keep what is no quote under `rejected/`; delete the letters of which nothing is lost."""
+        """Keep what is no quote under `rejected/`; delete the messages of which nothing is lost or undone."""
         for opened in self._opened:
             for reject in opened.rejects:
                 record = reject.record
                 key = rejected_key(record.arrived_at, record.shard_id, str(record.sequence_number))
                 raw_zone.put_lines(self._s3, self._outputs.bucket_name, key, [reject_to_json(reject)])
-            if not opened.lost:
-                self.letters.delete(opened.receipt)
+        pointing = [*((opened, opened.receipt) for opened in self._opened), *self._again]
+        staying = {receipt for opened, receipt in pointing if opened.stays}
+        done = dict.fromkeys(receipt for _, receipt in pointing if receipt not in staying)
+        for receipt in [*done, *self._greetings]:
+            self.letters.delete(receipt)
 
     def result(self, *, dry_run: bool) -> Redrive:
         """Return what this run did or would do."""
@@ -254,9 +297,10 @@ class _Run:
             rejected=dict(self._counts.rejected),
             redriven=dict(self._counts.redriven),
             examples={reason: tuple(shown) for reason, shown in self._counts.examples.items() if shown},
-            letters=tuple((opened.letter, _fate(opened, dry_run)) for opened in self._opened),
+            letters=tuple((replace(opened.letter, events=None), _fate(opened, dry_run)) for opened in self._opened),
             unknown_letters=dict(self._counts.unknown),
             letter_quotes=sum(len(opened.quotes) for opened in self._opened),
+            letter_changes=sum(opened.letter.records for opened in self._opened if opened.letter.is_of_table),
             letter_rejects=sum(len(opened.rejects) for opened in self._opened),
             lost=sum(opened.lost for opened in self._opened),
         )
@@ -271,6 +315,8 @@ def _settings(deployment: Deployment) -> StreamProcessorSettings:
 
 
 def _fate(opened: _Opened, dry_run: bool) -> str:
+    if opened.failure:
+        return f"{opened.failure}, so the letter stays"
     if opened.lost:
         return f"{opened.lost:,} records are gone from the stream, so the letter stays; delete it by hand"
     return "would be redriven and deleted" if dry_run else "redriven and deleted"

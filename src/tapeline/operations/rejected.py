@@ -131,6 +131,8 @@ class Redrive:
     letter_quotes: int = 0
     """Records of dead letters that were put on the stream; others were kept under `rejected/`, or are gone from it."""
     letter_rejects: int = 0
+    letter_changes: int = 0
+    """Changes of the table that the trend alerts got again."""
     lost: int = 0
 
     @property
@@ -146,6 +148,9 @@ class Redrive:
             f"Dead letters: {len(self.letters):,}; {self.letter_quotes:,} of their records {goes} on the stream again, "
             f"{self.letter_rejects:,} {'would be' if self.dry_run else 'are'} kept as rejected, {self.lost:,} are lost."
         )
+        if self.letter_changes:
+            got = "would get" if self.dry_run else "got"
+            lines.append(f"  the trend alerts {got} {self.letter_changes:,} changes of the table again")
         lines += [
             f"  {letter.shard_id} from {letter.first}: {letter.records:,} records, {letter.condition}: {fate}"
             for letter, fate in self.letters

@@ -132,8 +132,8 @@ class Delivery:
             EventFilter(json.loads(mapping.filter_json))
         except FilterError as error:
             reason = str(error)
-        if not re.match(r"$|arn:aws[a-z-]*:(sqs|sns):", mapping.failure_destination):
-            reason = f"expected a queue or a topic as failure destination, found {mapping.failure_destination}"
+        if not re.match(r"$|arn:aws[a-z-]*:(s3|sqs|sns):", mapping.failure_destination):
+            reason = f"expected a bucket, a queue or a topic as failure destination, found {mapping.failure_destination}"
         if reason:
             self._complain(mapping, reason)
         return not reason

@@ -1,4 +1,4 @@
-"""The message about records that are given up, and where it goes: a queue or a topic."""
+"""The message about records that are given up, and where it goes: a bucket, a queue or a topic."""
 
 from __future__ import annotations
 
@@ -57,10 +57,25 @@ def position(records: Sequence[Record], shard_id: str, stream_arn: str) -> dict[
     }
 
 
-def send(aws: Clients, destination: str, document: dict[str, Any]) -> None:
-    """Send a message to a queue or a topic, by its ARN."""
+def send(aws: Clients, destination: str, document: dict[str, Any], place: str, event: str) -> None:
+    """Send a message to a bucket, a queue or a topic, by its ARN.
+
+    A bucket gets the event too, as `payload`, under a key that says whose it was (Lambda Developer Guide, "Retain
+    discarded batch records"): ``aws/lambda/UUID of the mapping/shard/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID``.
+
+    Parameters
+    ----------
+    place : str
+        The mapping's UUID, a slash, and the shard.
+    event : str
+        What the function got, as JSON.
+    """
     service, owner, name = destination.split(":")[2], *destination.split(":")[4:6]
-    if service == "sqs":
+    if service == "s3":
+        now = datetime.now(UTC)
+        key = f"aws/lambda/{place}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+        aws.client("s3").put_object(Bucket=name, Key=key, Body=json.dumps({**document, "payload": event}).encode())
+    elif service == "sqs":
         sqs = aws.client("sqs")
         url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=owner)["QueueUrl"]
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))

@@ -51,6 +51,10 @@ class _Entry:
     text: str
 
 
+def _event(entries: Sequence[_Entry]) -> str:
+    return '{"Records": [' + ",".join(entry.text for entry in entries) + "]}"
+
+
 class ShardPoller(threading.Thread):
     """Reads one shard for one mapping and invokes the function, until it is stopped or the shard ends.
 
@@ -223,7 +227,7 @@ class ShardPoller(threading.Thread):
         function = self._retry(lambda: self._functions.current(self.mapping.function_name))
         self._process = self._retry(lambda: self._functions.usable(self._process, function))
         age = max(0.0, time.time() - entries[-1].record.arrived_at)
-        outcome = self._process.invoke('{"Records": [' + ",".join(entry.text for entry in entries) + "]}")
+        outcome = self._process.invoke(_event(entries))
         self._metrics.add_invocation(function.name, outcome.seconds, failed=bool(outcome.error), age=age)
         if outcome.error:
             kind, message = outcome.error.get("errorType"), outcome.error.get("errorMessage")
@@ -279,7 +283,8 @@ class ShardPoller(threading.Thread):
             self._source.batch_info: discards.position(records, self._shard_id, self.mapping.source_arn),
         }
         if destination := self.mapping.failure_destination:
-            self._retry(lambda: discards.send(self._aws, destination, document))
+            place, event = f"{self.mapping.mapping_id}/{self._shard_id}", _event(entries)
+            self._retry(lambda: discards.send(self._aws, destination, document, place, event))
         self._save(last.sequence_number)
 
     # Time

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -241,6 +243,25 @@ def test_without_splitting_the_whole_batch_is_given_up(deploy: Deploy, start_del
     deployed.put({"n": 4})
     wait_until(lambda: deployed.saw(4), "the next record")
     assert deployed.batches() == [[1, 2, 3], [1, 2, 3], [4]]
+
+
+def test_a_bucket_as_destination_gets_the_whole_batch(deploy: Deploy, start_delivery: Start) -> None:
+    deployed = deploy()
+    bucket = deployed.name.replace("_", "-")
+    s3 = deployed.aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    mapping = deployed.map(DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}})
+    numbers = deployed.put({"n": 1}, {"n": 2, "do": "raise"})
+    start_delivery()
+    (entry,) = wait_until(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"), "the batch")
+    moment = r"(\d{4})/(\d\d)/(\d\d)/\1-\2-\3T\d\d\.\d\d\.\d\d-[0-9a-f-]{36}"
+    assert re.fullmatch(rf"aws/lambda/{mapping}/shardId-000000000000/{moment}", entry["Key"])
+    document = json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+    assert document["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert document["KinesisBatchInfo"]["endSequenceNumber"] == numbers[1]
+    records = json.loads(document["payload"])["Records"]
+    assert [record["kinesis"]["sequenceNumber"] for record in records] == numbers
+    assert json.loads(base64.b64decode(records[1]["kinesis"]["data"])) == {"n": 2, "do": "raise"}
 
 
 def test_a_record_that_grew_too_old_is_given_up_without_an_invocation(deploy: Deploy, start_delivery: Start) -> None:

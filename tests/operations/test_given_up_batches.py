@@ -1,0 +1,181 @@
+"""A batch that either function gives up comes back whole from the bucket, days after its stream has forgotten it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localaws.delivery import Delivery
+from localaws.testing import LocalAws
+from tapeline.aws.clients import Clients, connect
+from tapeline.aws.deployment import Deployment
+from tapeline.deploy import stack
+from tapeline.operations.redrive import redrive
+from tests.operations.test_rejected import payload
+from tests.stack import LocalDeployment, objects
+
+DAY = "2026-03-12"
+TIMES = [f"{DAY}T14:3{minute}:00Z" for minute in range(5)]
+TWO_DAYS = 2 * 86400
+AHEAD = f"""
+import time
+real = time.time
+time.time = lambda: real() + {TWO_DAYS}
+"""
+
+
+@pytest.fixture
+def deployed(local_aws: LocalAws, aws: Clients) -> LocalDeployment:
+    parameters = {"MaximumRetryAttempts": "0", "PriceMovePercent": "5"}
+    return LocalDeployment(local_aws, stack.deploy(aws, parameters, lambda progress: None))
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited a minute in vain for {what}")
+
+
+@contextmanager
+def delivering(deployment: LocalDeployment) -> Iterator[None]:
+    stop = threading.Event()
+    thread = threading.Thread(target=Delivery(deployment.clients, deployment.local.folder).run, args=(stop,))
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=30)
+
+
+@contextmanager
+def broken(deployment: Deployment, function: str) -> Iterator[None]:
+    """Let a function look for its states in a table that is not there."""
+    client = deployment.client("lambda")
+    variables = client.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    wrong = {**variables, "STATE_TABLE_NAME": "nowhere"}
+    client.update_function_configuration(FunctionName=function, Environment={"Variables": wrong})
+    yield
+    client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
+
+
+def put(deployment: Deployment, *datas: bytes) -> None:
+    kinesis: Any = deployment.client("kinesis")
+    records = [{"Data": data, "PartitionKey": "AAPL"} for data in datas]
+    kinesis.put_records(StreamName=deployment.outputs.stream_name, Records=records)
+
+
+def waiting(deployment: Deployment) -> int:
+    attributes = deployment.client("sqs").get_queue_attributes(
+        QueueUrl=deployment.outputs.dead_letter_queue_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]
+    return int(attributes["ApproximateNumberOfMessages"])
+
+
+def stored(deployment: Deployment) -> list[str]:
+    items = deployment.client("dynamodb").scan(TableName=deployment.outputs.table_name)["Items"]
+    return sorted(item["timestamp"]["S"] for item in items if item["symbol"]["S"] == "AAPL")
+
+
+def heard(deployment: Deployment, queue: str) -> list[dict[str, Any]]:
+    """Return the alerts that came into a queue since the last look."""
+    sqs, found = deployment.client("sqs"), []
+    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            found.append(json.loads(message["Body"]))
+    return found
+
+
+def listen(deployment: Deployment) -> str:
+    """Subscribe a queue to the alerts."""
+    sqs, topic = deployment.client("sqs"), deployment.outputs.alert_topic_arn
+    queue = str(sqs.create_queue(QueueName="listener")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    return queue
+
+
+def two_days_later(local: LocalAws, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Start the local AWS again with a clock that is two days ahead, and look: both streams have forgotten."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(AHEAD)
+    patch.setenv("PYTHONPATH", str(folder))
+    local.stop()
+    local.start()
+    patch.delenv("PYTHONPATH")
+
+
+def on_the_stream(deployment: Deployment) -> int:
+    kinesis, name = deployment.client("kinesis"), deployment.outputs.stream_name
+    count = 0
+    for shard in kinesis.list_shards(StreamName=name)["Shards"]:
+        shard_id = shard["ShardId"]
+        answer = kinesis.get_shard_iterator(StreamName=name, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")
+        iterator = answer["ShardIterator"]
+        count += len(kinesis.get_records(ShardIterator=iterator)["Records"])
+    return count
+
+
+def test_batches_of_both_streams_come_back_two_days_later(
+    deployed: LocalDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert waiting(deployed) == 0, "S3's trial of the notification is left in the queue"
+    listener = listen(deployed)
+    with broken(deployed, deployed.outputs.stream_processor_name), delivering(deployed):
+        put(deployed, *(payload(at=at) for at in TIMES), b"no quote")
+        wait_for(lambda: on_the_stream(deployed) and waiting(deployed), "the processor's batches in the queue")
+        wait_for(lambda: sum(map(records_in, documents(deployed))) == len(TIMES) + 1, "all records in the bucket")
+    assert stored(deployed) == []
+    with broken(deployed, deployed.outputs.trend_alerts_name), delivering(deployed):
+        put(deployed, payload("MSFT", TIMES[0]), payload("MSFT", TIMES[1], price=150.0, high=151.0))
+        wait_for(lambda: any("DDBStreamBatchInfo" in found for found in documents(deployed)), "a batch of the table")
+    assert heard(deployed, listener) == []
+    letters = len(documents(deployed))
+    assert waiting(deployed) == letters
+
+    two_days_later(deployed.local, tmp_path / "ahead", monkeypatch)
+    assert on_the_stream(deployed) == 0
+
+    dry = redrive(deployed, DAY, DAY)
+    assert (dry.letter_quotes, dry.letter_rejects, dry.letter_changes, dry.lost) == (len(TIMES), 1, 1, 0)
+    assert waiting(deployed) == letters
+    assert heard(deployed, listener) == []
+
+    done = redrive(deployed, DAY, DAY, dry_run=False)
+    assert (done.letter_quotes, done.letter_rejects, done.letter_changes, done.lost) == (len(TIMES), 1, 1, 0)
+    assert waiting(deployed) == 0
+    assert len(objects(deployed, "rejected/dt=")) == 1
+    (alert,) = heard(deployed, listener)
+    assert alert["Subject"].startswith("MSFT")
+    with delivering(deployed):
+        wait_for(lambda: stored(deployed) == TIMES, "the quotes in the table")
+
+
+def documents(deployment: LocalDeployment) -> list[dict[str, Any]]:
+    s3, bucket = deployment.client("s3"), deployment.outputs.bucket_name
+    keys = objects(deployment, "aws/lambda/")
+    return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+
+
+def records_in(document: dict[str, Any]) -> int:
+    return len(json.loads(document["payload"])["Records"])
+
+
+def test_a_deployment_can_be_made_again(deployed: LocalDeployment) -> None:
+    connected = connect("local")
+    again = stack.deploy(connected, {"MaximumRetryAttempts": "1"}, lambda progress: None)
+    assert waiting(again) == 0
