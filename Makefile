@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Processes of `make test`: tests wait more than they compute, so two for each core.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help run test check format sql bench screenshots trading-days wheels env lock setup clean
+.PHONY: help run test check format sql bench witness screenshots trading-days wheels env lock setup clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ trading-days: $(READY)  ## Make the table of trading days from the exchange's ca
 
 bench: $(READY)  ## Measure against baselines, in one run
 	$(BIN)/python -m benchmarks $(ARGS)
+
+witness: $(READY)  ## Ask a real Trino what it makes of our SQL and tables; needs Java 24 and Maven
+	PYTHONPATH=packages/localaws/tests $(BIN)/python -m tests.witness
 
 env:  ## Make .env for `docker compose`, with fresh secrets
 	@test ! -e .env || { echo "There is an .env already; its secrets belong to the data in the volumes."; exit 1; }

@@ -45,7 +45,9 @@ def at_time_zone(moment: Value, zone: Value) -> Value:
 def with_timezone(moment: Value, zone: Value) -> Value:
     """Return the instant at which the clock of the zone shows this."""
     if moment.type.name != "timestamp":
-        raise mismatch(f"Unexpected parameters ({moment.type}, varchar) for function with_timezone")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({moment.type}, varchar) for function with_timezone"
+        )
     return cast(moment, zoned(zone_name(zone), moment.type.arguments[0]))
 
 
@@ -75,7 +77,9 @@ def date_add(unit: Value, amount: Value, moment: Value) -> Value:
     """Add so many units; days and longer ones on the clock of the moment's zone, shorter ones in time passed."""
     _require_moment("date_add", moment)
     if not amount.type.is_integer:
-        raise mismatch(f"Unexpected parameters (varchar, {amount.type}, {moment.type}) for function date_add")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Unexpected parameters (varchar, {amount.type}, {moment.type}) for function date_add"
+        )
     name = _unit(unit, moment.type)
     times = "3 * " if name == "quarter" else ""
     maker = "months" if name == "quarter" else f"{name}s"
@@ -132,7 +136,7 @@ def _as_moment(sql: str, kind: Type) -> Value:
 
 def _require_moment(function: str, value: Value) -> None:
     if not value.type.is_moment:
-        raise mismatch(f"Unexpected parameters ({value.type}) for function {function}")
+        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({value.type}) for function {function}")
 
 
 def from_iso8601_timestamp(text: Value) -> Value:
@@ -191,7 +195,10 @@ def date_parse(text: Value, pattern: Value) -> Value:
 
 def _require_text(function: str, value: Value) -> None:
     if value.type != VARCHAR:
-        raise mismatch(f"Unexpected parameters ({value.type}) for function {function}. Expected: {function}(varchar)")
+        raise QueryError(
+            "FUNCTION_NOT_FOUND",
+            f"Unexpected parameters ({value.type}) for function {function}. Expected: {function}(varchar)",
+        )
 
 
 def _mysql(pattern: Value) -> str:

@@ -200,10 +200,17 @@ def _mark_unnamed(tree: exp.Expr) -> None:
     marks = count()
     for select in list(tree.find_all(exp.Select)):
         for item in select.expressions:
-            if not isinstance(item, exp.Alias | exp.Column | exp.Dot) and not item.is_star:
+            if not isinstance(_root(item), exp.Alias | exp.Column | exp.Identifier) and not item.is_star:
                 alias = exp.Alias(alias=exp.to_identifier(f"unnamed {next(marks)}", quoted=True))
                 item.replace(alias)
                 alias.set("this", item)
+
+
+def _root(item: exp.Expr) -> exp.Expr:
+    """Return what a field is taken of; one of a column is named after the field, one of a cast is not."""
+    while isinstance(item, exp.Dot) or (isinstance(item, exp.Paren) and isinstance(item.parent, exp.Dot)):
+        item = item.this
+    return item
 
 
 def _name_unnamed(tree: exp.Expr) -> exp.Expr:

@@ -6,7 +6,7 @@ import re
 
 from localaws.athena import moments, types
 from localaws.athena.casts import Value, coerce, null
-from localaws.athena.errors import mismatch, unsupported
+from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.types import BOOLEAN, INTEGER, UNKNOWN, VARCHAR, Type, array, common, decimal
 
 _FINITE = re.compile(r"CAST\('?[\d.e+-]+'? AS DOUBLE\)")
@@ -101,13 +101,28 @@ def quotient(left: Value, right: Value, kind: Type) -> Value:
 
 def concat(values: list[Value]) -> Value:
     """Join texts, or arrays; a null makes the whole null."""
-    if any(value.type.name == "array" for value in values):
+    kinds = [value.type for value in values]
+    with_array = any(kind.name == "array" for kind in kinds)
+    if len(values) < 2:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", "There must be two or more concatenation arguments")
+    if UNKNOWN in kinds and (with_array or set(kinds) == {UNKNOWN}):
+        raise QueryError(
+            "AMBIGUOUS_FUNCTION_CALL", "Could not choose a best candidate operator: cast the NULL to its type"
+        )
+    if with_array:
         arrays = [
             value if value.type.name == "array" else Value(f"[{value.sql}]", array(value.type)) for value in values
         ]
         arrays, kind = unified(arrays, "Arrays")
         return Value("(" + " || ".join(value.sql for value in arrays) + ")", kind)
+    require_texts("concat", values)
+    if len(values) == 2 and UNKNOWN in kinds:
+        return null(array(VARCHAR))  # beside one text, Trino takes a NULL for an array of texts
+    return Value("(" + " || ".join(value.sql for value in values) + ")", VARCHAR)
+
+
+def require_texts(function: str, values: list[Value]) -> None:
+    """Fail unless the values are texts or nulls without a type."""
     if any(value.type not in (VARCHAR, UNKNOWN) for value in values):
         shown = ", ".join(str(value.type) for value in values)
-        raise mismatch(f"Unexpected parameters ({shown}) for function concat. Expected: concat(varchar)")
-    return Value("(" + " || ".join(value.sql for value in values) + ")", VARCHAR)
+        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {function}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from localaws.athena import moments
 from localaws.athena.casts import Value, cast, coerce, failure, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
-from localaws.athena.operators import arithmetic, concat, pair, unified
+from localaws.athena.operators import arithmetic, concat, pair, require_texts, unified
 from localaws.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -113,7 +113,7 @@ def _extreme(name: str) -> Callable[..., Value]:
 
 
 def _concat_ws(*values: Value) -> Value:
-    concat(list(values))  # which checks the types
+    require_texts("concat_ws", list(values))
     return Value(f"concat_ws({', '.join(value.sql for value in values)})", VARCHAR)
 
 

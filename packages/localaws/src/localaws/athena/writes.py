@@ -187,13 +187,11 @@ def _create_iceberg(work: Work, name: tuple[str, str], translation: Translation,
         raise QueryError("INVALID_TABLE_PROPERTY", "An Iceberg table needs is_external = false and a location")
     if options.pop("format", "PARQUET") != "PARQUET" or options.keys() - {"write_compression"}:
         raise unsupported(f"an Iceberg table with {', '.join(options) or 'another format than PARQUET'}")
-    for _, kind in translation.columns:
-        if kind.name.startswith("timestamp") and kind.arguments[0] != 6:
-            raise QueryError(
-                "NOT_SUPPORTED",
-                f'Timestamp precision ({kind.arguments[0]}) not supported for Iceberg. Use "timestamp(6)" instead.',
-            )
-    columns = [(column.lower(), kind) for column, kind in translation.columns]
+    # Trino and Athena widen timestamps to Iceberg's six digits (aoyagikouhei/athena-local, measurements, 2026-09-27).
+    columns = [
+        (column.lower(), Type("timestamp", (6,)) if kind.name == "timestamp" else kind)
+        for column, kind in translation.columns
+    ]
     iceberg.create_table(work, name, columns, partitioning, location)
     try:
         changes.insert(work, work.catalog.table(*name), _renamed(translation))

@@ -1,0 +1,58 @@
+"""Run the witness: `make witness`.
+
+Exit codes: 0, all agrees but for the known differences; 1, something else differs, or a known difference is gone; 2,
+this machine has no Java, no Maven or no archive to run a witness with.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from localaws.clients import connect
+from localaws.testing import running
+from localaws_tests.athena.lake import make_lake
+from tests.witness import archive, conformance, report
+from tests.witness.absent import AbsentError
+from tests.witness.server import running_trino
+
+
+def main() -> int:
+    """Run every part, write the page and return the exit code."""
+    logging.getLogger("pyiceberg").setLevel(logging.WARNING)
+    try:
+        java, java_version = archive.find_java()
+        program = archive.trino_folder()
+        with tempfile.TemporaryDirectory(prefix="tapeline-witness-") as folder:
+            parts, versions = _compare(java, program, Path(folder))
+    except AbsentError as error:
+        print(f"No witness on this machine: {error}", file=sys.stderr)
+        return 2
+    known = report.known_differences()
+    report.PAGE.write_text(report.write_page(parts, known, {**versions, "Java": java_version}))
+    found = report.surprises(parts, known)
+    for line in found:
+        print(line)
+    print(f"wrote {report.PAGE}")
+    return 1 if found else 0
+
+
+def _compare(java: Path, program: Path, folder: Path) -> tuple[list[report.Part], dict[str, str]]:
+    with running(folder / "aws") as aws:
+        os.environ.update(TAPELINE_HOME=str(aws.folder), TAPELINE_PORT=str(aws.port))
+        print("starting Trino …", flush=True)
+        with running_trino(java, program, folder / "trino", aws) as trino:
+            versions = {"Trino": trino.version()}
+            began = time.monotonic()
+            runner = make_lake(connect(), aws.folder)
+            cases = list(conformance.compare_cases(runner, trino))
+            print(f"{conformance.TITLE}: {len(cases)} statements, {time.monotonic() - began:.0f} s", flush=True)
+    return [report.Part(conformance.TITLE, conformance.WHAT, cases)], versions
+
+
+if __name__ == "__main__":
+    sys.exit(main())

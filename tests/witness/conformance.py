@@ -1,0 +1,63 @@
+"""Every case of conformance.yaml, on the laptop and on Trino over the same files and catalog."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+
+from localaws.athena.errors import QueryError
+from localaws.athena.statements import Statement
+from localaws_tests.athena.conftest import TABLES, Runner
+from localaws_tests.athena.test_conformance import CASES
+from tests.witness.client import Answer, Trino
+from tests.witness.comparison import Finding, ask_laptop, compare
+from tests.witness.dialect import to_trino
+
+TITLE = "conformance.yaml"
+WHAT = (
+    "every query and every step of a script of `packages/localaws/tests/localaws_tests/athena/conformance.yaml`; what "
+    "a script makes is made twice, here and by Trino."
+)
+
+_COPY = "witness"
+"""Database in which Trino runs the scripts, over the files of the same quotes."""
+
+
+def compare_cases(runner: Runner, trino: Trino) -> Iterator[Finding]:
+    """Compare each query, and each step of a script: both engines run it, each in a database of its own."""
+    for case in CASES["queries"]:
+        sql = case["sql"]
+        yield compare(case["name"], sql, ask_laptop(runner, sql), _ask(trino, sql, "lake"))
+    database = {"Name": _COPY, "LocationUri": f"s3://lake/{_COPY}/"}
+    runner.aws.client("glue").create_database(DatabaseInput=database)
+    for table in TABLES:
+        _run_here(runner, table)
+    for case in CASES["scripts"]:
+        for number, step in enumerate(case["steps"], 1):
+            sql = _moved(step["sql"])
+            ours, theirs = ask_laptop(runner, step["sql"]), _ask(trino, sql, _COPY)
+            if theirs is None:  # so that what Trino is asked next has the same before it
+                _run_here(runner, sql)
+            elif ours.error and (made := re.match(r"CREATE TABLE (\w+)", sql)) and not theirs.error:
+                trino.run(f"DROP TABLE {made[1]}", _COPY)
+            yield compare(f"{case['name']}, step {number}", step["sql"], ours, theirs)
+
+
+def _run_here(runner: Runner, sql: str) -> None:
+    """Let the laptop do in Trino's database what Trino has no statement for; some cases are refused."""
+    statement = Statement(f"copy-{next(runner.numbers)}", sql, _COPY, "s3://lake/results/")
+    with suppress(QueryError):
+        runner.engine.execute(statement)
+
+
+def _ask(trino: Trino, sql: str, schema: str) -> Answer | None:
+    statement = to_trino(sql)
+    return None if statement is None else trino.run(statement.replace("{schema}", schema), schema)
+
+
+def _moved(sql: str) -> str:
+    """Put what a script makes beside what it makes on the laptop."""
+    kept = "|".join(re.findall(r"s3://lake/([\w-]+)/", "".join(TABLES)))
+    sql = re.sub(r"(?i)(database (?:if (?:not )?exists )?)(\w+)", rf"\1\2_{_COPY}", sql)
+    return re.sub(rf"s3://lake/(?!{kept})", f"s3://lake/{_COPY}/", re.sub(r"\blake\.", f"{_COPY}.", sql))
