@@ -16,6 +16,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -37,6 +39,11 @@ _UNCHECKED = re.compile(
 """Paths that the base answers before, or without, looking at a signature (`ministack.app`)."""
 
 _CODE_SECONDS = 600
+
+_denied_resource: ContextVar[str] = ContextVar("denied resource", default="*")
+
+RECORD = "LOCALAWS_RECORD"
+"""Variable that names a file for what callers were allowed and refused."""
 
 _SIGNATURE = re.compile(rb"(^|&)(X-Amz-Signature|Signature)=")
 """A signature in the address, of version 4 or 2."""
@@ -100,6 +107,74 @@ def refusal(access_key_id: str, action: str, region: str, resource: str) -> str 
     if denied is None:
         return None
     return str(base.DENIAL(action, denied.principal_arn, resource, denied.decision == "Deny"))
+
+
+def check_containers() -> None:
+    """Ask for a table's database and catalog too, and note what was asked if `RECORD` names a file.
+
+    AWS checks an action on a table against all three (Glue Developer Guide, "Specifying AWS Glue resource ARNs"); the
+    base looks at the table alone.
+    """
+    enforce, record = base.ENFORCE.value, _Record(os.environ.get(RECORD, ""))
+
+    def enforce_all(
+        access_key_id: str, action: str, service: str, region: str, resource_arn: str = "*", **rest: Any
+    ) -> Any:
+        for resource in (resource_arn, *_containers(resource_arn)):
+            denied = enforce(access_key_id, action, service, region, resource_arn=resource, **rest)
+            record.note(access_key_id, action, resource, denied)
+            if denied is not None:
+                _denied_resource.set(resource)
+                return denied
+        return None
+
+    def naming_the_resource(answer: Callable[..., Any]) -> Callable[..., Any]:
+        def denied(service: str, action: str, principal: str, *rest: Any, **named: Any) -> Any:
+            if service == "glue" and not named.get("message"):
+                resource = _denied_resource.get()
+                named["message"] = base.DENIAL(action, principal, resource, named.get("explicit_deny", False))
+            return answer(service, action, principal, *rest, **named)
+
+        return denied
+
+    base.ENFORCE.set(enforce_all)
+    base.DENIED.wrap(naming_the_resource)
+
+
+def _containers(resource: str) -> tuple[str, ...]:
+    owner, colon, name = resource.rpartition(":")
+    kind, _, rest = name.partition("/")
+    if not resource.startswith("arn:aws:glue:") or kind not in ("database", "table"):
+        return ()
+    catalog = f"{owner}{colon}catalog"
+    return (f"{owner}{colon}database/{rest.partition('/')[0]}", catalog) if kind == "table" else (catalog,)
+
+
+class _Record:
+    """Who was asked for which action on which resource, each once: lines of JSON, for a test that compares policies."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: set[tuple[str, str, str, bool]] = set()
+
+    def note(self, access_key_id: str, action: str, resource: str, denied: Any) -> None:
+        """Write down what is new."""
+        key = (access_key_id, action, resource, denied is None)
+        if not self._path or key in self._seen or _is_root(access_key_id):
+            return
+        self._seen.add(key)
+        caller = getattr(base.CREDENTIAL(access_key_id), "principal_arn", "")
+        line = {"caller": caller, "action": action, "resource": resource, "allowed": denied is None}
+        with Path(self._path).open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def credentials(access_key_id: str) -> tuple[str, str, str | None] | None:
+    """Return key, secret and session token of the caller of this request; None of the account's root."""
+    if _is_root(access_key_id):
+        return None
+    found = base.CREDENTIAL(access_key_id)
+    return found.access_key_id, found.secret_access_key, found.session_token
 
 
 def _is_root(access_key_id: str) -> bool:

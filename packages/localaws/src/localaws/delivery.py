@@ -133,7 +133,9 @@ class Delivery:
         except FilterError as error:
             reason = str(error)
         if not re.match(r"$|arn:aws[a-z-]*:(s3|sqs|sns):", mapping.failure_destination):
-            reason = f"expected a bucket, a queue or a topic as failure destination, found {mapping.failure_destination}"
+            reason = (
+                f"expected a bucket, a queue or a topic as failure destination, found {mapping.failure_destination}"
+            )
         if reason:
             self._complain(mapping, reason)
         return not reason

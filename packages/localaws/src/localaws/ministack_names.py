@@ -22,7 +22,7 @@ from ministack.core.responses import AccountRegionScopedDict as AccountRegionSco
 from ministack.core.responses import get_account_id as get_account_id
 from ministack.core.responses import get_region as get_region
 from ministack.core.router import extract_access_key_id as extract_access_key_id
-from ministack.services import cloudwatch, dynamodb, dynamodb_streams, eventbridge, kinesis, lambda_svc, sns, sts
+from ministack.services import cloudwatch, dynamodb, dynamodb_streams, eventbridge, glue, kinesis, lambda_svc, sns, sts
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,11 @@ IS_ROOT = Name(iam_evaluator, "is_root_access_key", "says who is root: here the 
 IS_ROOT_TO_STS = Name(sts, "is_root_access_key", "the same function, which this module has imported by its name")
 IS_UNCHECKED = Name(iam_evaluator, "_is_root_key", "says whose signature is not checked: here nobody's")
 ACTION_OF = Name(iam_actions, "extract_iam_action", "names the permission a request needs: that of a batch is another")
-ENFORCE = Name(iam_evaluator, "enforce", "decides by the caller's policies: Athena asks for what it does for a caller")
+ENFORCE = Name(
+    iam_evaluator, "enforce", "decides by the caller's policies: asked for a table's database and catalog too"
+)
+CREDENTIAL = Name(iam_evaluator, "resolve_credential", "the secret of a key: Athena calls Glue and S3 as its caller")
+DENIED = Name(iam_actions, "access_denied_response", "answers a refusal: that of Glue without the resource")
 DENIAL = Name(iam_actions, "identity_denial_message", "words a refusal as AWS does")
 RESOURCE_OF = Name(
     iam_actions, "extract_resource_arn", "names the resource of a request, which may be named indirectly"
@@ -127,6 +131,7 @@ RECORD_ALARM_HISTORY = Name(cloudwatch, "_record_history", "notes that an alarm'
 TELL_ALARM_ACTIONS = Name(cloudwatch, "_dispatch_alarm_actions", "sends what an alarm's new state sends")
 
 # The rest
+DATABASES = Name(glue, "_databases", "its store of databases: Athena asks for another right where `default` is missing")
 METRIC_SECONDS = Name(
     cloudwatch, "TWO_WEEKS_SECONDS", "how long metrics are kept: every look at any walks over them all"
 )

@@ -86,7 +86,9 @@ def _glue(operation: str, request: dict[str, Any]) -> str | None:
         return f"crawler/{request.get('Name')}"
     if operation in ("GetDatabase", "UpdateDatabase", "DeleteDatabase"):
         return f"database/{request.get('Name')}"
-    # AWS asks for catalog, database and table; the table is the narrowest of them.
+    if operation == "CreateDatabase":
+        return f"database/{(request.get('DatabaseInput') or {}).get('Name')}"
+    # AWS asks for catalog, database and table; `access.check_containers` adds the others to the narrowest.
     table = request.get("TableName") or request.get("Name") or (request.get("TableInput") or {}).get("Name")
     return f"table/{request['DatabaseName']}/{table}" if table and "DatabaseName" in request else None
 

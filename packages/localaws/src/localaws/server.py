@@ -54,6 +54,7 @@ class Layer:
         access.authorize_batches()
         access.know_leading_keys()
         access.sign_code_locations()
+        access.check_containers()
         bounds.keep_bounds()
         alarms.evaluate_by_dimension()
         paging.read_by_the_page()

@@ -15,7 +15,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from localaws import access
+from localaws import ministack_names as base
 from localaws.athena import locations
+from localaws.athena.errors import refusal_by_glue
 from localaws.athena.executions import Execution, Executions
 from localaws.athena.pages import Row, read_page
 from localaws.athena.pool import Pool
@@ -47,7 +49,8 @@ class Athena:
         self._executions = Executions(folder / "athena" / "executions")
         self._pool = Pool(folder)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._operations: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any] | None]]] = {
+        self._operations: dict[str, Callable[[Request], Awaitable[dict[str, Any] | None]]] = {
+            "StartQueryExecution": self._start,
             "StopQueryExecution": self._stop,
             "GetQueryExecution": self._get,
             "BatchGetQueryExecution": self._batch_get,
@@ -75,10 +78,8 @@ class Athena:
 
     async def handle(self, request: Request) -> Response | None:
         """Answer an operation, or leave it to the base."""
-        if request.operation == "StartQueryExecution":
-            return json_response(await self._start(request))
         operation = self._operations.get(request.operation)
-        answer = await operation(request.json()) if operation else None
+        answer = await operation(request) if operation else None
         return None if answer is None else json_response(answer)
 
     # Running
@@ -98,6 +99,9 @@ class Athena:
         workgroup = request.get("WorkGroup") or "primary"
         settings = await self._workgroup(workgroup)
         output = _output(request, settings)
+        bucket = output.removeprefix("s3://").partition("/")[0]
+        if access.refusal(call.access_key_id, "s3:GetBucketLocation", call.region, f"arn:aws:s3:::{bucket}"):
+            raise _invalid(f"Unable to verify/create output bucket {bucket}", AthenaErrorCode="INVALID_INPUT")
         execution = Execution(str(uuid.uuid4()), request, workgroup, output, time.time())
         database = (request.get("QueryExecutionContext") or {}).get("Database") or ""
         if reason := _refusal(call, database):
@@ -113,6 +117,7 @@ class Athena:
             workgroup=workgroup,
             parameters=tuple(request.get("ExecutionParameters") or ()),
             scan_limit=int(settings.get("BytesScannedCutoffPerQuery") or 0) or None,
+            caller=access.credentials(call.access_key_id),
         )
         task = asyncio.create_task(self._run(execution, statement))
         self._tasks.add(task)
@@ -148,8 +153,8 @@ class Athena:
                 execution.end(answer["state"], answer["reason"], error)
         self._executions.keep(execution)
 
-    async def _stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        execution = self._find(request)
+    async def _stop(self, call: Request) -> dict[str, Any]:
+        execution = self._find(call.json())
         if not execution.is_over:
             execution.end("CANCELLED", "Query was cancelled by user")
             self._executions.keep(execution)
@@ -165,11 +170,11 @@ class Athena:
             raise _invalid(f"QueryExecution {number} was not found", AthenaErrorCode="INVALID_INPUT")
         return execution
 
-    async def _get(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"QueryExecution": self._find(request).describe()}
+    async def _get(self, call: Request) -> dict[str, Any]:
+        return {"QueryExecution": self._find(call.json()).describe()}
 
-    async def _batch_get(self, request: dict[str, Any]) -> dict[str, Any]:
-        numbers = request.get("QueryExecutionIds") or []
+    async def _batch_get(self, call: Request) -> dict[str, Any]:
+        numbers = call.json().get("QueryExecutionIds") or []
         executions = [execution for number in numbers if (execution := self._executions.get(number))]
         missing = [number for number in numbers if self._executions.get(number) is None]
         return {
@@ -184,7 +189,8 @@ class Athena:
             ],
         }
 
-    async def _list(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _list(self, call: Request) -> dict[str, Any]:
+        request = call.json()
         numbers = self._executions.newest_first(request.get("WorkGroup") or "primary")
         start, size = _place(request), int(request.get("MaxResults") or 50)
         answer: dict[str, Any] = {"QueryExecutionIds": numbers[start : start + size]}
@@ -192,7 +198,8 @@ class Athena:
 
     # Results
 
-    async def _results(self, request: dict[str, Any]) -> dict[str, Any]:
+    async def _results(self, call: Request) -> dict[str, Any]:
+        request = call.json()
         execution = self._find(request)
         if execution.state != "SUCCEEDED":
             state = (
@@ -204,6 +211,9 @@ class Athena:
             raise _invalid(f"MaxResults must be from 1 to {MAX_RESULTS}, found {size}")
         start = _place(request)
         outcome = execution.outcome
+        place = f"arn:aws:s3:::{outcome['output'].removeprefix('s3://')}"
+        if reason := access.refusal(call.access_key_id, "s3:GetObject", call.region, place):
+            raise ServiceError("AccessDeniedException", reason)
         rows: list[Row] = []
         end: int | None = None
         if outcome["columns"] and outcome["output"].endswith((".csv", ".txt")):
@@ -219,8 +229,8 @@ class Athena:
 
     # Beside statements
 
-    async def _update_prepared(self, request: dict[str, Any]) -> dict[str, Any]:
-        client = self._aws.client("athena")
+    async def _update_prepared(self, call: Request) -> dict[str, Any]:
+        request, client = call.json(), self._aws.client("athena")
         name = {"StatementName": request.get("StatementName"), "WorkGroup": request.get("WorkGroup")}
 
         def replace() -> None:
@@ -234,8 +244,9 @@ class Athena:
             raise ServiceError("ResourceNotFoundException", str(error)) from error
         return {}
 
-    async def _table_metadata(self, request: dict[str, Any]) -> None:
+    async def _table_metadata(self, call: Request) -> None:
         """Refuse a table that is not there, which the base would make up; it describes the others well."""
+        request = call.json()
         database, name = request.get("DatabaseName") or "", request.get("TableName") or ""
         try:
             await asyncio.to_thread(self._aws.client("glue").get_table, DatabaseName=database, Name=name)
@@ -247,15 +258,17 @@ class Athena:
 def _refusal(call: Request, database: str) -> str | None:
     """Say why the caller may not look at the default database or at its query's; None if it may.
 
-    Athena looks at `default` whatever the query names (Athena User Guide, "Fine-grained access to databases and tables
-    in the AWS Glue Data Catalog"); its words are those of awsdocs/amazon-athena-user-guide issue 81.
+    Athena looks at `default` whatever the query names, and makes it where it is missing (Athena User Guide,
+    "Fine-grained access to databases and tables in the AWS Glue Data Catalog").
     """
     databases = dict.fromkeys(("default", database.lower() or "default"))
-    for name in (*(f"database/{database}" for database in databases), "catalog"):
+    asked = [("glue:GetDatabase", name) for name in (*(f"database/{database}" for database in databases), "catalog")]
+    if "default" not in base.DATABASES.value:
+        asked += [("glue:CreateDatabase", name) for name in ("database/default", "catalog")]
+    for action, name in asked:
         resource = f"arn:aws:glue:{call.region}:{call.account_id}:{name}"
-        if reason := access.refusal(call.access_key_id, "glue:GetDatabase", call.region, resource):
-            failure = f"Status Code: 400; Error Code: AccessDeniedException; Request ID: {uuid.uuid4()}; Proxy: null"
-            return f"{reason} (Service: AmazonDataCatalog; {failure})"
+        if reason := access.refusal(call.access_key_id, action, call.region, resource):
+            return refusal_by_glue(reason)
     return None
 
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from localaws.athena import types
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.types import Type
@@ -67,10 +65,11 @@ class Partition:
 
 
 class Catalog:
-    """Reads and changes the Glue catalog through a client of Glue."""
+    """Reads and changes the Glue catalog through a client of Glue; databases `seen` are not asked for again."""
 
-    def __init__(self, glue: Any) -> None:
+    def __init__(self, glue: Any, seen: Iterable[str] = ()) -> None:
         self.glue = glue
+        self._seen = set(seen)
 
     def databases(self) -> list[str]:
         """Return the names of all databases, sorted."""
@@ -80,7 +79,7 @@ class Catalog:
         """Fail if there is no such database."""
         try:
             self.glue.get_database(Name=name)
-        except ClientError as error:
+        except self.glue.exceptions.EntityNotFoundException as error:
             raise QueryError("SCHEMA_NOT_FOUND", f"line 1:15: Schema '{name}' does not exist", kind=1301) from error
 
     def tables(self, database: str) -> list[dict[str, Any]]:
@@ -92,11 +91,16 @@ class Catalog:
     def find(self, database: str, name: str) -> Table | None:
         """Return a table, or None."""
         try:
+            self._look_at(database)
             return read_table(self.glue.get_table(DatabaseName=database, Name=name)["Table"])
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "EntityNotFoundException":
-                raise
+        except self.glue.exceptions.EntityNotFoundException:
             return None
+
+    def _look_at(self, database: str) -> None:
+        """Ask for a database that a statement names, once, as Athena does before it asks for a table of it."""
+        if database not in self._seen:
+            self.glue.get_database(Name=database)
+            self._seen.add(database)
 
     def table(self, database: str, name: str) -> Table:
         """Return a table, or fail as Athena does."""

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from botocore.exceptions import ClientError
 from sqlglot import exp
 
 from localaws.athena import culprits, ddl, listing, prepared, results, writes
 from localaws.athena.catalog import Catalog
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import QueryError, denied, unsupported
 from localaws.athena.grammar import parse_statement
 from localaws.athena.query import bind, run_explain, run_select
-from localaws.athena.statements import Outcome, Statement, strip_comments
+from localaws.athena.statements import Caller, Outcome, Statement, strip_comments
 from localaws.athena.storage import Lake
 from localaws.athena.work import Work
 from localaws.clients import Clients
@@ -32,16 +33,16 @@ class Engine:
 
     Parameters
     ----------
-    aws : Clients
-        Whose catalog and lake they are about.
+    clients_of : callable
+        Returns the clients of a statement's `caller`, as whom catalog and lake are read and written.
     files : Path
         Folder in which the local AWS keeps the buckets.
     scratch : Path
         Folder for what does not fit into memory and for results on their way.
     """
 
-    def __init__(self, aws: Clients, files: Path, scratch: Path) -> None:
-        self._aws = aws
+    def __init__(self, clients_of: Callable[[Caller], Clients], files: Path, scratch: Path) -> None:
+        self._clients_of = clients_of
         self._files = files
         self._scratch = scratch / "statement"
         self._database = duckdb.connect(
@@ -60,15 +61,18 @@ class Engine:
             If it would read more than its workgroup allows.
         """
         self._scratch.mkdir(parents=True, exist_ok=True)
-        lake = Lake(self._aws.client("s3"), self._files, self._scratch)
-        catalog = Catalog(self._aws.client("glue"))
-        work = Work(statement, self._database.cursor(), catalog, lake, self._aws.client("athena"))
+        aws = self._clients_of(statement.caller)
+        lake = Lake(aws.client("s3"), self._files, self._scratch, is_owner=statement.caller is None)
+        catalog = Catalog(aws.client("glue"), ("default", statement.database.lower()))
+        work = Work(statement, self._database.cursor(), catalog, lake, aws.client("athena"))
         try:
             outcome = run(work, statement.sql)
             outcome.scanned = work.scanned
         except duckdb.Error as error:
             logger.debug("DuckDB refused %s", statement.sql, exc_info=True)
             raise culprits.explain(lake.suspects) or explain(error, lake.names) from error
+        except (ClientError, OSError) as error:
+            raise denied(error) or error from error
         else:
             return outcome
         finally:

@@ -67,6 +67,7 @@ class LakeFileIO(PyArrowFileIO):
 def catalog(work: Work) -> GlueCatalog:
     """Return pyiceberg's view of the Glue catalog."""
     root = settings.root()
+    key, secret, token = work.statement.caller or (root.access_key_id, root.secret_access_key, None)
     return GlueCatalog(
         "awsdatacatalog",
         client=work.catalog.glue,
@@ -75,14 +76,16 @@ def catalog(work: Work) -> GlueCatalog:
             "lake.files": str(work.lake.files),
             "s3.endpoint": work.lake.s3.meta.endpoint_url,
             "s3.region": work.lake.s3.meta.region_name,
-            "s3.access-key-id": root.access_key_id,
-            "s3.secret-access-key": root.secret_access_key,
+            "s3.access-key-id": key,
+            "s3.secret-access-key": secret,
+            **({"s3.session-token": token} if token else {}),
         },
     )
 
 
 def load(work: Work, table: Table) -> IcebergTable:
     """Open the table as it is now."""
+    work.lake.require_readable(table.parameters["metadata_location"])
     return catalog(work).load_table((table.database, table.name))
 
 

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+Caller = tuple[str, str, str | None] | None
+
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -19,6 +21,8 @@ class Statement:
         SQL literals for the question marks, in order.
     scan_limit : int or None
         Bytes that the workgroup lets a query scan.
+    caller : tuple or None
+        Key, secret and session token of who asked, as whom catalog and objects are read; None of the account's root.
     """
 
     id: str
@@ -28,6 +32,7 @@ class Statement:
     workgroup: str = "primary"
     parameters: tuple[str, ...] = ()
     scan_limit: int | None = None
+    caller: Caller = field(default=None, repr=False)
 
 
 @dataclass(slots=True)

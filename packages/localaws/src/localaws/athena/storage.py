@@ -15,10 +15,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import ClientError
 
 from localaws.athena.culprits import Suspect
-from localaws.athena.errors import QueryError
+from localaws.athena.errors import QueryError, is_denied, unreadable
 
 GENERIC_S3_ERROR = "GENERIC_USER_ERROR"
 
@@ -48,6 +49,8 @@ class Lake:
         Folder in which the local AWS keeps a folder for each bucket.
     scratch : Path
         Folder for what has to be fetched.
+    is_owner : bool
+        Whether the client may read everything, so that nothing of what lies on the disk has to be asked for.
 
     Attributes
     ----------
@@ -57,8 +60,10 @@ class Lake:
         What a query reads, for it may fail on one of the objects.
     """
 
-    def __init__(self, s3: Any, files: Path, scratch: Path) -> None:
+    def __init__(self, s3: Any, files: Path, scratch: Path, *, is_owner: bool = True) -> None:
         self.s3 = s3
+        self._is_owner = is_owner
+        self._readable: set[str] = set()
         self.files = files
         self.scratch = scratch
         self.names: dict[str, str] = {}
@@ -73,6 +78,8 @@ class Lake:
             for page in self.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
                 objects += [S3Object(bucket, item["Key"], item["Size"]) for item in page.get("Contents", [])]
         except ClientError as error:
+            if is_denied(error):
+                raise unreadable(location) from error
             raise QueryError(
                 GENERIC_S3_ERROR, f"{location}: {error.response['Error'].get('Message', error)}"
             ) from error
@@ -90,6 +97,8 @@ class Lake:
 
     def paths(self, objects: builtins.list[S3Object]) -> builtins.list[str]:
         """Return a local file for each object."""
+        for folder in {(item.bucket, item.key.rpartition("/")[0]): item for item in objects}.values():
+            self.require_readable(folder.url)
         paths = [self.files / item.bucket / item.key for item in objects]
         missing = [number for number, path in enumerate(paths) if not _is_whole(path, objects[number].size)]
         if missing:
@@ -100,8 +109,23 @@ class Lake:
         self.names |= {str(path): item.url for path, item in zip(paths, objects, strict=True)}
         return [str(path) for path in paths]
 
+    def require_readable(self, url: str) -> None:
+        """Fail if the caller may not read an object; asked once for each folder of a table, as policies go by these."""
+        bucket, key = split_url(url)
+        place = f"{bucket}/{'/'.join(key.split('/')[:-1][:2])}"
+        if self._is_owner or place in self._readable:
+            return
+        try:
+            self.s3.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if is_denied(error):
+                raise unreadable(url) from error
+            raise
+        self._readable.add(place)
+
     def path_of(self, url: str) -> str:
         """Return a local file for one object that is known to exist."""
+        self.require_readable(url)
         bucket, key = split_url(url)
         path = self.files / bucket / key
         if path.is_file():
@@ -120,6 +144,8 @@ class Lake:
         try:
             self.s3.upload_file(str(path), bucket, key)
         except Exception as error:
+            if isinstance(error, S3UploadFailedError) and "AccessDenied" in str(error):
+                raise _unwritable(url) from error
             raise QueryError(GENERIC_S3_ERROR, f"cannot write {url}: {error}") from error
 
     def put(self, url: str, body: bytes) -> None:
@@ -128,6 +154,8 @@ class Lake:
         try:
             self.s3.put_object(Bucket=bucket, Key=key, Body=body)
         except ClientError as error:
+            if is_denied(error):
+                raise _unwritable(url) from error
             raise QueryError(
                 GENERIC_S3_ERROR, f"cannot write {url}: {error.response['Error'].get('Message', error)}"
             ) from error
@@ -141,7 +169,15 @@ class Lake:
         for bucket, names in keys.items():
             for start in range(0, len(names), 1000):
                 batch = [{"Key": name} for name in names[start : start + 1000]]
-                self.s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True})
+                failed = self.s3.delete_objects(Bucket=bucket, Delete={"Objects": batch, "Quiet": True}).get("Errors")
+                if failed:
+                    raise unreadable(f"s3://{bucket}/{failed[0]['Key']}")
+
+
+def _unwritable(url: str) -> QueryError:
+    """Return Athena's error of a result that its caller may not store (AWS re:Post has the words)."""
+    advice = "Please ensure you are allowed to access the S3 bucket."
+    return QueryError("", f"Access denied when writing output to url: {url} . {advice}", kind=1000)
 
 
 _HIDDEN = re.compile(r"/[_.]")

@@ -14,6 +14,7 @@ import resource
 import sys
 from dataclasses import asdict
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import botocore.session
@@ -37,20 +38,25 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not be taken for an answer
     home = settings.home()
     files = home / "aws" / "s3" / settings.ACCOUNT_ID
-    engine = Engine(_warm(_clients()), files, home / "athena" / "scratch" / str(os.getpid()))
+    owner = _warm(_clients())
+    engine = Engine(
+        lambda caller: _clients(*caller) if caller else owner, files, home / "athena" / "scratch" / str(os.getpid())
+    )
     for line in sys.stdin:
         document = json.loads(line)
         document["parameters"] = tuple(document["parameters"])
+        document["caller"] = tuple(document["caller"]) if document["caller"] else None
         answer = _answer(engine, Statement(**document))
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         print(json.dumps({**answer, "memory": memory}), file=answers, flush=True)
 
 
-def _clients() -> Clients:
+@lru_cache(maxsize=4)
+def _clients(access_key_id: str = "", secret_access_key: str = "", token: str | None = None) -> Clients:
     """Return clients that read the times of a long listing quickly; botocore's way outlasts all the rest."""
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_read_time)
-    return connect(core=core)
+    return connect(access_key_id, secret_access_key, token, core)
 
 
 def _warm(aws: Clients) -> Clients:

@@ -94,7 +94,7 @@ def runner(aws: Clients, local_aws: LocalAws) -> Runner:
     s3.put_object(Bucket="lake", Key="fractions/lines.json", Body=b'{"n": 1.5}\n')
     s3.put_object(Bucket="lake", Key="moments/lines.json", Body=b'{"at": "2026-03-12T14:30:00Z"}\n')
     folder = local_aws.folder
-    found = Runner(aws, Engine(aws, folder / "aws" / "s3" / settings.ACCOUNT_ID, folder / "scratch"))
+    found = Runner(aws, Engine(lambda _: aws, folder / "aws" / "s3" / settings.ACCOUNT_ID, folder / "scratch"))
     for sql in TABLES:
         found.run(sql)
     return found

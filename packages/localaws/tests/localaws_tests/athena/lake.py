@@ -25,7 +25,7 @@ def make_lake(aws: Clients, folder: Path) -> Runner:
     s3.put_object(Bucket="lake", Key="broken/lines.json", Body=b'{"symbol": "A"}\nno JSON\n{"symbol": "B"}\n')
     s3.put_object(Bucket="lake", Key="fractions/lines.json", Body=b'{"n": 1.5}\n')
     s3.put_object(Bucket="lake", Key="moments/lines.json", Body=b'{"at": "2026-03-12T14:30:00Z"}\n')
-    found = Runner(aws, Engine(aws, folder / "aws" / "s3" / settings.ACCOUNT_ID, folder / "scratch"))
+    found = Runner(aws, Engine(lambda _: aws, folder / "aws" / "s3" / settings.ACCOUNT_ID, folder / "scratch"))
     for sql in TABLES:
         found.run(sql)
     return found

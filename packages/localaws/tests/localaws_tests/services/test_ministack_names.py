@@ -49,7 +49,7 @@ def test_no_other_module_imports_ministack() -> None:
 
 def test_every_name_is_used() -> None:
     root = Path(localaws.__file__).parent
-    others = "".join(path.read_text() for path in root.glob("*.py") if path.name != "ministack_names.py")
+    others = "".join(path.read_text() for path in root.rglob("*.py") if path.name != "ministack_names.py")
     tree = ast.parse((root / "ministack_names.py").read_text())
     named = [
         target.id
