@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tapeline.deploy import stack
 from tapeline.deploy.artifacts import Names
 from tapeline.market import quotes
 from tapeline.operations.watch import AGREED_COLUMNS
+from tapeline.stream.notifications import MEMORY
 from tapeline.stream.settings import FeedWatchSettings, StreamProcessorSettings, TrendAlertsSettings
 
 MAX_TEMPLATE_BYTES = 1_000_000
@@ -166,6 +168,11 @@ def test_no_metric_is_shared_with_another_deployment_of_the_account(template: di
         else:
             assert dimension["Value"].keys() & {"Ref", "Fn::GetAtt"}, name
         assert alarm["AlarmName"]["Fn::Sub"].startswith("${NamePrefix}"), name
+
+
+def test_an_alert_is_remembered_as_long_as_a_redrive_may_bring_it_again(template: dict[str, Any]) -> None:
+    queue = resources(template, "AWS::SQS::Queue")["DeadLetterQueue"]
+    assert timedelta(seconds=queue["MessageRetentionPeriod"]) + timedelta(days=1) < MEMORY
 
 
 def test_a_lost_batch_rings_at_the_first_minute(template: dict[str, Any]) -> None:

@@ -8,12 +8,14 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from tapeline.aws.deployment import Deployment
 from tapeline.cli.main import app
 from tapeline.market.symbol_state import Rules
 from tapeline.operations import redrive as redriving
@@ -296,10 +298,49 @@ def test_a_pointer_to_nothing_or_elsewhere_stays_and_says_so(clean: LocalDeploym
     done = redrive(clean, DAY, DAY, dry_run=False)
     bucket = clean.outputs.bucket_name
     assert done.unknown_letters == {
-        f"s3://{bucket}/{key} is gone": 1,
-        f"expected an object under s3://{bucket}/aws/lambda/, found s3://another/aws/lambda/x": 1,
+        f"s3://{bucket}/{key}: there is no such object": 1,
+        f"s3://another/aws/lambda/x: expected an object under s3://{bucket}/aws/lambda/": 1,
     }
     assert waiting(clean) == 2
+
+
+def test_of_a_message_with_several_pointers_all_go_that_can_be_read_and_it_stays_for_the_others(
+    clean: LocalDeployment,
+) -> None:
+    s3, queue, bucket = clean.client("s3"), clean.outputs.dead_letter_queue_url, clean.outputs.bucket_name
+    bodies = {
+        "aws/lambda/several/1": b"{oops",
+        "aws/lambda/several/2": document([payload("INTC", "2026-03-12T14:52:00Z")]),
+        "aws/lambda/several/3": document([payload("INTC", "2026-03-12T14:53:00Z")]),
+    }
+    for key, body in bodies.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
+    clean.client("sqs").purge_queue(QueueUrl=queue)
+    entries = [{"s3": {"bucket": {"name": bucket}, "object": {"key": key}}} for key in bodies]
+    clean.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps({"Records": entries}))
+    before = stream(clean)
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert new_times(clean, before) == ["2026-03-12T14:52:00Z", "2026-03-12T14:53:00Z"]
+    (reason,) = done.unknown_letters or {}
+    assert reason.startswith(f"s3://{bucket}/aws/lambda/several/1: not understood")
+    assert "docs/runbook.md" in done.summary
+    assert waiting(clean) == 1
+
+    s3.put_object(Bucket=bucket, Key="aws/lambda/several/1", Body=document([payload("INTC", "2026-03-12T14:54:00Z")]))
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert (done.unknown_letters, waiting(clean)) == ({}, 0)
+
+
+def test_a_batch_whose_pointer_is_gone_gets_another_when_it_is_copied_onto_itself(clean: LocalDeployment) -> None:
+    key = give_up_whole(clean, document([payload("ORCL", "2026-03-12T14:55:00Z")]))
+    bucket = clean.outputs.bucket_name
+    clean.client("sqs").purge_queue(QueueUrl=clean.outputs.dead_letter_queue_url)
+    assert redrive(clean, DAY, DAY, dry_run=False).letters == ()
+    clean.client("s3").copy_object(
+        Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, MetadataDirective="REPLACE"
+    )
+    done = redrive(clean, DAY, DAY, dry_run=False)
+    assert (done.letter_quotes, waiting(clean)) == (1, 0)
 
 
 def test_a_key_is_read_as_s3_spells_it(clean: LocalDeployment) -> None:
@@ -316,6 +357,19 @@ def test_s3_s_trial_of_a_notification_goes_with_a_redrive_but_not_with_a_dry_run
     assert waiting(clean) == 1
     redrive(clean, DAY, DAY, dry_run=False)
     assert waiting(clean) == 0
+
+
+def test_alerts_whose_function_cannot_be_invoked_stay_and_the_others_go(
+    clean: LocalDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_whole(clean, changes([{"dynamodb": {"SequenceNumber": "1"}}]))
+    give_up_whole(clean, document([payload("CSCO", "2026-03-12T14:56:00Z")]))
+    outputs = replace(clean.outputs, trend_alerts_name="gone")
+    done = redrive(Deployment(clean.clients, outputs), DAY, DAY, dry_run=False)
+    fates = sorted(fate for _, fate in done.letters)
+    assert fates[0] == "redriven and deleted"
+    assert re.match("the trend alerts could not be invoked: .*ResourceNotFound.*, so the letter stays", fates[1])
+    assert waiting(clean) == 1
 
 
 def test_alerts_that_fail_again_stay(clean: LocalDeployment) -> None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from tapeline.aws.deployment import StackError
+from tapeline.aws.queues import UndeletedError
 from tapeline.cli.terminal import errors
 from tapeline.laptop.supervisor import LaptopError
 from tapeline.operations.correct import CorrectionError
@@ -24,7 +25,10 @@ class CommandError(RuntimeError):
     """A command cannot be done; the message is all the user needs."""
 
 
-FIXABLE = (BotoCoreError, ClientError, CommandError, CorrectionError, LaptopError, RedriveError, StackError, ValueError)
+FIXABLE = (
+    *(BotoCoreError, ClientError, CommandError, CorrectionError, LaptopError, RedriveError, StackError),
+    *(UndeletedError, ValueError),
+)
 
 
 class Commands(TyperGroup):

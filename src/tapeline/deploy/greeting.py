@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+from tapeline.aws import queues
 from tapeline.aws.deployment import Deployment
+
+_LOOKS = 10
+"""Among more than a hundred other messages it may stay: the alarm rings anyway, and a redrive takes it out."""
 
 
 def is_greeting(body: str) -> bool:
@@ -16,14 +20,17 @@ def is_greeting(body: str) -> bool:
 
 
 def dismiss(deployment: Deployment) -> None:
-    """Take such messages out of the dead-letter queue, and leave all others in it."""
+    """Take such a message out of the dead-letter queue, and leave all others in it."""
     sqs, queue = deployment.client("sqs"), deployment.outputs.dead_letter_queue_url
-    others = []
-    while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60).get("Messages"):
-        for message in messages:
-            if is_greeting(message["Body"]):
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            else:
-                others.append(message["ReceiptHandle"])
-    for receipt in others:
-        sqs.change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt, VisibilityTimeout=0)
+    greetings: list[str] = []
+    others: list[str] = []
+    for _ in range(_LOOKS):
+        answer = sqs.receive_message(  # it waits, for a look without sees a part of the queue only
+            QueueUrl=queue, MaxNumberOfMessages=queues.PER_CALL, VisibilityTimeout=60, WaitTimeSeconds=1
+        )
+        for message in answer.get("Messages", []):
+            (greetings if is_greeting(message["Body"]) else others).append(message["ReceiptHandle"])
+        if greetings or not answer.get("Messages"):
+            break
+    queues.delete(sqs, queue, greetings)
+    queues.release(sqs, queue, others)

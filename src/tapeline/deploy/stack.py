@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from tapeline.aws import local
 from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
+from tapeline.aws.queues import UndeletedError
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
 from tapeline.deploy.greeting import dismiss
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
@@ -75,7 +76,10 @@ def deploy(
     if changes:
         try:
             dismiss(deployment)
-        except ClientError as error:  # who deploys through a role of CloudFormation's may lack the right
+        except (
+            ClientError,
+            UndeletedError,
+        ) as error:  # who deploys through a role of CloudFormation's may lack the right
             reason = f"S3's trial message stays in it, `tapeline redrive --go` removes it: {error}"
             on_progress(Progress("DeadLetterQueue", "SQS queue", "kept", reason))
     if clients.target == "local":

@@ -10,14 +10,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from tapeline.aws import queues
 from tapeline.aws.deployment import Deployment
 from tapeline.stream.batch import StreamRecord
 
@@ -50,6 +52,18 @@ class Letter:
 
 class UnknownLetterError(ValueError):
     """A message in the dead-letter queue that cannot be redriven, and why."""
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of the queue, with what it points to."""
+
+    body: str
+    receipt: str
+    letters: list[tuple[str, Letter]] = field(default_factory=list)
+    """Those that can be read, each with what it is known by."""
+    unread: list[str] = field(default_factory=list)
+    """Why others cannot."""
 
 
 def pointers(body: str) -> list[tuple[str, str]] | None:
@@ -111,59 +125,59 @@ class DeadLetters:
         self._stream_name = deployment.outputs.stream_name
         self._held: dict[str, None] = {}
 
-    def receive(self) -> Iterator[Any]:
-        """Yield each message of the queue once."""
+    def receive(self) -> Iterator[Message]:
+        """Yield each message of the queue once, with the batches that it is about."""
         seen: set[str] = set()
-        while True:
-            answer = self._sqs.receive_message(
-                QueueUrl=self._queue_url,
-                MaxNumberOfMessages=MESSAGES_PER_CALL,
-                VisibilityTimeout=INVISIBLE_SECONDS,
-                WaitTimeSeconds=1,
-            )
-            messages = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
-            if not messages:
-                return
-            seen |= {message["MessageId"] for message in messages}
-            for message in messages:
-                self._held[message["ReceiptHandle"]] = None
-                yield message
+        with ThreadPoolExecutor(MESSAGES_PER_CALL) as pool:
+            while True:
+                answer = self._sqs.receive_message(
+                    QueueUrl=self._queue_url,
+                    MaxNumberOfMessages=MESSAGES_PER_CALL,
+                    VisibilityTimeout=INVISIBLE_SECONDS,
+                    WaitTimeSeconds=1,
+                )
+                messages = [message for message in answer.get("Messages", []) if message["MessageId"] not in seen]
+                if not messages:
+                    return
+                seen |= {message["MessageId"] for message in messages}
+                self._held |= dict.fromkeys(message["ReceiptHandle"] for message in messages)
+                yield from pool.map(self._read, messages)
 
-    def read(self, body: str) -> list[tuple[str, Letter]]:
-        """Return the letters of a message, each with what it is known by.
-
-        Raises
-        ------
-        UnknownLetterError
-            If one of them cannot be read.
-        """
-        if (named := pointers(body)) is None:
-            letter = read_letter(body)
-            return [(f"{letter.shard_id} {letter.first} {letter.last}", letter)]
-        return [(key, read_letter(self._get(bucket, key))) for bucket, key in named]
+    def _read(self, received: Any) -> Message:
+        message = Message(received["Body"], received["ReceiptHandle"])
+        named = pointers(message.body)
+        for place in [None] if named is None else named:
+            try:
+                letter = read_letter(message.body if place is None else self._get(*place))
+            except UnknownLetterError as error:
+                message.unread.append(f"s3://{'/'.join(place)}: {error}" if place else str(error))
+            else:
+                name = place[1] if place else f"{letter.shard_id} {letter.first} {letter.last}"
+                message.letters.append((name, letter))
+        return message
 
     def _get(self, bucket: str, key: str) -> str:
-        place = f"s3://{bucket}/{key}"
         if bucket != self._bucket_name or not key.startswith(PREFIX):
-            raise UnknownLetterError(f"expected an object under s3://{self._bucket_name}/{PREFIX}, found {place}")
+            raise UnknownLetterError(f"expected an object under s3://{self._bucket_name}/{PREFIX}")
         try:
             return str(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read(), "utf-8")
         except UnicodeDecodeError as error:
-            raise UnknownLetterError(f"not understood ({place}: {error})") from error
+            raise UnknownLetterError(f"not understood ({error})") from error
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
-            raise UnknownLetterError(f"{place} is gone") from error
+            raise UnknownLetterError("there is no such object") from error
 
-    def delete(self, receipt: str) -> None:
-        """Take a message out of the queue."""
-        self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=receipt)
-        del self._held[receipt]
+    def delete(self, receipts: Iterable[str]) -> None:
+        """Take messages out of the queue."""
+        receipts = list(receipts)
+        queues.delete(self._sqs, self._queue_url, receipts)
+        for receipt in receipts:
+            del self._held[receipt]
 
     def release(self) -> None:
         """Let others see the messages that stay."""
-        for receipt in self._held:
-            self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt, VisibilityTimeout=0)
+        queues.release(self._sqs, self._queue_url, list(self._held))
 
     def records_of(self, letter: Letter) -> Iterator[StreamRecord]:
         """Yield the records of a batch of the Kinesis stream; those of a mere position as far as that has them."""

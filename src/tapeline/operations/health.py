@@ -233,8 +233,8 @@ def _dead_letters(count: int) -> Light:
         "dead letters",
         Colour.RED,
         f"{count:,} batches were given up",
-        "Read the function's log for the cause and fix it. Each message names shard and sequence numbers; the stream "
-        "keeps the records for 24 h. `tapeline reconcile` names what is missing.",
+        "Read the function's log for the cause and fix it, then `tapeline redrive --go` brings them back from the "
+        "bucket. `tapeline reconcile` names what is missing.",
     )
 
 

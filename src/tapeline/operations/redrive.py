@@ -15,10 +15,12 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from tapeline.aws.deployment import Deployment
 from tapeline.deploy.greeting import is_greeting
 from tapeline.market.quotes import Quote
-from tapeline.operations.dead_letters import DeadLetters, Letter, UnknownLetterError
+from tapeline.operations.dead_letters import DeadLetters, Letter
 from tapeline.operations.rejected import (
     EXAMPLES,
     FINAL_REASONS,
@@ -150,6 +152,7 @@ class _Run:
         self._by_name: dict[str, _Opened] = {}
         self._again: list[tuple[_Opened, str]] = []
         self._greetings: list[str] = []
+        self._unread: set[str] = set()
         self.letters = DeadLetters(deployment)
 
     def read_rejected(self, day: date) -> None:
@@ -183,16 +186,14 @@ class _Run:
     def read_dead_letters(self) -> None:
         """Receive every message, and read the batches that it is about."""
         for message in self.letters.receive():
-            if is_greeting(message["Body"]):
-                self._greetings.append(message["ReceiptHandle"])
+            if is_greeting(message.body):
+                self._greetings.append(message.receipt)
                 continue
-            try:
-                letters = self.letters.read(message["Body"])
-            except UnknownLetterError as error:
-                self._counts.unknown[str(error)] += 1
-                continue
-            for name, letter in letters:
-                self._read_letter(name, letter, message["ReceiptHandle"])
+            if message.unread:
+                self._counts.unknown.update(message.unread)
+                self._unread.add(message.receipt)
+            for name, letter in message.letters:
+                self._read_letter(name, letter, message.receipt)
 
     def _read_letter(self, name: str, letter: Letter, receipt: str) -> None:
         if name in self._by_name:  # a message that came twice
@@ -261,14 +262,20 @@ class _Run:
         """Let the trend alerts have the batches of the table's stream again, as Lambda would."""
         function = self._deployment.client("lambda")
         for opened in self._opened:
-            if opened.letter.is_of_table:
-                event = json.dumps({"Records": opened.letter.events})
+            if not opened.letter.is_of_table:
+                continue
+            # As small as Lambda had it: an invocation takes 6 MB either way.
+            event = json.dumps({"Records": opened.letter.events}, separators=(",", ":"), ensure_ascii=False)
+            try:
                 answer = function.invoke(FunctionName=self._outputs.trend_alerts_name, Payload=event.encode())
                 result = json.loads(answer["Payload"].read())
-                if "FunctionError" in answer:
-                    opened.failure = f"the trend alerts failed again: {result.get('errorMessage', result)}"
-                elif result.get("batchItemFailures"):
-                    opened.failure = "the trend alerts could not send all; their log says why"
+            except (BotoCoreError, ClientError) as error:
+                opened.failure = f"the trend alerts could not be invoked: {error}"
+                continue
+            if "FunctionError" in answer:
+                opened.failure = f"the trend alerts failed again: {result.get('errorMessage', result)}"
+            elif result.get("batchItemFailures"):
+                opened.failure = "the trend alerts could not send all; their log says why"
 
     def mark_rejected(self) -> None:
         """Keep the lines that went under `REDRIVEN_PREFIX`, then take them out of `rejected/`."""
@@ -285,10 +292,9 @@ class _Run:
                 key = rejected_key(record.arrived_at, record.shard_id, str(record.sequence_number))
                 raw_zone.put_lines(self._s3, self._outputs.bucket_name, key, [reject_to_json(reject)])
         pointing = [*((opened, opened.receipt) for opened in self._opened), *self._again]
-        staying = {receipt for opened, receipt in pointing if opened.stays}
+        staying = self._unread | {receipt for opened, receipt in pointing if opened.stays}
         done = dict.fromkeys(receipt for _, receipt in pointing if receipt not in staying)
-        for receipt in [*done, *self._greetings]:
-            self.letters.delete(receipt)
+        self.letters.delete([*done, *self._greetings])
 
     def result(self, *, dry_run: bool) -> Redrive:
         """Return what this run did or would do."""

@@ -156,6 +156,10 @@ class Redrive:
             for letter, fate in self.letters
         ]
         lines += [f"  left in the queue: {number:,}, {kind}" for kind, number in (self.unknown_letters or {}).items()]
+        if self.unknown_letters:
+            lines.append(
+                "  What is left in the queue cannot be read; docs/runbook.md, `dead letters`, says what to do."
+            )
         return "\n".join(map(printable, lines))
 
 

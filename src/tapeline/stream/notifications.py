@@ -22,7 +22,8 @@ PUBLISH_MESSAGES = 10
 """Most a PublishBatch takes (API Reference)."""
 
 MEMORY = timedelta(days=30)
-"""How long a sent alert is remembered; a DynamoDB stream delivers again for a day at most."""
+"""How long a sent alert is remembered: a DynamoDB stream delivers again for a day, a redrive for the 14 days that the
+dead-letter queue keeps a pointer."""
 
 
 def alerts_from_image(image: Item) -> list[Alert]:
