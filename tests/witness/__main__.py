@@ -11,13 +11,17 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from localaws.clients import connect
 from localaws.testing import running
 from localaws_tests.athena.lake import make_lake
-from tests.witness import archive, conformance, report
+from tests.witness import archive, conformance, include_sql, report
 from tests.witness.absent import AbsentError
+from tests.witness.comparison import Finding, Laptop
+from tests.witness.include_sql import IncludeSql
+from tests.witness.month import make_month
 from tests.witness.server import running_trino
 
 
@@ -46,12 +50,21 @@ def _compare(java: Path, program: Path, folder: Path) -> tuple[list[report.Part]
         os.environ.update(TAPELINE_HOME=str(aws.folder), TAPELINE_PORT=str(aws.port))
         print("starting Trino …", flush=True)
         with running_trino(java, program, folder / "trino", aws) as trino:
-            versions = {"Trino": trino.version()}
-            began = time.monotonic()
             runner = make_lake(connect(), aws.folder)
-            cases = list(conformance.compare_cases(runner, trino))
-            print(f"{conformance.TITLE}: {len(cases)} statements, {time.monotonic() - began:.0f} s", flush=True)
-    return [report.Part(conformance.TITLE, conformance.WHAT, cases)], versions
+            laptop = Laptop(runner.aws, runner.engine)
+            parts = [_part(conformance.TITLE, conformance.WHAT, conformance.compare_cases(laptop, trino))]
+            print("rolling up a month …", flush=True)
+            month = make_month(include_sql.LEFT)
+            what = include_sql.WHAT.format(origin=month.origin, sessions=len(month.sessions))
+            parts.append(_part(include_sql.TITLE, what, IncludeSql(laptop, trino, month).findings()))
+            return parts, {"Trino": trino.version()}
+
+
+def _part(title: str, what: str, findings: Iterator[Finding]) -> report.Part:
+    began = time.monotonic()
+    part = report.Part(title, what, list(findings))
+    print(f"{title}: {len(part.findings)} statements, {time.monotonic() - began:.0f} s", flush=True)
+    return part
 
 
 if __name__ == "__main__":

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 
-from localaws.athena.errors import QueryError
-from localaws.athena.statements import Statement
-from localaws_tests.athena.conftest import TABLES, Runner
+from localaws_tests.athena.lake import TABLES
 from localaws_tests.athena.test_conformance import CASES
 from tests.witness.client import Answer, Trino
-from tests.witness.comparison import Finding, ask_laptop, compare
+from tests.witness.comparison import Finding, Laptop, compare
 from tests.witness.dialect import to_trino
 
 TITLE = "conformance.yaml"
@@ -24,31 +21,24 @@ _COPY = "witness"
 """Database in which Trino runs the scripts, over the files of the same quotes."""
 
 
-def compare_cases(runner: Runner, trino: Trino) -> Iterator[Finding]:
+def compare_cases(laptop: Laptop, trino: Trino) -> Iterator[Finding]:
     """Compare each query, and each step of a script: both engines run it, each in a database of its own."""
     for case in CASES["queries"]:
         sql = case["sql"]
-        yield compare(case["name"], sql, ask_laptop(runner, sql), _ask(trino, sql, "lake"))
+        yield compare(case["name"], sql, laptop.ask(sql, "lake"), _ask(trino, sql, "lake"))
     database = {"Name": _COPY, "LocationUri": f"s3://lake/{_COPY}/"}
-    runner.aws.client("glue").create_database(DatabaseInput=database)
+    laptop.aws.client("glue").create_database(DatabaseInput=database)
     for table in TABLES:
-        _run_here(runner, table)
+        laptop.ask(table, _COPY)
     for case in CASES["scripts"]:
         for number, step in enumerate(case["steps"], 1):
             sql = _moved(step["sql"])
-            ours, theirs = ask_laptop(runner, step["sql"]), _ask(trino, sql, _COPY)
+            ours, theirs = laptop.ask(step["sql"], "lake"), _ask(trino, sql, _COPY)
             if theirs is None:  # so that what Trino is asked next has the same before it
-                _run_here(runner, sql)
+                laptop.ask(sql, _COPY)
             elif ours.error and (made := re.match(r"CREATE TABLE (\w+)", sql)) and not theirs.error:
                 trino.run(f"DROP TABLE {made[1]}", _COPY)
             yield compare(f"{case['name']}, step {number}", step["sql"], ours, theirs)
-
-
-def _run_here(runner: Runner, sql: str) -> None:
-    """Let the laptop do in Trino's database what Trino has no statement for; some cases are refused."""
-    statement = Statement(f"copy-{next(runner.numbers)}", sql, _COPY, "s3://lake/results/")
-    with suppress(QueryError):
-        runner.engine.execute(statement)
 
 
 def _ask(trino: Trino, sql: str, schema: str) -> Answer | None:

@@ -35,16 +35,17 @@ def points_as_doubles(sql: str) -> str:
 def to_trino(sql: str) -> str | None:
     """Return Trino's statement, or None where it has none that does the same."""
     text = re.sub(r"(\s|;)+\Z", "", sql)
+    bare = re.sub(r"\A(?:\s*--[^\n]*\n)*", "", text)
     for pattern, rule in _RULES:
-        if match := re.fullmatch(pattern, text, re.IGNORECASE | re.DOTALL):
+        if match := re.fullmatch(pattern, text if re.match(_BEHIND_COMMENT, text) else bare, re.IGNORECASE | re.DOTALL):
             return rule(match)
-    if re.match(rf"(?i)({'|'.join(_ATHENA_ONLY)})\b", text) or re.match(_BEHIND_COMMENT, text, re.IGNORECASE):
+    if re.match(rf"(?i)({'|'.join(_ATHENA_ONLY)})\b", text) or re.match(_BEHIND_COMMENT, text):
         return None
     return points_as_doubles(text)
 
 
 _ATHENA_ONLY = ("msck", "show", "describe", "unload", "create external", "alter", "vacuum", "optimize")
-_BEHIND_COMMENT = r"(?s)\s*(--[^\n]*\n|/\*.*?\*/)(?:\s|--[^\n]*\n|/\*.*?\*/)*(alter|drop|msck|optimize|vacuum)\b"
+_BEHIND_COMMENT = r"(?is)\s*(--[^\n]*\n|/\*.*?\*/)(?:\s|--[^\n]*\n|/\*.*?\*/)*(alter|drop|msck|optimize|vacuum)\b"
 """What Athena alone refuses there."""
 
 
@@ -114,7 +115,7 @@ def _transform(part: str) -> str:
     """Write a partition transform: Athena's truncate and bucket have the number first."""
     if match := re.fullmatch(r"(?i)(truncate|bucket)\((\d+),\s*(\w+)\)", part):
         return f"{match[1]}({match[3]}, {match[2]})"
-    return part
+    return part.lower()
 
 
 _RULES: tuple[tuple[str, Rule], ...] = (

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from localaws.clients import Clients
 from localaws.testing import running
-from localaws_tests.athena.conftest import JSON_SERDE, Runner
+from localaws_tests.athena.lake import JSON_SERDE, Runner
 
 OUTPUT = "s3://lake/results/"
 NUMBERS = "UNNEST(sequence(1, 10000))"

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from localaws_tests.athena.conftest import JSON_SERDE, Runner
+from localaws_tests.athena.lake import JSON_SERDE, Runner
 
 
 def fill(runner: Runner, name: str, bodies: list[bytes], suffix: str) -> None:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from localaws.clients import Clients
 from localaws.testing import LocalAws
-from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.lake import Runner
 from localaws_tests.athena.test_api import rows_of, start, wait
 
 GLUE = "arn:aws:glue:us-east-1:000000000000"

@@ -15,7 +15,7 @@ from pyathena.arrow.cursor import ArrowCursor
 from pyathena.pandas.cursor import PandasCursor
 
 from localaws.testing import LocalAws
-from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.lake import Runner
 from localaws_tests.athena.test_api import OUTPUT, rows_of
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from localaws.athena.errors import QueryError
-from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.lake import Runner
 
 CASES = yaml.safe_load((Path(__file__).parent / "conformance.yaml").read_text())
 

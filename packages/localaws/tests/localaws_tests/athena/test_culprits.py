@@ -8,7 +8,7 @@ import re
 import pytest
 
 from localaws.athena.errors import QueryError
-from localaws_tests.athena.conftest import JSON_SERDE, Runner
+from localaws_tests.athena.lake import JSON_SERDE, Runner
 
 GOOD = b'{"n": 1, "x": 1.5, "at": "2026-03-12 10:00:00"}\n'
 CASES = {

@@ -9,7 +9,7 @@ import pytest
 from pyiceberg.catalog.glue import GlueCatalog
 
 from localaws.athena import iceberg
-from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.lake import Runner
 from localaws_tests.athena.test_api import rows_of, start, wait
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from localaws_tests.athena.conftest import QUOTES, Runner
+from localaws_tests.athena.lake import QUOTES, Runner
 
 DAYS = sorted(QUOTES)[:2]
 PER_DAY = "(SELECT dt, sum(price) FROM quotes GROUP BY dt)"
