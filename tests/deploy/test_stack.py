@@ -94,6 +94,8 @@ def test_what_is_deployed_has_the_settings_that_the_template_says(aws: Clients) 
     assert mapping["DestinationConfig"] == {"OnFailure": {"Destination": f"arn:aws:s3:::{made.bucket_name}"}}
     (mapping,) = functions.list_event_source_mappings(FunctionName=made.trend_alerts_name)["EventSourceMappings"]
     assert "alerts" in mapping["FilterCriteria"]["Filters"][0]["Pattern"]
+    queue = aws.client("sqs").get_queue_attributes(QueueUrl=made.dead_letter_queue_url, AttributeNames=["All"])
+    assert queue["Attributes"]["ApproximateNumberOfMessages"] == "0", "S3's trial of its notification is left"
 
     workgroup = aws.client("athena").get_work_group(WorkGroup=made.work_group_name)["WorkGroup"]["Configuration"]
     assert workgroup["EnforceWorkGroupConfiguration"] is True

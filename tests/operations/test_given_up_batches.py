@@ -47,12 +47,13 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 @contextmanager
-def delivering(deployment: LocalDeployment) -> Iterator[None]:
+def delivering(deployment: LocalDeployment) -> Iterator[Delivery]:
     stop = threading.Event()
-    thread = threading.Thread(target=Delivery(deployment.clients, deployment.local.folder).run, args=(stop,))
+    delivery = Delivery(deployment.clients, deployment.local.folder)
+    thread = threading.Thread(target=delivery.run, args=(stop,))
     thread.start()
     try:
-        yield
+        yield delivery
     finally:
         stop.set()
         thread.join(timeout=30)
@@ -69,10 +70,32 @@ def broken(deployment: Deployment, function: str) -> Iterator[None]:
     client.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
 
 
+@contextmanager
+def unable_to(sid: str, deployment: Deployment, function: str) -> Iterator[None]:
+    """Take a statement out of the policy of a function's role."""
+    role = deployment.client("lambda").get_function_configuration(FunctionName=function)["Role"].rpartition("/")[2]
+    iam = deployment.client("iam")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document: Any = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    others = [statement for statement in document["Statement"] if statement["Sid"] != sid]
+    assert len(others) == len(document["Statement"]) - 1
+    less = json.dumps({**document, "Statement": others})
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=less)
+    yield
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+
 def put(deployment: Deployment, *datas: bytes) -> None:
     kinesis: Any = deployment.client("kinesis")
     records = [{"Data": data, "PartitionKey": "AAPL"} for data in datas]
     kinesis.put_records(StreamName=deployment.outputs.stream_name, Records=records)
+
+
+def empty(deployment: LocalDeployment) -> None:
+    """Take away what another test has left."""
+    deployment.client("sqs").purge_queue(QueueUrl=deployment.outputs.dead_letter_queue_url)
+    for key in objects(deployment, "aws/lambda/"):
+        deployment.client("s3").delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
 
 
 def waiting(deployment: Deployment) -> int:
@@ -130,10 +153,31 @@ def on_the_stream(deployment: Deployment) -> int:
     return count
 
 
+@pytest.mark.parametrize("sid", ["GiveUp", "LookBeforeGivingUp"])
+@pytest.mark.parametrize("function", ["stream-processor", "trend-alerts"])
+def test_a_batch_that_the_bucket_does_not_get_rings_and_is_kept_once_it_does(
+    deployed: LocalDeployment, function: str, sid: str
+) -> None:
+    full, alarm, symbol = f"stock-market-{function}", f"tapeline-{function}-lost", f"{function[0]}{sid[0]}".upper()
+
+    def rings() -> bool:
+        delivery.metrics.flush()
+        (found,) = deployed.client("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+        return found["StateValue"] == "ALARM"
+
+    before = waiting(deployed)
+    with broken(deployed, full), delivering(deployed) as delivery:
+        with unable_to(sid, deployed, full):
+            put(deployed, payload(symbol, TIMES[0]), payload(symbol, TIMES[1], price=150.0, high=151.0))
+            wait_for(rings, f"{alarm} without {sid}")
+            assert waiting(deployed) == before
+        wait_for(lambda: waiting(deployed) > before, f"the batch in the bucket, with {sid} again")
+
+
 def test_batches_of_both_streams_come_back_two_days_later(
     deployed: LocalDeployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert waiting(deployed) == 0, "S3's trial of the notification is left in the queue"
+    empty(deployed)
     listener = listen(deployed)
     with broken(deployed, deployed.outputs.stream_processor_name), delivering(deployed):
         put(deployed, *(payload(at=at) for at in TIMES), b"no quote")
@@ -175,7 +219,12 @@ def records_in(document: dict[str, Any]) -> int:
     return len(json.loads(document["payload"])["Records"])
 
 
-def test_a_deployment_can_be_made_again(deployed: LocalDeployment) -> None:
-    connected = connect("local")
-    again = stack.deploy(connected, {"MaximumRetryAttempts": "1"}, lambda progress: None)
-    assert waiting(again) == 0
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_deployment_leaves_no_trial_of_the_notification_in_the_queue(deployed: LocalDeployment, others: int) -> None:
+    empty(deployed)
+    queue, sqs = deployed.outputs.dead_letter_queue_url, deployed.client("sqs")
+    trial = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": deployed.outputs.bucket_name})
+    for body in [*map(str, range(others)), trial]:
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    stack.deploy(connect("local"), {"MaximumRetryAttempts": f"{others + 1}"}, lambda progress: None)
+    assert waiting(deployed) == others

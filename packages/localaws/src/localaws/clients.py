@@ -41,9 +41,9 @@ class Clients(Protocol):
 class LocalClients:
     """Clients of the local AWS that sign as a boto3 session does, made once each; safe to share between threads."""
 
-    def __init__(self, signer: Any) -> None:
+    def __init__(self, signer: Any, endpoint_url: str | None = None) -> None:
         self.region = settings.REGION
-        self.endpoint_url: str | None = settings.endpoint()
+        self.endpoint_url: str | None = endpoint_url or settings.endpoint()
         self._signer = signer
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()

@@ -57,30 +57,33 @@ def position(records: Sequence[Record], shard_id: str, stream_arn: str) -> dict[
     }
 
 
-def send(aws: Clients, destination: str, document: dict[str, Any], place: str, event: str) -> None:
-    """Send a message to a bucket, a queue or a topic, by its ARN.
+def send(aws: Clients, role: Clients, destination: str, document: dict[str, Any], place: str, event: str) -> None:
+    """Send a message to a bucket, a queue or a topic, by its ARN, in the name of the function's role.
 
     A bucket gets the event too, as `payload`, under a key that says whose it was (Lambda Developer Guide, "Retain
     discarded batch records"): ``aws/lambda/UUID of the mapping/shard/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID``.
 
     Parameters
     ----------
+    role : Clients
+        Sign as the role, which needs ``s3:ListBucket`` and ``s3:PutObject``, ``sqs:SendMessage`` or ``sns:Publish``.
     place : str
         The mapping's UUID, a slash, and the shard.
     event : str
         What the function got, as JSON.
     """
     service, owner, name = destination.split(":")[2], *destination.split(":")[4:6]
+    client = role.client(service)
     if service == "s3":
         now = datetime.now(UTC)
         key = f"aws/lambda/{place}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
-        aws.client("s3").put_object(Bucket=name, Key=key, Body=json.dumps({**document, "payload": event}).encode())
+        client.list_objects_v2(Bucket=name, MaxKeys=1)
+        client.put_object(Bucket=name, Key=key, Body=json.dumps({**document, "payload": event}).encode())
     elif service == "sqs":
-        sqs = aws.client("sqs")
-        url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=owner)["QueueUrl"]
-        sqs.send_message(QueueUrl=url, MessageBody=json.dumps(document))
+        url = aws.client("sqs").get_queue_url(QueueName=name, QueueOwnerAWSAccountId=owner)["QueueUrl"]
+        client.send_message(QueueUrl=url, MessageBody=json.dumps(document))
     else:
-        aws.client("sns").publish(TopicArn=destination, Message=json.dumps(document))
+        client.publish(TopicArn=destination, Message=json.dumps(document))
 
 
 def _iso(moment: float) -> str:

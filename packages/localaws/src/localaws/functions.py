@@ -6,12 +6,11 @@ import shutil
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import boto3
 from botocore.exceptions import ClientError
 
-from localaws.clients import Clients
+from localaws.clients import Clients, LocalClients
 from localaws.lambda_process import Credentials, Function, LambdaProcess, fetch, link_sdk
 from localaws.metrics import Metrics
 
@@ -79,19 +78,16 @@ class Functions:
             region=self._aws.region,
         )
 
+    def of_role(self, process: LambdaProcess) -> LocalClients:
+        """Return clients that sign as a process's role."""
+        keys = process.credentials
+        session = boto3.Session(keys.access_key_id, keys.secret_access_key, keys.session_token, self._aws.region)
+        return LocalClients(session, self._aws.endpoint_url)
+
     def are_known(self, process: LambdaProcess) -> bool:
         """Say whether the target still knows the credentials of a process's role."""
-        keys = process.credentials
-        sts: Any = boto3.client(
-            "sts",
-            region_name=self._aws.region,
-            endpoint_url=self._aws.endpoint_url,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-        )
         try:
-            sts.get_caller_identity()  # needs no permission
+            self.of_role(process).client("sts").get_caller_identity()  # needs no permission
         except ClientError as error:
             return error.response["Error"]["Code"] not in ("InvalidClientTokenId", "ExpiredToken")
         return True

@@ -54,6 +54,10 @@ class Metrics:
         if age is not None:
             self.add("AWS/Lambda", "IteratorAge", age * 1000, "Milliseconds", dimensions)
 
+    def add_failed_delivery(self, function: str) -> None:
+        """Count an attempt to tell a function's failure destination that was refused."""
+        self.add("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", (("FunctionName", function),))
+
     def add_line(self, line: bytes) -> None:
         """Count the values of a line that a function printed, if it is a document in the embedded metric format."""
         if not (line.startswith(b"{") and b'"_aws"' in line):

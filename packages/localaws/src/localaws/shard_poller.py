@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -17,7 +17,7 @@ from localaws import discards
 from localaws.clients import Clients
 from localaws.event_filter import EventFilter
 from localaws.functions import Functions
-from localaws.lambda_process import Invocation, LambdaProcess
+from localaws.lambda_process import Function, Invocation, LambdaProcess
 from localaws.mapping import Checkpoint, Checkpoints, Mapping
 from localaws.metrics import Metrics
 from localaws.sources import ExpiredIteratorError, Record, Source
@@ -88,6 +88,7 @@ class ShardPoller(threading.Thread):
         self._aws = aws
         self._stop_event = threading.Event()
         self._process: LambdaProcess | None = None
+        self._role: tuple[LambdaProcess, Clients] | None = None
         self._filter = EventFilter({})
         self._filter_json = ""
         self._checkpoint = checkpoints.load(shard_id) or Checkpoint()
@@ -283,9 +284,21 @@ class ShardPoller(threading.Thread):
             self._source.batch_info: discards.position(records, self._shard_id, self.mapping.source_arn),
         }
         if destination := self.mapping.failure_destination:
-            place, event = f"{self.mapping.mapping_id}/{self._shard_id}", _event(entries)
-            self._retry(lambda: discards.send(self._aws, destination, document, place, event))
+            self._retry(lambda: self._send(function, destination, document, _event(entries)))
         self._save(last.sequence_number)
+
+    def _send(self, function: Function, destination: str, document: dict[str, Any], event: str) -> None:
+        """Tell the failure destination, in the name of the function's role."""
+        process = self._process = self._process or self._functions.usable(None, function)
+        if self._role is None or self._role[0] is not process:
+            self._role = process, self._functions.of_role(process)
+        place = f"{self.mapping.mapping_id}/{self._shard_id}"
+        try:
+            discards.send(self._aws, self._role[1], destination, document, place, event)
+        except ClientError:
+            if not self._has_lost_its_credentials():
+                self._metrics.add_failed_delivery(function.name)
+            raise
 
     # Time
 

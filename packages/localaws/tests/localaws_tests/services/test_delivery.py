@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ class Deployed:
         queue = aws.client("sqs").create_queue(QueueName=name)
         self.queue_url = queue["QueueUrl"]
         self.source = function.pop("source", OBEDIENT)
-        deploy_function(aws, name, self.source, actions=function.pop("actions", ["kinesis:*"]), **function)
+        deploy_function(
+            aws, name, self.source, actions=function.pop("actions", ["kinesis:*", "sqs:SendMessage"]), **function
+        )
 
     def _create_stream(self) -> str:
         kinesis = self.aws.client("kinesis")
@@ -105,7 +108,7 @@ class Deployed:
 @pytest.fixture
 def deploy(aws: Clients, local_aws: LocalAws, request: pytest.FixtureRequest) -> Any:
     """Deploy under the test's own name, and take the mapping away at its end."""
-    name = str(request.node.name).removeprefix("test_")[:60].strip("_")
+    name = re.sub(r"\W+", "_", str(request.node.name).removeprefix("test_"))[:60].strip("_")
 
     def build(**function: Any) -> Deployed:
         return Deployed(aws, local_aws, name, **function)
@@ -246,7 +249,7 @@ def test_without_splitting_the_whole_batch_is_given_up(deploy: Deploy, start_del
 
 
 def test_a_bucket_as_destination_gets_the_whole_batch(deploy: Deploy, start_delivery: Start) -> None:
-    deployed = deploy()
+    deployed = deploy(actions=["s3:PutObject", "s3:ListBucket"])
     bucket = deployed.name.replace("_", "-")
     s3 = deployed.aws.client("s3")
     s3.create_bucket(Bucket=bucket)
@@ -262,6 +265,71 @@ def test_a_bucket_as_destination_gets_the_whole_batch(deploy: Deploy, start_deli
     records = json.loads(document["payload"])["Records"]
     assert [record["kinesis"]["sequenceNumber"] for record in records] == numbers
     assert json.loads(base64.b64decode(records[1]["kinesis"]["data"])) == {"n": 2, "do": "raise"}
+
+
+def test_what_grew_too_old_untried_lies_in_the_bucket_too(deploy: Deploy, start_delivery: Start) -> None:
+    deployed = deploy(actions=["s3:PutObject", "s3:ListBucket"])
+    bucket = deployed.name.replace("_", "-")[:60]
+    s3 = deployed.aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    deployed.map(
+        DestinationConfig={"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}, MaximumRecordAgeInSeconds=1
+    )
+    deployed.put({"n": 1}, {"n": 2})
+    time.sleep(1.5)
+    start_delivery()
+    (entry,) = wait_until(lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"), "the batch")
+    document = json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+    assert document["requestContext"]["condition"] == "RecordAgeExceeded"
+    datas = [base64.b64decode(each["kinesis"]["data"]) for each in json.loads(document["payload"])["Records"]]
+    assert datas == [b'{"n": 1}', b'{"n": 2}']
+    assert deployed.batches() == []
+
+
+@pytest.mark.parametrize("missing", ["s3:ListBucket", "s3:PutObject", "sqs:SendMessage", "sns:Publish"])
+def test_giving_up_needs_its_permission(deploy: Deploy, start_delivery: Start, missing: str) -> None:
+    needed = {"s3:ListBucket", "s3:PutObject", "sqs:SendMessage", "sns:Publish"}
+    deployed = deploy(actions=sorted(needed - {missing}))
+    name = f"refused-{missing.replace(':', '-').lower()}"
+    arns = {
+        "s3": f"arn:aws:s3:::{name}",
+        "sqs": f"arn:aws:sqs:us-east-1:000000000000:{name}",
+        "sns": f"arn:aws:sns:us-east-1:000000000000:{name}",
+    }
+    aws = deployed.aws
+    aws.client("s3").create_bucket(Bucket=name)
+    sns = {"Service": "sns.amazonaws.com"}
+    taking = {"Effect": "Allow", "Principal": sns, "Action": "sqs:SendMessage", "Resource": arns["sqs"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": taking})
+    queue = aws.client("sqs").create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    aws.client("sns").create_topic(Name=name)
+    aws.client("sns").subscribe(TopicArn=arns["sns"], Protocol="sqs", Endpoint=arns["sqs"])
+    service = missing.partition(":")[0]
+    deployed.map(MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arns[service]}})
+    deployed.put({"n": 1, "do": "raise"})
+    running = start_delivery()
+
+    def failures() -> float:
+        running.delivery.metrics.flush()
+        now = datetime.now(UTC)
+        points = aws.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName="DestinationDeliveryFailures", Period=60, Statistics=["Sum"],
+            Dimensions=[{"Name": "FunctionName", "Value": deployed.name}],
+            StartTime=now - timedelta(minutes=5), EndTime=now + timedelta(minutes=1),
+        )["Datapoints"]  # fmt: skip
+        return float(sum(point["Sum"] for point in points))
+
+    def arrived() -> bool:
+        messages = aws.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages")
+        return bool(messages or aws.client("s3").list_objects_v2(Bucket=name).get("Contents"))
+
+    wait_until(lambda: failures() >= 1, f"an attempt without {missing} that counts")
+    assert not arrived()
+
+    policy = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": missing, "Resource": "*"}})
+    aws.client("iam").put_role_policy(RoleName=deployed.name, PolicyName="put-back", PolicyDocument=policy)
+    wait_until(arrived, f"what was given up, with {missing} again")
+    assert deployed.batches() == [[1]]
 
 
 def test_a_record_that_grew_too_old_is_given_up_without_an_invocation(deploy: Deploy, start_delivery: Start) -> None:
