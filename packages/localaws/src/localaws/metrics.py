@@ -55,7 +55,7 @@ class Metrics:
             self.add("AWS/Lambda", "IteratorAge", age * 1000, "Milliseconds", dimensions)
 
     def add_failed_delivery(self, function: str) -> None:
-        """Count an attempt to tell a function's failure destination that was refused."""
+        """Count a batch that a function gave up and that its failure destination refused."""
         self.add("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", (("FunctionName", function),))
 
     def add_line(self, line: bytes) -> None:

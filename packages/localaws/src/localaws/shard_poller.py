@@ -288,17 +288,22 @@ class ShardPoller(threading.Thread):
         self._save(last.sequence_number)
 
     def _send(self, function: Function, destination: str, document: dict[str, Any], event: str) -> None:
-        """Tell the failure destination, in the name of the function's role."""
+        """Tell the failure destination, in the name of the function's role; what it refuses is dropped, as AWS does.
+
+        AWS counts the records of a refused delivery as dropped (Lambda Developer Guide, "Event source mapping
+        metrics", `OnFailureDestinationDeliveredEventCount`), so nothing tries it again.
+        """
         process = self._process = self._process or self._functions.usable(None, function)
         if self._role is None or self._role[0] is not process:
             self._role = process, self._functions.of_role(process)
         place = f"{self.mapping.mapping_id}/{self._shard_id}"
         try:
             discards.send(self._aws, self._role[1], destination, document, place, event)
-        except ClientError:
-            if not self._has_lost_its_credentials():
-                self._metrics.add_failed_delivery(function.name)
-            raise
+        except ClientError as error:
+            if self._has_lost_its_credentials():
+                raise  # no refusal of what was sent: another process gets new ones
+            self._metrics.add_failed_delivery(function.name)
+            logger.warning("%s: %s refused what was given up, so it is lost: %s", function.name, destination, error)
 
     # Time
 

@@ -323,13 +323,15 @@ def test_giving_up_needs_its_permission(deploy: Deploy, start_delivery: Start, m
         messages = aws.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=0).get("Messages")
         return bool(messages or aws.client("s3").list_objects_v2(Bucket=name).get("Contents"))
 
-    wait_until(lambda: failures() >= 1, f"an attempt without {missing} that counts")
+    wait_until(lambda: failures() == 1, f"a batch lost for want of {missing} that counts")
     assert not arrived()
 
     policy = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": missing, "Resource": "*"}})
     aws.client("iam").put_role_policy(RoleName=deployed.name, PolicyName="put-back", PolicyDocument=policy)
-    wait_until(arrived, f"what was given up, with {missing} again")
-    assert deployed.batches() == [[1]]
+    deployed.put({"n": 2, "do": "raise"})
+    wait_until(arrived, f"the next that is given up, with {missing} again")
+    assert deployed.batches() == [[1], [2]]
+    assert failures() == 1
 
 
 def test_a_record_that_grew_too_old_is_given_up_without_an_invocation(deploy: Deploy, start_delivery: Start) -> None:
