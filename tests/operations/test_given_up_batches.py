@@ -125,14 +125,21 @@ def heard(deployment: Deployment, queue: str) -> list[dict[str, Any]]:
     return found
 
 
-def listen(deployment: Deployment) -> str:
-    """Subscribe a queue to the alerts."""
-    sqs, topic = deployment.client("sqs"), deployment.outputs.alert_topic_arn
-    queue = str(sqs.create_queue(QueueName="listener")["QueueUrl"])
+def open_queue(deployment: Deployment, name: str) -> tuple[str, str]:
+    """Create a queue that takes from everybody; return its URL and its ARN."""
+    sqs = deployment.client("sqs")
+    queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    return queue, arn
+
+
+def listen(deployment: Deployment) -> str:
+    """Subscribe a queue to the alerts."""
+    queue, arn = open_queue(deployment, "listener")
+    topic = deployment.outputs.alert_topic_arn
     deployment.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return queue
 
@@ -221,6 +228,24 @@ def documents(deployment: LocalDeployment) -> list[dict[str, Any]]:
 
 def records_in(document: dict[str, Any]) -> int:
     return len(json.loads(document["payload"])["Records"])
+
+
+def test_a_bucket_that_was_taken_over_without_its_notification_gets_it_beside_others(deployed: LocalDeployment) -> None:
+    empty(deployed)
+    s3, bucket = deployed.client("s3"), deployed.outputs.bucket_name
+    _, other = open_queue(deployed, "other")
+    rule: Any = {"Key": {"FilterRules": [{"Name": "prefix", "Value": "raw-data/"}]}}
+    told: Any = [{"Id": "another", "QueueArn": other, "Events": ["s3:ObjectCreated:Put"], "Filter": rule}]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"QueueConfigurations": told})
+    for _ in range(2):
+        stack.deploy(connect("local"), {"MaximumRetryAttempts": "0"}, lambda progress: None)
+        assert waiting(deployed) == 0
+        found = s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"]
+        assert sorted(each["QueueArn"] for each in found) == sorted([other, deployed.outputs.dead_letter_queue_arn])
+    s3.put_object(Bucket=bucket, Key="aws/lambda/x", Body=b"{}")
+    assert waiting(deployed) == 1
+    s3.put_object(Bucket=bucket, Key="reports/x", Body=b"{}")
+    assert waiting(deployed) == 1
 
 
 @pytest.mark.parametrize("others", [0, 3])

@@ -20,7 +20,7 @@ from tapeline.aws.clients import Clients
 from tapeline.aws.deployment import DEFAULT_NAME, Deployment, StackError, find_deployment, find_stack
 from tapeline.aws.queues import UndeletedError
 from tapeline.deploy.artifacts import Artifacts, Names, delete_bucket, left
-from tapeline.deploy.greeting import dismiss
+from tapeline.deploy.pointers import dismiss, ensure
 from tapeline.deploy.stack_events import OnProgress, Progress, follow, pace, past_events
 from tapeline.market.rules import RULES, read_thresholds
 
@@ -73,15 +73,7 @@ def deploy(
         clients.client("cloudformation").execute_change_set(StackName=stack_id, ChangeSetName=change_set_id)
         follow(clients, stack_id, seen, on_change, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
     deployment = find_deployment(clients, stack_name)
-    if changes:
-        try:
-            dismiss(deployment)
-        except (
-            ClientError,
-            UndeletedError,
-        ) as error:  # who deploys through a role of CloudFormation's may lack the right
-            reason = f"S3's trial message stays in it, `tapeline redrive --go` removes it: {error}"
-            on_progress(Progress("DeadLetterQueue", "SQS queue", "kept", reason))
+    _set_pointers(deployment, on_progress, is_changed=bool(changes))
     if clients.target == "local":
         _expire_items(deployment)
     return deployment
@@ -238,6 +230,23 @@ def _changes(clients: Clients, stack_id: str, change_set_id: str, *, is_new: boo
     if is_new:  # What is left is an empty stack under review.
         cloudformation.delete_stack(StackName=stack_id)
     raise StackError(f"{_REFUSED}: {reason}")
+
+
+def _set_pointers(deployment: Deployment, on_progress: OnProgress, *, is_changed: bool) -> None:
+    """See that the bucket points to given-up batches, and that no trial of that is left in the queue."""
+    # Who deploys through a role of CloudFormation's may lack the rights.
+    try:
+        is_changed |= ensure(deployment)
+    except ClientError as error:
+        reason = f"not seen whether its notification points to batches under aws/lambda/: {error}"
+        on_progress(Progress("Bucket", "S3 bucket", "kept", reason))
+    if not is_changed:
+        return
+    try:
+        dismiss(deployment)
+    except (ClientError, UndeletedError) as error:
+        reason = f"S3's trial message stays in it, `tapeline redrive --go` removes it: {error}"
+        on_progress(Progress("DeadLetterQueue", "SQS queue", "kept", reason))
 
 
 def _delete(clients: Clients, stack: Any, on_progress: OnProgress) -> None:

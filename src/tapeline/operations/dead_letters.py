@@ -21,10 +21,8 @@ from botocore.exceptions import ClientError
 
 from tapeline.aws import queues
 from tapeline.aws.deployment import Deployment
+from tapeline.deploy.pointers import PREFIX
 from tapeline.stream.batch import StreamRecord
-
-PREFIX = "aws/lambda/"
-"""Where in a bucket Lambda writes (Lambda Developer Guide, "Retaining discarded batch records")."""
 
 MESSAGES_PER_CALL = 10
 INVISIBLE_SECONDS = 900

@@ -18,7 +18,7 @@ from datetime import date, timedelta
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.deployment import Deployment
-from tapeline.deploy.greeting import is_greeting
+from tapeline.deploy.pointers import is_greeting
 from tapeline.market.quotes import Quote
 from tapeline.operations.dead_letters import DeadLetters, Letter
 from tapeline.operations.rejected import (
