@@ -17,8 +17,9 @@ from pathlib import Path
 from localaws.clients import connect
 from localaws.testing import running
 from localaws_tests.athena.lake import make_lake
-from tests.witness import archive, conformance, include_sql, report
+from tests.witness import archive, both_ways, conformance, include_sql, report
 from tests.witness.absent import AbsentError
+from tests.witness.both_ways import BothWays
 from tests.witness.comparison import Finding, Laptop
 from tests.witness.include_sql import IncludeSql
 from tests.witness.month import make_month
@@ -53,6 +54,7 @@ def _compare(java: Path, program: Path, folder: Path) -> tuple[list[report.Part]
             runner = make_lake(connect(), aws.folder)
             laptop = Laptop(runner.aws, runner.engine)
             parts = [_part(conformance.TITLE, conformance.WHAT, conformance.compare_cases(laptop, trino))]
+            parts.append(_part(both_ways.TITLE, both_ways.WHAT, BothWays(laptop, trino).findings()))
             print("rolling up a month …", flush=True)
             month = make_month(include_sql.LEFT)
             what = include_sql.WHAT.format(origin=month.origin, sessions=len(month.sessions))

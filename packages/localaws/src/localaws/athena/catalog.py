@@ -162,6 +162,7 @@ def read_table(definition: dict[str, Any]) -> Table:
     columns = {
         column["Name"].lower(): types.parse(column.get("Type") or "string")
         for column in descriptor.get("Columns") or []
+        if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"  # one that Iceberg no longer has
     }
     if format_ == "iceberg":  # which keeps microseconds
         columns = {

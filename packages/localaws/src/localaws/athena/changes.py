@@ -10,10 +10,10 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table as IcebergTable
 from sqlglot import exp
 
-from localaws.athena import iceberg, iceberg_scan
+from localaws.athena import iceberg, iceberg_files, iceberg_scan
 from localaws.athena.casts import Value, coerce, identifier, select_list
 from localaws.athena.catalog import Table
-from localaws.athena.errors import QueryError, mismatch
+from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.expressions import Columns
 from localaws.athena.prune import conditions_by_scan, conjuncts
 from localaws.athena.query import prepare
@@ -33,6 +33,8 @@ def assigned(work: Work, sql: str, given: Columns, wanted: dict[str, Type], what
         if kind.name == "timestamp" and target.name == "timestamp":
             kind = target
         if common(kind, target) != target:
+            if _is_narrowing(kind, target):
+                raise unsupported(f"{what} of {kind} into {name}, a column of {target}: CAST it to the column's type")
             raise mismatch(
                 f"{what} query has mismatched column types: Table: [{', '.join(map(str, wanted.values()))}], "
                 f"Query: [{', '.join(str(source) for _, source in given)}]"
@@ -40,6 +42,13 @@ def assigned(work: Work, sql: str, given: Columns, wanted: dict[str, Type], what
         shown.append(f"{coerce(Value(f'c{place}', kind), target).sql} AS {identifier(name)}")
     names = ", ".join(f"c{place}" for place in range(len(given)))
     return f"SELECT {', '.join(shown)} FROM ({sql}) AS given({names})"
+
+
+def _is_narrowing(kind: Type, target: Type) -> bool:
+    """Tell whether Trino 476 would cast by itself where older engines refuse; Athena's may do either."""
+    if kind.name == target.name == "array":
+        return _is_narrowing(kind.arguments[0], target.arguments[0])
+    return (kind.is_number and target.is_number) or (kind.is_moment and target.is_moment)
 
 
 class Change:
@@ -82,15 +91,15 @@ class Change:
         query = query if joined is not None else query.where(self.condition.copy())
         translator = Translator(self.work.catalog, self.work.database, self.work.now, self.known)
         conditions = conditions_by_scan(translator.translate(query).qualified).get(TARGET, [])
-        files = iceberg_scan.plan(
+        tasks = iceberg_files.plan(
             self.iceberg, iceberg_scan.row_filter([*conditions, *also]), self.iceberg.current_snapshot()
         )
-        local = iceberg_scan.local_files(self.work, files)
-        self.files = {place.path: file for place, file in zip(local, files, strict=True)}
-        self.work.scanned += sum(file.file_size_in_bytes for file in files)
+        local = iceberg_files.local_files(self.work, self.iceberg, tasks)
+        self.files = {place.path: task.file for place, task in zip(local, tasks, strict=True)}
+        self.work.scanned += sum(task.file.file_size_in_bytes for task in tasks)
         self.work.check_limit()
         rows = f"SELECT {select_list(self.known[TARGET])} WHERE FALSE"
-        if files:
+        if tasks:
             rows = parquet_rows(self.work.connection, list(self.files), self.table.columns, PLACES)
         self.work.connection.execute(f"CREATE TEMP VIEW {identifier(TARGET)} AS {rows}")
 

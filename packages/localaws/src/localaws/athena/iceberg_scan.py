@@ -16,7 +16,7 @@ from localaws.athena import iceberg
 from localaws.athena.casts import coerce
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.expressions import Expressions
-from localaws.athena.files import DataFile as File
+from localaws.athena.iceberg_files import local_files, plan
 from localaws.athena.names import Reference
 from localaws.athena.scans import Scans
 from localaws.athena.types import zoned
@@ -44,28 +44,13 @@ def create(reference: Reference, conditions: list[exp.Expr], scans: Scans, work:
     if reference.suffix:
         return work.inline(reference, _metadata_rows(table, reference))
     snapshot = _snapshot(work, table, reference.version) if reference.version is not None else table.current_snapshot()
-    files = plan(table, row_filter(conditions), snapshot)
+    tasks = plan(table, row_filter(conditions), snapshot)
     columns = {name: kind for name, kind in reference.table.columns.items() if name in reference.used}
     columns = columns or dict(list(reference.table.columns.items())[:1])
-    scans.view(reference.scan, reference.table, local_files(work, files), columns, reference.used)
+    scans.view(reference.scan, reference.table, local_files(work, table, tasks), columns, reference.used)
     ids = [field.field_id for field in table.schema().fields if field.name in reference.used]
-    sizes = [file.column_sizes or {} for file in files]
+    sizes = [task.file.column_sizes or {} for task in tasks]
     return sum(size.get(number, 0) for size in sizes for number in ids)
-
-
-def plan(table: IcebergTable, condition: Condition, snapshot: Snapshot | None) -> list[DataFile]:
-    """Return the data files of a snapshot whose statistics do not rule the condition out."""
-    if snapshot is None:
-        return []
-    tasks = list(table.scan(row_filter=condition, snapshot_id=snapshot.snapshot_id).plan_files())
-    if any(task.delete_files for task in tasks):
-        raise unsupported("Iceberg tables with delete files, which another engine wrote")
-    return [task.file for task in tasks]
-
-
-def local_files(work: Work, files: list[DataFile]) -> list[File]:
-    """Return where the data files are on this machine."""
-    return [File(file.file_path, work.lake.path_of(file.file_path), file.file_size_in_bytes) for file in files]
 
 
 def row_filter(conditions: list[exp.Expr]) -> Condition:
@@ -124,6 +109,8 @@ def _snapshot(work: Work, table: IcebergTable, version: exp.Version) -> Snapshot
             "INVALID_ARGUMENTS",
             f"No version history table {'.'.join(table.name())} at or before {version.expression.sql(dialect='trino')}",
         )
+    if snapshot.schema_id is not None and table.schemas()[snapshot.schema_id] != table.schema():
+        raise unsupported("a version of a table that had other columns then")
     return snapshot
 
 
@@ -137,7 +124,10 @@ def _metadata_rows(table: IcebergTable, reference: Reference) -> list[list[Any]]
         rows = getattr(table.inspect, reference.suffix)().to_pylist()
         maps = [name for name, kind in reference.columns.items() if kind.name == "map"]
         return [[dict(row[name] or ()) if name in maps else row[name] for name in reference.columns] for row in rows]
-    files = plan(table, ice.AlwaysTrue(), table.current_snapshot())
+    tasks = plan(table, ice.AlwaysTrue(), table.current_snapshot())
+    if any(task.delete_files for task in tasks):
+        raise unsupported(f"${reference.suffix} of a table with delete files, which another engine wrote")
+    files = [task.file for task in tasks]
     if reference.suffix == "files":
         return [
             [0, file.file_path, file.file_format.value, file.record_count, file.file_size_in_bytes] for file in files

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import chain
 
-from pyiceberg.manifest import DataFile
+from pyiceberg.table import FileScanTask
 
-from localaws.athena import iceberg, iceberg_scan
+from localaws.athena import iceberg, iceberg_files, iceberg_scan
 from localaws.athena.casts import identifier
 from localaws.athena.catalog import Table
 from localaws.athena.scans import parquet_rows
@@ -17,17 +17,18 @@ _ROWS = "rows to rewrite"
 
 
 def optimize(work: Work, table: Table) -> None:
-    """Put the files of each partition that has several into one."""
+    """Put the files of each partition that has several, or deleted rows, into one."""
     opened = iceberg.load(work, table)
-    groups: dict[str, list[DataFile]] = {}
-    for file in iceberg_scan.plan(opened, iceberg_scan.row_filter([]), opened.current_snapshot()):
-        groups.setdefault(str(file.partition), []).append(file)
-    small = list(chain.from_iterable(files for files in groups.values() if len(files) > 1))
+    groups: dict[str, list[FileScanTask]] = {}
+    for task in iceberg_files.plan(opened, iceberg_scan.row_filter([]), opened.current_snapshot()):
+        groups.setdefault(str(task.file.partition), []).append(task)
+    rewritten = [tasks for tasks in groups.values() if len(tasks) > 1 or tasks[0].delete_files]
+    small = list(chain.from_iterable(rewritten))
     if small:
-        paths = [file.path for file in iceberg_scan.local_files(work, small)]
+        paths = [file.path for file in iceberg_files.local_files(work, opened, small)]
         rows = parquet_rows(work.connection, paths, table.columns, "")
         work.connection.execute(f"CREATE TEMP VIEW {identifier(_ROWS)} AS {rows}")
-        iceberg.commit(opened, iceberg.write(work, opened, _ROWS), small)
+        iceberg.commit(opened, iceberg.write(work, opened, _ROWS), [task.file for task in small])
 
 
 def vacuum(work: Work, table: Table) -> None:
