@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LINT := $(VENV)/lint
 SOURCE ?= simulated
 SYMBOLS ?=
 ARGS ?=
@@ -30,6 +31,12 @@ $(READY): requirements.lock pyproject.toml packages/localaws/pyproject.toml | $(
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable packages/localaws
 	@touch $@
 
+$(LINT)/.ready: requirements-lint.lock | $(VENV)/bin/uv
+	@echo "Setting up: linters of the template"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LINT)
+	@$(BIN)/uv pip sync --quiet --python $(LINT)/bin/python --require-hashes requirements-lint.lock
+	@touch $@
+
 setup: $(READY)  ## Create or refresh the virtual environment
 
 run: $(READY)  ## Run everything on this machine: make run SOURCE=yahoo SYMBOLS=AAPL,MSFT
@@ -40,7 +47,7 @@ test: $(READY)  ## Run all tests, or some: make test ARGS="tests/market -k quote
 	@$(if $(ARGS),,printf 'Coverage of the test processes, without the programs they start: %s %% (.venv/bin/coverage report)\n' \
 	    "$$($(BIN)/coverage report --format=total)")
 
-check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
+check: $(READY) $(LINT)/.ready  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -50,6 +57,9 @@ check: $(READY)  ## Lint, types, JavaScript, SQL, template and YAML
 	$(BIN)/python -m include.sql.generate --check
 	$(BIN)/sqlfluff lint --processes 2 include/sql
 	$(BIN)/cfn-lint infra/template.yaml
+	$(LINT)/bin/checkov --file infra/template.yaml --config-file infra/checkov.yaml --compact --quiet --skip-download
+	$(BIN)/python -m tests.infra.policies $(VENV)/policies
+	$(LINT)/bin/parliament --directory $(VENV)/policies
 	$(BIN)/yamllint --strict .
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
@@ -91,9 +101,10 @@ env:  ## Make .env for `docker compose`, with fresh secrets
 	    *) printf '%s\n' "$$line";; esac; done < .env.example > .env
 	@echo "Made .env. Read it, say which AWS it is, then: docker compose up -d"
 
-lock: $(VENV)/bin/uv  ## Resolve the pyproject.toml files into requirements.lock and, for the image, requirements-server.lock
+lock: $(VENV)/bin/uv  ## Resolve the pyproject.toml files into requirements.lock, for the image requirements-server.lock, and the linters' own
 	$(BIN)/uv pip compile --quiet --universal --all-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --extra server --constraint requirements.lock --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 pyproject.toml packages/localaws/pyproject.toml --output-file requirements-server.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --python-version 3.11 requirements-lint.in --output-file requirements-lint.lock
 
 clean:  ## Remove the environment, the caches and build output (data in .tapeline stays)
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .deno_cache .hypothesis

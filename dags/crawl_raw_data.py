@@ -2,10 +2,12 @@
 # crawl_raw_data: let the catalog know what is in the raw zone
 
 **What.** Runs the stack's Glue crawler over `raw-data/`, which registers new dates as partitions of
-`stock_data_table`, and then compares the table's columns with those agreed.
+`stock_data_table` and new fields as columns, registers the date of the next session, and then compares the table's
+columns with those agreed.
 
-**When, and why then.** Every hour while the New York Stock Exchange is open, so that analysts find today's quotes, and
-15 minutes after the close, so that `daily_rollup` does half an hour after it.
+**When, and why then.** Once, 15 minutes after the close of the New York Stock Exchange, before `daily_rollup`. Today's
+quotes are found all day, for yesterday's run has registered today. A crawl looks at everything that is kept, so that
+each more would cost more every day.
 
 **Input.** The objects under `raw-data/dt=…/`.
 
@@ -20,6 +22,8 @@ topic; the next one comes when the difference changes or is gone.
 **When it fails.**
 - `crawl`: Glue's last error is in the log and in the console under Crawlers. A crawler without permission or with a
   broken object names it. Until it works, `repair_partitions` registers dates without it.
+- `register_coming_session`: the table is missing, or Glue refused; until it works today's quotes are found after the
+  close only, or after `repair_partitions`.
 - `notice_schema_drift` does not fail over a difference, only if the table is missing: run `tapeline deploy`.
 """
 
@@ -37,18 +41,22 @@ from tapeline.airflow.trouble import deadline
 
 @dag(
     description=headline(__doc__),
-    schedule=TradingHoursTimetable(every=timedelta(hours=1), after_close=timedelta(minutes=15)),
+    schedule=TradingHoursTimetable(every=None, after_close=timedelta(minutes=15)),
     start_date=START_DATE,
     catchup=False,  # the newest crawl finds everything
     max_active_runs=1,  # Glue runs a crawler once at a time
     default_args=DAG_DEFAULT_ARGS,
     user_defined_macros=MACROS,
     deadline=deadline(timedelta(minutes=30)),
-    tags=["catalog", "in session"],
+    tags=["catalog", "after the close"],
     doc_md=__doc__,
 )
 def crawl_raw_data():
-    """Crawl, compare, hand on."""
+    """Crawl, register tomorrow, compare, hand on."""
+
+    @task
+    def register_coming_session():
+        return tasks.register_coming_session()
 
     @task(outlets=[RAW_QUOTES])
     def notice_schema_drift(outlet_events=None):
@@ -61,7 +69,7 @@ def crawl_raw_data():
         poll_interval=2,
         fail_on_already_running=False,  # an earlier try of this task may have started it
     )
-    chain(crawl, notice_schema_drift())
+    chain(crawl, register_coming_session(), notice_schema_drift())
 
 
 crawl_raw_data()

@@ -158,6 +158,7 @@ def test_the_week_of_a_day_is_named_by_its_monday_and_one_without_a_session_is_r
         TradingSessionTimetable("XLON", timedelta(minutes=45)),
         TradingHoursTimetable(timedelta(hours=1), after_close=timedelta(minutes=15)),
         TradingHoursTimetable(timedelta(minutes=5), "XTKS"),
+        TradingHoursTimetable(None, after_close=timedelta(minutes=15)),
     ],
 )
 def test_a_timetable_comes_back_from_the_database_as_it_was(timetable: TradingSessionTimetable) -> None:
@@ -170,6 +171,9 @@ def test_the_ui_says_in_words_when_a_dag_runs() -> None:
     assert TradingSessionTimetable().description.startswith("30 min after the close of each XNYS session")
     hourly = TradingHoursTimetable(timedelta(hours=1), after_close=timedelta(minutes=15))
     assert hourly.description == "Every 1 h while XNYS is open, and 15 min after the close; none on holidays"
+    once = TradingHoursTimetable(None, after_close=timedelta(minutes=15))
+    assert once.description == "15 min after the close of each XNYS session; none on holidays"
+    assert once.summary == "XNYS close + 15 min"
 
 
 def test_what_can_be_no_exchange_or_pace_is_refused_when_the_dag_is_read() -> None:
@@ -177,6 +181,8 @@ def test_what_can_be_no_exchange_or_pace_is_refused_when_the_dag_is_read() -> No
         TradingSessionTimetable("New York").validate()
     with pytest.raises(AirflowTimetableInvalid, match="a minute or more"):
         TradingHoursTimetable(timedelta(seconds=1)).validate()
+    with pytest.raises(AirflowTimetableInvalid, match="found neither"):
+        TradingHoursTimetable(None).validate()
 
 
 def test_trading_hours_end_at_one_on_a_half_day_and_skip_the_weekend(at: SetClock) -> None:
@@ -197,6 +203,25 @@ def test_trading_hours_end_at_one_on_a_half_day_and_skip_the_weekend(at: SetCloc
         "2025-11-28 13:15",
         "2025-12-01 09:30",
     ]
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        ("2025-11-28T15:00:00Z", "2025-11-26 16:15"),  # in session: what was missed is the day before the holiday
+        ("2025-11-28T18:15:00Z", "2025-11-28 13:15"),
+        ("2025-11-30T15:00:00Z", "2025-11-28 13:15"),
+    ],
+)
+def test_once_after_the_close_is_made_up_for_once_and_comes_once_a_session(at: SetClock, now: str, first: str) -> None:
+    at(now)
+    timetable = TradingHoursTimetable(None, after_close=timedelta(minutes=15))
+    missed = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=FROM_START)
+    assert missed is not None
+    assert new_york(missed.run_after) == first
+    following = timetable.next_dagrun_info(last_automated_data_interval=missed.data_interval, restriction=FROM_START)
+    assert following is not None
+    assert new_york(following.run_after) == ("2025-11-28 13:15" if first < "2025-11-28" else "2025-12-01 16:15")
 
 
 def test_of_the_moments_missed_in_trading_hours_only_the_newest_is_run(at: SetClock) -> None:

@@ -70,12 +70,18 @@ class LocalDeployment(Deployment):
         produce(source, writer, stop=threading.Event())
 
 
+RECORD = "asked.jsonl"
+"""What each caller was allowed and refused."""
+
+
 @pytest.fixture(scope="package")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment]:
     """The stack, quotes of two sessions through its stream, and Airflow's user with the stack's policy alone."""
     with ExitStack() as exits:
         patch = exits.enter_context(pytest.MonkeyPatch.context())
-        local = exits.enter_context(running(tmp_path_factory.mktemp("tapeline")))
+        folder = tmp_path_factory.mktemp("tapeline")
+        patch.setenv("LOCALAWS_RECORD", str(folder / RECORD))
+        local = exits.enter_context(running(folder))
         patch.setenv("TAPELINE_HOME", str(local.folder))
         patch.setenv("TAPELINE_PORT", str(local.port))
         found = LocalDeployment(local, stack.deploy(connect("local"), {}, lambda _: None))

@@ -268,7 +268,6 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     query = athena.start_query_execution(QueryString="SELECT 1", WorkGroup=made.work_group_name)["QueryExecutionId"]
     for key in ("curated/minute_bars/a", "reports/a", "athena-results/a"):
         s3.put_object(Bucket=made.bucket_name, Key=key, Body=b"x")
-        s3.delete_object(Bucket=made.bucket_name, Key=key)
     s3.list_objects_v2(Bucket=made.bucket_name, Prefix="raw-data/")
     clients("sns").publish(TopicArn=made.operations_topic_arn, Message="a DAG failed")
     clients("dynamodb").query(
@@ -282,7 +281,9 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
     clients("cloudformation").describe_stacks(StackName=DEFAULT_NAME)
 
     assert refused(lambda: s3.put_object(Bucket=made.bucket_name, Key="raw-data/a", Body=b"x"))
-    assert refused(lambda: s3.delete_object(Bucket=made.bucket_name, Key="raw-data/dt=2026-03-12/a.json.gz"))
+    s3.delete_object(Bucket=made.bucket_name, Key="curated/minute_bars/a")
+    for key in ("raw-data/dt=2026-03-12/a.json.gz", "reports/a", "athena-results/a"):
+        assert refused(partial(s3.delete_object, Bucket=made.bucket_name, Key=key)), key
     assert refused(lambda: clients("dynamodb").put_item(TableName=made.table_name, Item=QUOTE))
     assert refused(lambda: glue.delete_crawler(Name=made.crawler_name))
     assert refused(lambda: glue.stop_crawler(Name=made.crawler_name))

@@ -206,6 +206,13 @@ def watch_schema() -> list[str]:
     return watch.watch_schema(deployment(), datetime.now(UTC))
 
 
+def register_coming_session() -> str:
+    """Register the date of the session that comes next, so that its quotes are found as they come; return it."""
+    from tapeline.lake import partitions
+
+    return partitions.register_coming_session(deployment()).isoformat()
+
+
 def describe_raw_zone() -> dict[str, Any]:
     """Return how many dates the catalog knows of the raw zone, and the first and last."""
     from tapeline.lake.partitions import registered

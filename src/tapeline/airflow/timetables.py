@@ -143,12 +143,12 @@ class TradingSessionTimetable(Timetable):
 
 
 class TradingHoursTimetable(Timetable):
-    """Runs at a fixed pace while an exchange is open, from the open to the close, and once more after it.
+    """Runs at a fixed pace while an exchange is open, from the open to the close, once more after it, or only then.
 
     Parameters
     ----------
-    every : timedelta
-        From one run to the next.
+    every : timedelta or None
+        From one run to the next; None for none while the exchange is open.
     exchange : str
         ISO 10383 market identifier code.
     after_close : timedelta or None
@@ -156,37 +156,48 @@ class TradingHoursTimetable(Timetable):
     """
 
     def __init__(
-        self, every: timedelta, exchange: str = NEW_YORK_STOCK_EXCHANGE, after_close: timedelta | None = None
+        self, every: timedelta | None, exchange: str = NEW_YORK_STOCK_EXCHANGE, after_close: timedelta | None = None
     ) -> None:
         self.every = every
         self.exchange = exchange
         self.after_close = after_close
-        last = "" if after_close is None else f", and {words(after_close)} after the close"
-        self.description = f"Every {words(every)} while {exchange} is open{last}; none on holidays"
+        last = "" if after_close is None else f"{words(after_close)} after the close"
+        pace = "" if every is None else f"Every {words(every)} while {exchange} is open"
+        self.description = (
+            f"{pace}{', and ' if last else ''}{last}; none on holidays"
+            if pace
+            else f"{last} of each {exchange} session; none on holidays"
+        )
 
     @property
     def summary(self) -> str:
         """What the list of DAGs shows."""
-        return f"every {words(self.every)} of {self.exchange} hours"
+        if self.every is not None:
+            return f"every {words(self.every)} of {self.exchange} hours"
+        return f"{self.exchange} close + {words(self.after_close or timedelta())}"
 
     def validate(self) -> None:
         """Refuse what can be no exchange, and a pace without an end."""
         _validate(self.exchange)
-        if self.every < timedelta(minutes=1):
+        if self.every is None and self.after_close is None:
+            raise AirflowTimetableInvalid("expected a pace or a time after the close, found neither")
+        if self.every is not None and self.every < timedelta(minutes=1):
             raise AirflowTimetableInvalid(f"expected a pace of a minute or more, found {self.every}")
 
     def serialize(self) -> dict[str, Any]:
         """Return what `deserialize` needs."""
         after_close = None if self.after_close is None else self.after_close.total_seconds()
-        every = self.every.total_seconds()
+        every = None if self.every is None else self.every.total_seconds()
         return {"every_seconds": every, "exchange": self.exchange, "after_close_seconds": after_close}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> TradingHoursTimetable:
         """Return the timetable that `serialize` described."""
-        seconds = data["after_close_seconds"]
-        after_close = None if seconds is None else timedelta(seconds=seconds)
-        return cls(timedelta(seconds=data["every_seconds"]), data["exchange"], after_close)
+        every, after_close = (
+            None if data[name] is None else timedelta(seconds=data[name])
+            for name in ("every_seconds", "after_close_seconds")
+        )
+        return cls(every, data["exchange"], after_close)
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
         """Return the moment itself: a look at how things are has no interval."""
@@ -215,11 +226,16 @@ class TradingHoursTimetable(Timetable):
             session = sessions.next_session(session.day, self.exchange)
 
     def _last_until(self, moment: datetime) -> datetime:
-        return [due for due in self._moments(sessions.latest_session(moment, self.exchange)) if due <= moment][-1]
+        session = sessions.latest_session(moment, self.exchange)
+        while not (past := [due for due in self._moments(session) if due <= moment]):
+            session = sessions.previous_session(session.day, self.exchange)
+        return past[-1]
 
     def _moments(self, session: Session) -> list[datetime]:
-        count = (session.closes_at - session.opens_at) // self.every
-        moments = [session.opens_at + number * self.every for number in range(count + 1)]
+        moments: list[datetime] = []
+        if self.every is not None:
+            count = (session.closes_at - session.opens_at) // self.every
+            moments = [session.opens_at + number * self.every for number in range(count + 1)]
         return moments if self.after_close is None else [*moments, session.closes_at + self.after_close]
 
 

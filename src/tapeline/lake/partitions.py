@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tapeline.aws.deployment import Deployment
-from tapeline.lake.partition_plan import PartitionPlan, folders, plan_repair
+from tapeline.lake.partition_plan import Folder, PartitionPlan, folders, plan_repair
+from tapeline.market import sessions
 from tapeline.stream import raw_zone
 from tapeline.stream.keys import RAW_PREFIX
 
@@ -52,9 +54,31 @@ def repair_partitions(
         date.fromisoformat(first) if first else None,
         date.fromisoformat(last) if last else None,
     )
+    coming = _coming_session(datetime.now(UTC))
+    plan = replace(plan, remove=tuple(day for day in plan.remove if day != coming))
     if not dry_run:
         _Catalog(deployment, descriptor).carry_out(plan)
     return plan
+
+
+def register_coming_session(deployment: Deployment) -> date:
+    """Register the date of the session that is under way or comes next, whose quotes are then found as they come.
+
+    Raises
+    ------
+    RepairError
+        If Glue refuses.
+    """
+    day, descriptor = _coming_session(datetime.now(UTC)), _table(deployment)["StorageDescriptor"]
+    location = descriptor["Location"].rstrip("/") + "/"
+    plan = PartitionPlan(location=location, add=(Folder(day, 0, 0),), move=(), remove=(), keep=0, strange=())
+    _Catalog(deployment, descriptor).carry_out(plan)
+    return day
+
+
+def _coming_session(now: datetime) -> date:
+    session = sessions.latest_session(now)
+    return session.day if now < session.closes_at else sessions.next_session(session.day).day
 
 
 def registered(deployment: Deployment) -> dict[str, str]:
