@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -184,6 +186,32 @@ def test_a_first_deployment_that_fails_names_its_reason_and_leaves_what_the_next
     assert made.database_name == "broken_stock_market"
     kept = aws.client("s3").get_object(Bucket=made.bucket_name, Key="raw-data/kept")
     assert kept["Body"].read() == b"quote"
+
+
+@pytest.mark.parametrize("function", ["stream-processor", "trend-alerts"])
+def test_a_stream_that_nobody_reads_for_a_quarter_of_an_hour_rings(aws: Clients, function: str) -> None:
+    deploy(aws, "unread")
+    cloudwatch = aws.client("cloudwatch")
+    names = [f"unread-tapeline-{each}-unread" for each in ("stream-processor", "trend-alerts")]
+    (mapping,) = aws.client("lambda").list_event_source_mappings(FunctionName=f"unread-stock-market-{function}")[
+        "EventSourceMappings"
+    ]
+
+    def states_after_a_read(minutes_ago: float) -> dict[str, str]:
+        read: Any = {
+            "MetricName": "PolledEventCount",
+            "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": mapping["UUID"]}],
+            "Timestamp": datetime.now(UTC) - timedelta(minutes=minutes_ago),
+            "Value": 0,
+        }
+        cloudwatch.put_metric_data(Namespace="AWS/Lambda", MetricData=[read])
+        found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+        return {alarm["AlarmName"]: alarm["StateValue"] for alarm in found}
+
+    own = f"unread-tapeline-{function}-unread"
+    assert states_after_a_read(20)[own] == "ALARM"
+    assert states_after_a_read(10)[own] == "OK"
+    assert "ALARM" not in states_after_a_read(0).values()
 
 
 def test_an_update_that_fails_names_resource_and_reason_and_is_rolled_back(

@@ -110,12 +110,14 @@ def test_every_alarm_reaches_operations_and_says_what_to_do(template: dict[str, 
         "Errors",
         "InternalErrors",
         "IteratorAge",
+        "PolledEventCount",
         "Throttles",
         "WriteProvisionedThroughputExceeded",
     }
     for alarm in alarms.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "OperationsTopic"}]
-        assert alarm["TreatMissingData"] == "notBreaching"
+        absence_is_bad = alarm["MetricName"] == "PolledEventCount"
+        assert alarm["TreatMissingData"] == ("breaching" if absence_is_bad else "notBreaching")
         assert len(alarm["AlarmDescription"]) > 40
 
 
@@ -133,6 +135,16 @@ def test_each_function_on_a_stream_has_an_alarm_for_each_way_to_lose_a_batch(
             assert (alarm["Statistic"], alarm["Threshold"]) == ("Maximum", {"Ref": "IteratorAgeAlarmMilliseconds"})
         else:
             assert (alarm["Statistic"], alarm["Threshold"]) == ("Sum", 0)
+
+
+def test_each_mapping_has_an_alarm_that_rings_when_nobody_reads_its_stream(template: dict[str, Any]) -> None:
+    alarms = resources(template, "AWS::CloudWatch::Alarm").values()
+    for name, mapping in resources(template, "AWS::Lambda::EventSourceMapping").items():
+        assert mapping["MetricsConfig"] == {"Metrics": ["EventCount"]}, "without it Lambda does not measure that"
+        watched = [{"Name": "EventSourceMappingUUID", "Value": {"Ref": name}}]
+        (alarm,) = [one for one in alarms if one["Dimensions"] == watched]
+        judged = (alarm["Statistic"], alarm["ComparisonOperator"], alarm["Threshold"])
+        assert judged == ("SampleCount", "LessThanThreshold", 1)
 
 
 def test_no_metric_is_shared_with_another_deployment_of_the_account(template: dict[str, Any]) -> None:

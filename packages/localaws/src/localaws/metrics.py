@@ -54,6 +54,10 @@ class Metrics:
         if age is not None:
             self.add("AWS/Lambda", "IteratorAge", age * 1000, "Milliseconds", dimensions)
 
+    def add_polled(self, mapping_id: str, records: int) -> None:
+        """Count what an event source mapping has read of a shard, 0 if there was nothing."""
+        self.add("AWS/Lambda", "PolledEventCount", records, "Count", (("EventSourceMappingUUID", mapping_id),))
+
     def add_failed_delivery(self, function: str) -> None:
         """Count a batch that a function gave up and that its failure destination refused."""
         self.add("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", (("FunctionName", function),))
@@ -89,7 +93,7 @@ class Metrics:
                     },
                 }
             )
-        for namespace, data in by_namespace.items():
+        for namespace, data in sorted(by_namespace.items()):  # AWS's own first: each call has all alarms looked at
             for start in range(0, len(data), _DATA_PER_CALL):
                 self._client.put_metric_data(Namespace=namespace, MetricData=data[start : start + _DATA_PER_CALL])
 

@@ -153,6 +153,7 @@ class ShardPoller(threading.Thread):
         except TROUBLE:
             self._iterator = None
             raise
+        self._metrics.add_polled(self.mapping.mapping_id, len(records))
         wanted = self._filtered(records)
         if wanted and not self._pending:
             self._window_ends = time.monotonic() + self.mapping.window_seconds

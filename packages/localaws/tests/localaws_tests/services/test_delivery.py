@@ -267,6 +267,36 @@ def test_a_bucket_as_destination_gets_the_whole_batch(deploy: Deploy, start_deli
     assert json.loads(base64.b64decode(records[1]["kinesis"]["data"])) == {"n": 2, "do": "raise"}
 
 
+def test_each_read_of_a_shard_counts_also_one_that_finds_nothing(deploy: Deploy, start_delivery: Start) -> None:
+    deployed = deploy()
+    mapping = deployed.map()
+    running = start_delivery()
+
+    def polls() -> tuple[float, float]:
+        running.delivery.metrics.flush()
+        now = datetime.now(UTC)
+        points = deployed.aws.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda", MetricName="PolledEventCount", Period=60, Statistics=["SampleCount", "Sum"],
+            Dimensions=[{"Name": "EventSourceMappingUUID", "Value": mapping}],
+            StartTime=now - timedelta(minutes=5), EndTime=now + timedelta(minutes=1),
+        )["Datapoints"]  # fmt: skip
+        return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
+
+    wait_until(lambda: polls()[0] > 4, "reads of an empty stream")
+    assert polls()[1] == 0
+    deployed.put({"n": 1}, {"n": 2})
+    wait_until(lambda: polls()[1] == 2, "the records read")
+    deployed.aws.client("lambda").update_event_source_mapping(UUID=mapping, Enabled=False)
+    before = [0.0]
+
+    def is_still() -> bool:
+        time.sleep(1)
+        before.append(polls()[0])
+        return before[-1] == before[-2]
+
+    wait_until(is_still, "a disabled mapping reads nothing")
+
+
 def test_what_grew_too_old_untried_lies_in_the_bucket_too(deploy: Deploy, start_delivery: Start) -> None:
     deployed = deploy(actions=["s3:PutObject", "s3:ListBucket"])
     bucket = deployed.name.replace("_", "-")[:60]
