@@ -275,7 +275,7 @@ def test_airflow_crawls_queries_reports_and_redrives_but_leaves_the_raw_zone(
         KeyConditionExpression="symbol = :s",
         ExpressionAttributeValues={":s": {"S": "AAPL"}},
     )
-    kinesis.get_records(ShardIterator=shard_iterator(kinesis, made.stream_name))
+    kinesis.get_records(ShardIterator=shard_iterator(aws.client("kinesis"), made.stream_name))
     kinesis.put_records(StreamName=made.stream_name, Records=[{"Data": b"x", "PartitionKey": "AAPL"}])
     sqs.receive_message(QueueUrl=made.dead_letter_queue_url)
     clients("cloudformation").describe_stacks(StackName=DEFAULT_NAME)

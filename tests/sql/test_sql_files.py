@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlglot
@@ -187,3 +188,16 @@ def test_a_misspelt_name_is_refused_with_the_nearest() -> None:
 
 def test_the_data_model_document_tells_of_the_tables_what_table_yaml_says() -> None:
     assert data_model.current() == data_model.passage(), "run make sql"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(sql_files.ROOT.rglob("*.sql")), ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
+def test_only_a_ddl_names_a_place_and_that_is_the_stack_s_own(path: Path) -> None:
+    text = path.read_text()
+    if path.stem.endswith("ddl"):
+        assert re.findall(r"s3://([^/']+)", text) == [sql_files.BUCKET]
+        rendered = sql_files.load(f"{path.parent.name}/{path.stem}").render(bucket="tapeline-1-x")
+        assert re.findall(r"s3://([^/']+)", rendered) == ["tapeline-1-x"]
+    else:
+        assert not re.search(r"s3a?://|<bucket", text)

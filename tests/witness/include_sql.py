@@ -108,7 +108,7 @@ class IncludeSql:
         key = f"{INCOMING_PREFIX}witness.json.gz"
         lines = "".join(json.dumps(bar) + "\n" for bar in _HISTORY)
         self._laptop.aws.client("s3").put_object(Bucket=self._month.bucket, Key=key, Body=gzip.compress(lines.encode()))
-        yield self._do("daily_history/replace_chunk", object_uri=f"s3://{self._month.bucket}/{key}")
+        yield self._do("daily_history/replace_chunk", object_name=key.rpartition("/")[2])
         yield self._same("daily_history", "SELECT * FROM {}.daily_history ORDER BY session, symbol")
 
     def _tables(self, when: str, suffix: str = "") -> Iterator[Finding]:

@@ -6,7 +6,7 @@
 MERGE INTO daily_history AS published
 USING (
     WITH params AS (
-        SELECT 's3://bucket/curated/daily_history_incoming/chunk.json.gz' AS object_uri  -- the chunk's object
+        SELECT 'chunk.json.gz' AS object_name  -- the chunk's object, without the folder
     ),
 
     chunk AS (
@@ -22,7 +22,7 @@ USING (
             CAST(FROM_ISO8601_TIMESTAMP(incoming_rows.fetched_at_utc) AT TIME ZONE 'UTC' AS timestamp) AS fetched_at_utc
         FROM daily_history_incoming AS incoming_rows
         CROSS JOIN params
-        WHERE incoming_rows."$path" = params.object_uri
+        WHERE REGEXP_EXTRACT(incoming_rows."$path", '[^/]+$') = params.object_name
     )
 
     -- The rest is generated from table.yaml by `make sql`.

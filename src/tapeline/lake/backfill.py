@@ -54,7 +54,7 @@ def fill(deployment: Deployment, chunk: Chunk, fetch: Fetch, vendor: str = "yaho
         now = datetime.now(UTC)
         s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=key)  # of a run that died
         raw_zone.put_lines(s3, deployment.outputs.bucket_name, key, [row(bar, vendor, now) for bar in bars])
-        values = {"object_uri": f"s3://{deployment.outputs.bucket_name}/{key}"}
+        values = {"object_name": key.rpartition("/")[2]}
         athena.run(deployment, sql_files.load("daily_history/replace_chunk").render(values))
         s3.delete_object(Bucket=deployment.outputs.bucket_name, Key=key)
     return FilledChunk(chunk, len(bars), absent, tuple(refused))
