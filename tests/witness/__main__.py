@@ -17,7 +17,7 @@ from pathlib import Path
 from localaws.clients import connect
 from localaws.testing import running
 from localaws_tests.athena.lake import make_lake
-from tests.witness import archive, both_ways, conformance, include_sql, report
+from tests.witness import archive, both_ways, conformance, event_rules, include_sql, report
 from tests.witness.absent import AbsentError
 from tests.witness.both_ways import BothWays
 from tests.witness.comparison import Finding, Laptop
@@ -39,7 +39,7 @@ def main() -> int:
         return 2
     known = report.known_differences()
     report.PAGE.write_text(report.write_page(parts, known, {**versions, "Java": java_version}))
-    found = report.surprises(parts, known)
+    found = [*report.surprises(parts, known), *conformance.false_witnesses(parts[0].findings)]
     for line in found:
         print(line)
     print(f"wrote {report.PAGE}")
@@ -59,7 +59,9 @@ def _compare(java: Path, program: Path, folder: Path) -> tuple[list[report.Part]
             month = make_month(include_sql.LEFT)
             what = include_sql.WHAT.format(origin=month.origin, sessions=len(month.sessions))
             parts.append(_part(include_sql.TITLE, what, IncludeSql(laptop, trino, month).findings()))
-            return parts, {"Trino": trino.version()}
+            versions = {"Trino": trino.version(), "event-ruler": event_rules.RULER}
+    parts.append(_part(event_rules.TITLE, event_rules.WHAT, event_rules.compare_rules(java)))
+    return parts, versions
 
 
 def _part(title: str, what: str, findings: Iterator[Finding]) -> report.Part:

@@ -50,3 +50,8 @@ def test_names_of_the_cases_are_distinct() -> None:
     names = [case["name"] for kind in ("queries", "scripts") for case in CASES[kind]]
 
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("kind", ["queries", "scripts"])
+def test_each_case_says_who_else_gave_its_answer(kind: str) -> None:
+    assert [case["name"] for case in CASES[kind] if not case.get("witness")] == []

@@ -14,38 +14,36 @@ RECORD = {
     "partitionKey": "NVDA",
     "dynamodb": {"NewImage": {"alerts": {"SS": ["trend_up"]}, "change": {"N": "-5.25"}, "empty": {"S": ""}}},
 }
+CASES: list[tuple[Any, bool]] = [
+    ({"data": {"symbol": ["NVDA"]}}, True),
+    ({"data": {"symbol": ["AAPL", "NVDA"]}}, True),
+    ({"data": {"symbol": ["nvda"]}}, False),
+    ({"data": {"symbol": [{"prefix": "NV"}]}}, True),
+    ({"data": {"symbol": [{"prefix": "X"}]}}, False),
+    ({"data": {"price": [101.5]}}, True),
+    ({"data": {"volume": [7.0]}}, True),
+    ({"data": {"volume": ["7"]}}, False),
+    ({"data": {"late": [False]}}, True),
+    ({"data": {"late": [0]}}, False),
+    ({"data": {"note": [None]}}, True),
+    ({"data": {"missing": [None]}}, False),
+    ({"data": {"tags": ["fast"]}}, True),
+    ({"data": {"missing": [{"prefix": ""}]}}, False),
+    ({"data": {"price": [{"prefix": "1"}]}}, False),
+    ({"dynamodb": {"NewImage": {"alerts": {"SS": [{"exists": True}]}}}}, True),
+    ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": True}]}}}}, False),
+    ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": False}]}}}}, True),
+    ({"dynamodb": {"OldImage": {"alerts": {"SS": [{"exists": False}]}}}}, True),
+    ({"dynamodb": {"NewImage": {"empty": {"S": [""]}}}}, True),
+    ({"data": {"symbol": ["NVDA"]}, "partitionKey": ["AAPL"]}, False),
+]
 
 
 def passes(*patterns: Any) -> bool:
     return EventFilter({"Filters": [{"Pattern": json.dumps(pattern)} for pattern in patterns]}).passes(RECORD)
 
 
-@pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [
-        ({"data": {"symbol": ["NVDA"]}}, True),
-        ({"data": {"symbol": ["AAPL", "NVDA"]}}, True),
-        ({"data": {"symbol": ["nvda"]}}, False),
-        ({"data": {"symbol": [{"prefix": "NV"}]}}, True),
-        ({"data": {"symbol": [{"prefix": "X"}]}}, False),
-        ({"data": {"price": [101.5]}}, True),
-        ({"data": {"volume": [7.0]}}, True),
-        ({"data": {"volume": ["7"]}}, False),
-        ({"data": {"late": [False]}}, True),
-        ({"data": {"late": [0]}}, False),
-        ({"data": {"note": [None]}}, True),
-        ({"data": {"missing": [None]}}, False),
-        ({"data": {"tags": ["fast"]}}, True),
-        ({"data": {"missing": [{"prefix": ""}]}}, False),
-        ({"data": {"price": [{"prefix": "1"}]}}, False),
-        ({"dynamodb": {"NewImage": {"alerts": {"SS": [{"exists": True}]}}}}, True),
-        ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": True}]}}}}, False),
-        ({"dynamodb": {"NewImage": {"absent": {"SS": [{"exists": False}]}}}}, True),
-        ({"dynamodb": {"OldImage": {"alerts": {"SS": [{"exists": False}]}}}}, True),
-        ({"dynamodb": {"NewImage": {"empty": {"S": [""]}}}}, True),
-        ({"data": {"symbol": ["NVDA"]}, "partitionKey": ["AAPL"]}, False),
-    ],
-)
+@pytest.mark.parametrize(("pattern", "expected"), CASES)
 def test_each_rule_chooses_as_lambda_does(pattern: Any, expected: bool) -> None:
     assert passes(pattern) is expected
 
