@@ -56,16 +56,21 @@ def unused(granted: list[Grant], asked: set[Asked], excused: dict[str, str]) -> 
     Parameters
     ----------
     excused : dict
-        Why an action is granted that tests cannot use, with the source, by ``Sid: action``.
+        Why actions are granted that tests cannot use, with the source, by ``Sid: action``, which may have a star.
     """
     used = {grant for grant in granted for one in asked if one.allowed and grant.covers(one)}
     idle = {f"{grant.sid}: {grant.action}" for grant in granted} - {f"{one.sid}: {one.action}" for one in used}
     bare = {f"{grant.sid}: {grant.resource}" for grant in granted} - {f"{one.sid}: {one.resource}" for one in used}
-    excused_sids = {name.partition(":")[0] for name in excused}
+    unexplained = {name for name in idle if not any(fnmatchcase(name, excuse) for excuse in excused)}
+    excused_sids = {excuse.partition(":")[0] for excuse in excused}
     return [
-        *sorted(f"{name} is granted and never used" for name in idle - set(excused)),
+        *sorted(f"{name} is granted and never used" for name in unexplained),
         *sorted(f"{name} is granted and never used" for name in bare if name.partition(":")[0] not in excused_sids),
-        *sorted(f"{name} is used, or not granted, and needs no excuse" for name in set(excused) - idle),
+        *sorted(
+            f"{excuse} is used, or not granted, and needs no excuse"
+            for excuse in excused
+            if not any(fnmatchcase(name, excuse) for name in idle)
+        ),
     ]
 
 
