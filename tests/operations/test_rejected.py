@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, parse_quote
 from tapeline.market.symbol_state import Rules
-from tapeline.operations.dead_letters import Letter, UnknownLetterError, read_letter
+from tapeline.operations.dead_letters import Letter, UnknownLetterError, pointers, read_letter
 from tapeline.operations.rejected import (
     Redrive,
     in_order,
@@ -161,6 +163,75 @@ def test_other_messages_are_told_apart() -> None:
         read_letter(json.dumps({"DDBStreamBatchInfo": LETTER["KinesisBatchInfo"]}))
     with pytest.raises(UnknownLetterError, match="not understood"):
         read_letter("hello")
+
+
+PAYLOADS = {
+    "KinesisBatchInfo": {
+        "kinesis": {
+            "partitionKey": "AAPL",
+            "sequenceNumber": "49590338271490256608559692538361571095921575989136588898",
+            "data": "e30=",
+            "approximateArrivalTimestamp": 1773325801.123,
+        },
+        "eventSource": "aws:kinesis",
+    },
+    "DDBStreamBatchInfo": {"dynamodb": {"SequenceNumber": "800000000003126276362"}, "eventSource": "aws:dynamodb"},
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(["e30=", "1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a document, by the keys that lead there."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(place for key, part in inner for place in places(part, (*way, key)))]
+
+
+def with_changed(value: Any, way: tuple[Any, ...], other: Any) -> Any:
+    if not way:
+        return other
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[way[0]] = with_changed(value[way[0]], way[1:], other)
+    return copy
+
+
+@given(st.sampled_from(sorted(PAYLOADS)), st.booleans(), st.data())
+def test_a_batch_with_any_part_changed_is_read_or_refused_with_a_reason(
+    kind: str, as_text: bool, data: st.DataObject
+) -> None:
+    payload: Any = {"Records": [PAYLOADS[kind]]}
+    whole = {kind: {**LETTER["KinesisBatchInfo"], "batchSize": 1}, "requestContext": {}, "payload": payload}
+    changed = with_changed(whole, data.draw(st.sampled_from(places(whole))), data.draw(JSON))
+    if as_text and isinstance(changed, dict) and "payload" in changed:
+        changed = {**changed, "payload": json.dumps(changed["payload"])}
+    body = json.dumps(changed)
+    assert pointers(body) is None
+    try:
+        letter = read_letter(body)
+    except UnknownLetterError as error:
+        assert str(error)
+    else:
+        assert letter.events is None or len(letter.events) == letter.records
+
+
+@given(st.data())
+def test_a_message_with_any_part_changed_points_to_texts_or_to_nothing(data: st.DataObject) -> None:
+    entry = {"s3": {"bucket": {"name": "lake"}, "object": {"key": "aws/lambda/a+b%C3%A9"}}}
+    whole = {"Records": [entry, entry]}
+    assert pointers(json.dumps(whole)) == [("lake", "aws/lambda/a b\u00e9")] * 2
+    changed = with_changed(whole, data.draw(st.sampled_from(places(whole))), data.draw(JSON))
+    found = pointers(json.dumps(changed))
+    assert found is None or (found and all(isinstance(part, str) for place in found for part in place))
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"Records":' * 50_000])
+def test_a_document_that_is_nested_too_deep_is_refused(body: str) -> None:
+    assert pointers(body) is None
+    with pytest.raises(UnknownLetterError, match="not understood"):
+        read_letter(body)
 
 
 def test_a_summary_says_what_would_be_done_by_reason() -> None:

@@ -64,12 +64,23 @@ class Message:
     """Why others cannot."""
 
 
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError, RecursionError)
+"""What a document of another form fails with, one that is nested too deep included."""
+
+
+def _text(value: Any) -> str:
+    """Return a value that must be a text."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected a text, found {value!r:.80}")
+    return value
+
+
 def pointers(body: str) -> list[tuple[str, str]] | None:
-    """Return bucket and key of each object that a notification of S3 names; None if the message is none."""
+    """Return bucket and key of each object that a notification of S3 names; None if the message names none."""
     try:
-        records = json.loads(body)["Records"]
-        return [(entry["s3"]["bucket"]["name"], unquote_plus(entry["s3"]["object"]["key"])) for entry in records]
-    except (ValueError, KeyError, TypeError):
+        named = [entry["s3"] for entry in json.loads(body)["Records"]]
+        return [(_text(each["bucket"]["name"]), unquote_plus(_text(each["object"]["key"]))) for each in named] or None
+    except _MALFORMED:
         return None
 
 
@@ -92,9 +103,9 @@ def read_letter(body: str) -> Letter:
             payload = json.loads(payload)
         events = None if payload is None else tuple(payload["Records"])
         letter = Letter(
-            shard_id=batch["shardId"],
-            first=batch["startSequenceNumber"],
-            last=batch["endSequenceNumber"],
+            shard_id=_text(batch["shardId"]),
+            first=_text(batch["startSequenceNumber"]),
+            last=_text(batch["endSequenceNumber"]),
             records=int(batch["batchSize"]),
             condition=str(document.get("requestContext", {}).get("condition", "unknown")),
             events=events,
@@ -102,7 +113,7 @@ def read_letter(body: str) -> Letter:
         )
         for event in events or ():
             event["dynamodb"]["SequenceNumber"] if is_of_table else _record(letter, event)
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except _MALFORMED as error:
         raise UnknownLetterError(f"not understood ({error!r})") from error
     if letter.events is None and letter.is_of_table:
         raise UnknownLetterError("a batch of the table's stream, without its records")
@@ -219,13 +230,13 @@ class DeadLetters:
 def _record(letter: Letter, event: dict[str, Any]) -> StreamRecord:
     kinesis = event["kinesis"]
     try:
-        data = base64.b64decode(kinesis["data"], validate=True)
+        data = base64.b64decode(_text(kinesis["data"]), validate=True)
     except binascii.Error as error:
-        raise ValueError(f"expected base64 as data, found {kinesis['data']!r}") from error
+        raise ValueError(f"expected base64 as data, found {kinesis['data']!r:.80}") from error
     return StreamRecord(
         shard_id=letter.shard_id,
         sequence_number=int(kinesis["sequenceNumber"]),
-        partition_key=str(kinesis["partitionKey"]),
+        partition_key=_text(kinesis["partitionKey"]),
         arrived_at=datetime.fromtimestamp(kinesis["approximateArrivalTimestamp"], UTC),
         data=data,
     )
