@@ -6,11 +6,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from localaws.delivery import Delivery
 from localaws.testing import LocalAws
@@ -246,6 +247,19 @@ def test_a_bucket_that_was_taken_over_without_its_notification_gets_it_beside_ot
     assert waiting(deployed) == 1
     s3.put_object(Bucket=bucket, Key="reports/x", Body=b"{}")
     assert waiting(deployed) == 1
+
+
+def test_no_other_bucket_may_put_anything_on_the_queue(deployed: LocalDeployment) -> None:
+    empty(deployed)
+    s3, queue = deployed.client("s3"), deployed.outputs.dead_letter_queue_arn
+    s3.create_bucket(Bucket="stranger")
+    told: Any = [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]
+    with suppress(ClientError):  # S3 refuses it at once; a bucket that had it before puts nothing
+        s3.put_bucket_notification_configuration(
+            Bucket="stranger", NotificationConfiguration={"QueueConfigurations": told}
+        )
+    s3.put_object(Bucket="stranger", Key="aws/lambda/x", Body=b"{}")
+    assert waiting(deployed) == 0
 
 
 @pytest.mark.parametrize("others", [0, 3])
