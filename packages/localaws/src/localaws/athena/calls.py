@@ -82,7 +82,16 @@ def around(node: exp.Expr, writer: Writer) -> tuple[Clauses, exp.Anonymous]:
         elif not isinstance(call, exp.RespectNulls):
             raise unsupported(node.sql(dialect="trino"))
         call = call.this
+    if clauses.over and clauses.filter:
+        raise QueryError("NOT_SUPPORTED", "FILTER is not yet supported for window functions")
+    if clauses.over and call.name.lower() in ("lag", "lead") and not _has_order(node):
+        raise QueryError("MISSING_ORDER_BY", f"{call.name} function requires an ORDER BY window clause")
     return clauses, call
+
+
+def _has_order(node: exp.Expr) -> bool:
+    window = node.find(exp.Window)
+    return window is None or bool(window.args.get("alias") or window.args.get("order"))
 
 
 def overload(name: str, values: list[Value]) -> tuple[Signature, list[Value], Type]:

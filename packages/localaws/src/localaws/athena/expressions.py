@@ -325,10 +325,11 @@ class Expressions:
         """Return an ORDER BY; nulls are last, whatever the direction, unless it says otherwise."""
         return "ORDER BY " + ", ".join(self.ordered(item) for item in node.expressions)
 
-    def ordered(self, item: exp.Expr) -> str:
-        """Return one item of an ORDER BY."""
+    def ordered(self, item: exp.Expr, *, is_place: bool = False) -> str:
+        """Return one item of an ORDER BY; a number may be the place of an output, else it is a constant."""
         value = self.value(item.this)
-        sql = f"CAST({value.sql} AS {types.duckdb(value.type)})" if isinstance(item.this, exp.Literal) else value.sql
+        is_constant = isinstance(item.this, exp.Literal) and not is_place
+        sql = f"CAST({value.sql} AS {types.duckdb(value.type)})" if is_constant else value.sql
         direction = " DESC" if item.args.get("desc") else ""
         return f"{sql}{direction} NULLS {'FIRST' if item.args.get('nulls_first') else 'LAST'}"
 

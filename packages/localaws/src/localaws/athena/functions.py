@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from localaws.athena.casts import Value, failure, local, quote
-from localaws.athena.types import UNKNOWN, Type, common, decimal, duckdb, parse
+from localaws.athena.errors import unsupported
+from localaws.athena.types import MAX_DECIMAL_DIGITS, UNKNOWN, Type, common, decimal, duckdb, parse
 
 ALIASES = {
     "ceiling": "ceil", "pow": "power", "rand": "random", "substring": "substr", "char_length": "length",
@@ -55,6 +56,9 @@ class Signature:
         if self.result.name == "integral":  # Trino: round, floor and ceil of a decimal
             precision, scale = arguments[0].arguments
             return decimal(max(precision - scale + min(scale, 1), 1), 0)
+        if self.result.name == "wider":  # Trino: round of a decimal to digits
+            precision, scale = arguments[0].arguments
+            return decimal(min(precision + 1, MAX_DECIMAL_DIGITS), scale)
         if self.result.name == "total":
             return decimal(38, arguments[0].arguments[1])
         return _fill(self.result, letters)
@@ -67,6 +71,8 @@ class Signature:
             if key.isdigit():
                 is_local = self.parameters[int(key)].name in ("local", "clock")
                 return local(values[int(key)]) if is_local else values[int(key)].sql
+            if key.startswith("refuse:"):
+                raise unsupported(key[7:])
             if key.startswith("fail:"):
                 return failure(quote(key[5:]), self.result)
             return texts.get(key, "")
@@ -132,7 +138,7 @@ def _pattern(text: str) -> Type:
     match = re.fullmatch(r"(array|map)\((.+)\)", text)
     if match:
         return Type(match[1], tuple(_pattern(part) for part in re.split(r", ", match[2])))
-    if text in ("local", "clock", "integral", "total") or len(text) == 1:
+    if text in ("local", "clock", "integral", "wider", "total") or len(text) == 1:
         return Type(text)
     if text.startswith("interval"):
         return Type(text)

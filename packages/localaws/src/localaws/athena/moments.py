@@ -190,6 +190,8 @@ def date_format(moment: Value, pattern: Value) -> Value:
 def date_parse(text: Value, pattern: Value) -> Value:
     """Read a moment by MySQL's pattern."""
     _require_text("date_parse", text)
+    if not re.search(r"%[Yy]", constant(pattern, "a date pattern")):
+        raise unsupported("date_parse without a year")
     return Value(f"strptime({text.sql}, {quote(_mysql(pattern))})", TIMESTAMP)
 
 

@@ -80,6 +80,7 @@ class Names:
             raise unsupported("WITH RECURSIVE")
         tree = self._look_up(tree, self._database, ())
         require_understood(tree)
+        _refuse_sides_of_using(tree)
         _mark_unnamed(tree)
         visible = {**self._known, **{scan: reference.columns for scan, reference in self.references.items()}}
         schema = MappingSchema(
@@ -193,6 +194,15 @@ def metadata_columns(table: Table, suffix: str) -> dict[str, Type]:
     else:
         raise QueryError("TABLE_NOT_FOUND", f"Table '{table.database}.{table.name}${suffix}' does not exist", kind=1302)
     return dict(types.parse(f"row({text})").arguments)
+
+
+def _refuse_sides_of_using(tree: exp.Expr) -> None:
+    """Refuse to name a table's own column where USING has made one of two: it has no table any more."""
+    for select in tree.find_all(exp.Select):
+        merged = {name.name.lower() for join in select.args.get("joins") or [] for name in join.args.get("using") or []}
+        for column in select.find_all(exp.Column) if merged else ():
+            if column.table and column.name.lower() in merged and column.find_ancestor(exp.Select) is select:
+                raise QueryError("COLUMN_NOT_FOUND", f"Column '{column.table}.{column.name}' cannot be resolved")
 
 
 def _mark_unnamed(tree: exp.Expr) -> None:

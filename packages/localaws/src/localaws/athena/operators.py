@@ -39,6 +39,8 @@ def pair(left: Value, right: Value, word: str) -> tuple[Value, Value]:
 def compare(word: str, left: Value, right: Value) -> Value:
     """Compare; in DuckDB NaN equals itself and is above all numbers, in Athena no comparison with it is true."""
     left, right = pair(left, right, word)
+    if left.type.name in ("array", "map", "row"):  # a null within makes the answer null, or not: it depends on the rest
+        raise unsupported(f"{left.type.name} {word} {left.type.name}")
     plain = f"({left.sql} {word} {right.sql})"
     doubtful = {"<": right, "<=": right, ">": left, ">=": left, "=": left, "<>": left}.get(word)
     if left.type.is_float and doubtful is not None and not _FINITE.fullmatch(doubtful.sql):

@@ -84,6 +84,8 @@ class Translator:
 
     def _columns_of(self, node: exp.Expr) -> Columns:
         node = node.unnest() if isinstance(node, exp.Subquery) else node
+        if id(node) not in self._outputs:  # what is around a subquery comes after it
+            raise unsupported("a subquery that refers to VALUES or UNNEST around it")
         return self._outputs[id(node)]
 
     def _select(self, scope: Scope, node: exp.Select) -> Columns:
@@ -141,7 +143,9 @@ class Translator:
 
     def _order(self, node: exp.Query, expressions: Expressions) -> None:
         if order := node.args.get("order"):
-            order.set("expressions", [exp.Var(this=expressions.ordered(item)) for item in order.expressions])
+            # sqlglot puts outputs in the place of numbers, but for those that share their name
+            ordered = [expressions.ordered(item, is_place=item.this.is_int) for item in order.expressions]
+            order.set("expressions", [exp.Var(this=sql) for sql in ordered])
         for clause in ("limit", "offset"):
             limit = node.args.get(clause)
             count = limit and (limit.args.get("expression") or limit.args.get("count"))

@@ -1,0 +1,30 @@
+"""What the laptop would answer otherwise than Athena does, it refuses by name; Trino 476 has an answer to each."""
+
+from __future__ import annotations
+
+import pytest
+
+from localaws.athena.errors import QueryError
+from localaws_tests.athena.conftest import Runner
+
+REFUSED = {
+    "SELECT ROW(1, NULL) = ROW(1, 2)": "row = row",
+    "SELECT ROW(1, 2) < ROW(1, 3)": "row < row",
+    "SELECT ARRAY[1, NULL] = ARRAY[1, 2]": "array = array",
+    "SELECT MAP(ARRAY['a'], ARRAY[1]) <> MAP(ARRAY['a'], ARRAY[1])": "map <> map",
+    "SELECT typeof('a')": "typeof of varchar",
+    "SELECT typeof(ROW(1))": "typeof of row",
+    "SELECT date_parse('10:11 PM', '%h:%i %p')": "date_parse without a year",
+    "SELECT approx_percentile(price, ARRAY[0.5, 0.9]) FROM quotes": "approx_percentile of several at once",
+    "SELECT truncate(DECIMAL '1.9')": "truncate of a decimal",
+    "SELECT greatest(1e0, nan())": "greatest of NaN",
+    "SELECT least(nan(), 1e0)": "least of NaN",
+    "SELECT x FROM (VALUES 1, 2) AS t(x) WHERE EXISTS (SELECT 1 FROM (VALUES 2) AS s(y) WHERE y = x)": "refers to VALUES",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_refused_by_name(runner: Runner, sql: str) -> None:
+    with pytest.raises(QueryError, match=r"^NOT_SUPPORTED: ") as refusal:
+        runner.run(sql)
+    assert REFUSED[sql] in str(refusal.value)
