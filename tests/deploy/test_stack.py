@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from tapeline.aws.deployment import StackError, StackOutputs, find_deployment, f
 from tapeline.aws.local import PROJECT
 from tapeline.deploy import lambda_zip, stack
 from tapeline.deploy.stack_events import Progress
+from tapeline.operations.readings import _Reader
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -342,3 +345,61 @@ def test_a_deployment_cannot_be_renamed(aws: Clients) -> None:
     deploy(aws, "name")
     with pytest.raises(StackError, match=r"has the name prefix 'name-'.*deploy under another stack name instead"):
         stack.deploy(aws, {"NamePrefix": "other-"}, Told().append, stack_name="name")
+
+
+def test_an_address_given_twice_gets_one_subscription(aws: Clients) -> None:
+    made, _ = deploy(aws, "twice", AlertEmails="ann@example.org, Ann@example.org,ann@example.org,bob@example.org")
+    subscriptions = aws.client("sns").list_subscriptions_by_topic(TopicArn=made.alert_topic_arn)["Subscriptions"]
+    assert sorted(one["Endpoint"] for one in subscriptions) == ["ann@example.org", "bob@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a.b@x.io", "ab@x.io"), ("a-b@x.io", "a_b@x.io"), ("ab@x.io", "a@bx.io"), ("a+b@x.io", "ab@x.i.o")],
+)
+@pytest.mark.parametrize("parameter", ["AlertEmails", "OperationsEmails"])
+def test_addresses_that_cloudformation_cannot_tell_apart_are_refused_at_once(
+    aws: Clients, parameter: str, first: str, second: str
+) -> None:
+    with pytest.raises(StackError, match=f"{re.escape(first)} and {re.escape(second)} cannot both be parameters"):
+        deploy(aws, "apart", **{parameter: f"{first},{second}"})
+    assert status(aws, "apart") is None
+
+
+def test_two_deployments_see_their_own_alarms_alone(aws: Clients) -> None:
+    """Whatever their prefixes: the alarms of the second begin with those of the first's prefix."""
+    cloudwatch = aws.client("cloudwatch")
+    for name in ("mine", "mine-tapeline"):
+        deploy(aws, name)
+    deployments = {name: find_deployment(aws, name) for name in ("mine", "mine-tapeline")}
+    for name in deployments:
+        cloudwatch.set_alarm_state(
+            AlarmName=f"{name}-tapeline-dead-letters", StateValue="ALARM", StateReason=f"a test of {name}"
+        )
+        found = _Reader(deployments[name], datetime.now(UTC)).alarms()
+        assert found == [f"{name}-tapeline-dead-letters"]
+    both = {name: _Reader(deployment, datetime.now(UTC)).alarms() for name, deployment in deployments.items()}
+    assert both == {name: [f"{name}-tapeline-dead-letters"] for name in deployments}
+
+
+def test_a_deployment_that_takes_the_data_over_and_then_fails_keeps_them(
+    aws: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = deploy(aws, "again")
+    aws.client("s3").put_object(Bucket=made.bucket_name, Key="raw-data/kept", Body=b"quote")
+    key = {"symbol": {"S": "AAPL"}, "timestamp": {"S": "2026-03-12T14:30:00Z"}}
+    aws.client("dynamodb").put_item(TableName=made.table_name, Item=key)
+    destroy(aws, "again")
+
+    with suppress(aws.client("glue").exceptions.AlreadyExistsException):
+        aws.client("glue").create_database(DatabaseInput={"Name": "clash"})
+    late = CLASH.replace("Properties:", "DependsOn: [Bucket, DataTable, StateTable]\n    Properties:")
+    monkeypatch.setattr(stack, "TEMPLATE", template_with(late, tmp_path))
+    with pytest.raises(StackError, match="Clash"):
+        deploy(aws, "again")
+    monkeypatch.undo()
+    for _ in range(2):  # as it was left, and taken over by the next
+        body = aws.client("s3").get_object(Bucket=made.bucket_name, Key="raw-data/kept")["Body"].read()
+        assert body == b"quote"
+        assert aws.client("dynamodb").get_item(TableName=made.table_name, Key=key)["Item"] == key
+        deploy(aws, "again")

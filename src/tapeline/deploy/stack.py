@@ -55,6 +55,9 @@ def deploy(
     """
     stack = _ready(clients, stack_name, on_progress)
     wanted = {**(LOCAL_PARAMETERS if clients.target == "local" else {}), **parameters}
+    wanted |= {
+        name: _distinct_addresses(wanted[name]) for name in ("AlertEmails", "OperationsEmails") if name in wanted
+    }
     names = Names.of(clients, _name_prefix(stack, wanted))
     artifacts = Artifacts(clients, names, on_progress)
     artifacts.make_bucket()
@@ -176,6 +179,24 @@ def _check_known(clients: Clients, template_url: str, parameters: Mapping[str, s
         thresholds = {}  # the template's own pattern refuses it, and says what it takes
     if unknown := sorted(set(thresholds) - rules):
         raise StackError(f"RuleThresholds: there is no rule {', '.join(unknown)}; there are {', '.join(sorted(rules))}")
+
+
+def _distinct_addresses(listed: str) -> str:
+    """Return addresses each once, and refuse two whose subscriptions would have one name in the template.
+
+    The template names a subscription after its address, of which CloudFormation keeps letters and digits.
+    """
+    addresses: dict[str, str] = {}
+    for address in filter(None, (part.strip() for part in listed.split(","))):
+        name = re.sub(r"[^A-Za-z0-9]", "", address)
+        other = addresses.setdefault(name, address)
+        if other.lower() != address.lower():
+            raise StackError(
+                f"{other} and {address} cannot both be parameters: CloudFormation names a subscription by letters and "
+                f"digits alone, and these have the same. Leave one out, and `tapeline subscribe {address}` afterwards"
+            )
+    distinct = {address.lower(): address for address in reversed(addresses.values())}
+    return ",".join(reversed(distinct.values()))
 
 
 def _create_change_set(

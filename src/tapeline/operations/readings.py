@@ -218,10 +218,19 @@ class _Reader:
         return feed_signs.count_subscribers(self._deployment.client("sns"), self._outputs.alert_topic_arn)
 
     def alarms(self) -> list[str]:
-        """Return the names of the stack's alarms that are ringing."""
+        """Return the names of the stack's alarms that are ringing: those that tell its own operations topic.
+
+        A prefix alone would also find the alarms of a deployment whose NamePrefix begins with `tapeline-`.
+        """
         prefix = self._outputs.stream_name.removesuffix("stock-market-stream") + "tapeline-"
-        answer = self._deployment.client("cloudwatch").describe_alarms(AlarmNamePrefix=prefix, StateValue="ALARM")
-        return sorted(alarm["AlarmName"] for alarm in answer.get("MetricAlarms", []))
+        pages = self._deployment.client("cloudwatch").get_paginator("describe_alarms")
+        found = [
+            alarm
+            for page in pages.paginate(AlarmNamePrefix=prefix, StateValue="ALARM", AlarmTypes=["MetricAlarm"])
+            for alarm in page["MetricAlarms"]
+        ]
+        own = self._outputs.operations_topic_arn
+        return sorted(alarm["AlarmName"] for alarm in found if own in alarm.get("AlarmActions", []))
 
 
 def _query(name: str, namespace: str, metric: str, dimensions: list[dict[str, str]], statistic: str) -> dict[str, Any]:

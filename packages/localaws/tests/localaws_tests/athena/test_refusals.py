@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localaws.athena.errors import QueryError
-from localaws_tests.athena.conftest import Runner
+from localaws_tests.athena.lake import Runner
 
 REFUSED = {
     "SELECT ROW(1, NULL) = ROW(1, 2)": "row = row",
@@ -19,7 +19,7 @@ REFUSED = {
     "SELECT truncate(DECIMAL '1.9')": "truncate of a decimal",
     "SELECT greatest(1e0, nan())": "greatest of NaN",
     "SELECT least(nan(), 1e0)": "least of NaN",
-    "SELECT x FROM (VALUES 1, 2) AS t(x) WHERE EXISTS (SELECT 1 FROM (VALUES 2) AS s(y) WHERE y = x)": "refers to VALUES",
+    "SELECT x FROM (VALUES 1) AS t(x) WHERE EXISTS (SELECT 1 FROM (VALUES 2) AS s(y) WHERE y = x)": "refers to VALUES",
 }
 
 
