@@ -152,6 +152,7 @@ class AthenaLake:
         self._numbers = count()
         self.object_sizes: dict[str, list[int]] = defaultdict(list)
         self.scanned_bytes = 0
+        self.bucket_name = self._outputs.bucket_name
         rollup.create_tables(deployment)
 
     def add(self, quotes: Iterable[Dated]) -> None:

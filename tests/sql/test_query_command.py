@@ -421,6 +421,13 @@ def test_latest_is_the_newest_session_there_is(athena_lake: AthenaLake, argument
     assert constant in query(*arguments, "--dry-run").stdout
 
 
+@pytest.mark.parametrize("file", [file.name for file in sql_files.catalogue() if sql_files.BUCKET in file.text])
+def test_a_definition_is_printed_for_the_account_at_hand(athena_lake: AthenaLake, file: str) -> None:
+    printed = query(file, "--dry-run").stdout
+    assert f"s3://{athena_lake.bucket_name}/" in printed
+    assert sql_files.BUCKET not in printed
+
+
 def test_without_a_value_the_newest_session_is_shown(athena_lake: AthenaLake) -> None:
     newest = query("top_movers", "--format", "csv")
     assert newest.exit_code == 0, newest.exception

@@ -10,7 +10,11 @@ from sqlglot import exp
 from localaws.athena.casts import Value, coerce, identifier
 from localaws.athena.errors import QueryError, unsupported
 from localaws.athena.functions import Signature, catalog
-from localaws.athena.types import Type
+from localaws.athena.operators import no_function
+from localaws.athena.types import UNKNOWN, Type
+
+_NO_NULL = {"lag", "lead", "min", "max", "nth_value", "split", "regexp_split", "contains", "array_join"}
+"""Functions that DuckDB gives another answer of than Trino where an argument behind the first is NULL."""
 
 DOCUMENT = "docs/athena-on-the-laptop.md"
 
@@ -102,13 +106,22 @@ def overload(name: str, values: list[Value]) -> tuple[Signature, list[Value], Ty
             "FUNCTION_NOT_FOUND", f"Function '{name}' not registered here; {DOCUMENT} lists those that are"
         )
     kinds = [value.type for value in values]
+    if name in ("min", "max", "min_by", "max_by") and kinds and kinds[-1].name == "map":  # it has no order
+        raise no_function(name, values)
     exact = [item for item in signatures if [kind.name for kind in item.parameters] == [kind.name for kind in kinds]]
+    if UNKNOWN in kinds[1:] and name in _NO_NULL:
+        raise unsupported(f"{name} with a bare NULL; cast it to its type")
+    if UNKNOWN in kinds and len({str(bound.result) for one in signatures if (bound := one.bind(kinds))}) > 1:
+        raise unsupported(f"{name} of a bare NULL; cast it to its type")
     for signature in [*exact, *signatures]:
         if bound := signature.bind(kinds):
             taken = [coerce(value, kind) for value, kind in zip(values, bound.parameters, strict=True)]
             return bound.signature, taken, bound.result
-    shown = ", ".join(map(str, kinds))
-    raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {name}")
+    if any(kind.name == "char" for kind in kinds):
+        raise unsupported(f"{name} of char; cast it to varchar")
+    if len(kinds) not in {len(signature.parameters) for signature in signatures}:
+        raise unsupported(f"{name} with {len(kinds)} arguments; {DOCUMENT} lists what there is")
+    raise no_function(name, values)
 
 
 def write(name: str, values: list[Value]) -> Value:

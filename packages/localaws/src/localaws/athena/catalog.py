@@ -160,7 +160,7 @@ def read_table(definition: dict[str, Any]) -> Table:
     parameters = {**(serde.get("Parameters") or {}), **(definition.get("Parameters") or {})}
     format_ = _format(definition, serde.get("SerializationLibrary") or "", parameters)
     columns = {
-        column["Name"].lower(): types.parse(column.get("Type") or "string")
+        column["Name"].lower(): types.parse_column(column.get("Type") or "string")
         for column in descriptor.get("Columns") or []
         if (column.get("Parameters") or {}).get("iceberg.field.current") != "false"  # one that Iceberg no longer has
     }
@@ -174,7 +174,7 @@ def read_table(definition: dict[str, Any]) -> Table:
         format=format_,
         columns=columns,
         partition_keys={
-            key["Name"].lower(): types.parse(key.get("Type") or "string")
+            key["Name"].lower(): types.parse_column(key.get("Type") or "string")
             for key in definition.get("PartitionKeys") or []
         },
         location=descriptor.get("Location") or "",

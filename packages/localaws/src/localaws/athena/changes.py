@@ -44,6 +44,12 @@ def assigned(work: Work, sql: str, given: Columns, wanted: dict[str, Type], what
     return f"SELECT {', '.join(shown)} FROM ({sql}) AS given({names})"
 
 
+def once(names: list[str], what: str) -> None:
+    """Fail if a column is named twice."""
+    if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        raise QueryError("DUPLICATE_COLUMN_NAME", f"{what} column name is specified more than once: {twice}")
+
+
 def _is_narrowing(kind: Type, target: Type) -> bool:
     """Tell whether Trino 476 would cast by itself where older engines refuse; Athena's may do either."""
     if kind.name == target.name == "array":
@@ -121,13 +127,13 @@ class Change:
         )
         self.run(PAIRS, query if joined is not None else query.where(self.condition.copy()))
         pairs = identifier(PAIRS)
-        repeated = (
-            f"SELECT count(*) FROM (SELECT 1 FROM {pairs} WHERE clause > 0 GROUP BY file, place HAVING count(*) > 1)"
-        )
-        if self.work.value(repeated):
+        repeated = f"SELECT count(*) FROM (SELECT 1 FROM {pairs} {{}} HAVING count(*) > 1)"
+        if self.work.value(repeated.format("GROUP BY file, place, clause")):  # by no clause, too, as in Trino
             raise QueryError(
                 "MERGE_TARGET_ROW_MULTIPLE_MATCHES", "One MERGE target table row matched more than one source row"
             )
+        if self.work.value(repeated.format("WHERE clause > 0 GROUP BY file, place")):
+            raise unsupported("a row that two clauses of MERGE change")
 
     def replace(self, values: dict[str, list[tuple[int, exp.Expr]]], deleting: list[int], inserts: list[str]) -> int:
         """Write the changed files anew, with what the clauses give, and commit; return how many rows changed."""
@@ -193,19 +199,25 @@ def insert(work: Work, table: Table, sql: str) -> int:
     return int(work.value(f"SELECT count(*) FROM {identifier(ROWS)}"))
 
 
-def delete(work: Work, node: exp.Delete) -> int:
-    """DELETE FROM table [WHERE condition]."""
+def _change(work: Work, node: exp.Delete | exp.Update) -> Change:
+    """Return the change of the rows that fulfil a statement's condition."""
+    if node.this.alias:
+        raise QueryError("", f"mismatched input '{node.this.alias}'")
     change = Change(work, node.this, node.args["where"].this if node.args.get("where") else None)
     change.open([])
     change.find(exp.Literal.number(1), exp.cast(exp.null(), "bigint"))
+    return change
+
+
+def delete(work: Work, node: exp.Delete) -> int:
+    """DELETE FROM table [WHERE condition]."""
+    change = _change(work, node)
     return change.replace({}, [1], [])
 
 
 def update(work: Work, node: exp.Update) -> int:
     """UPDATE table SET column = value, … [WHERE condition]."""
-    change = Change(work, node.this, node.args["where"].this if node.args.get("where") else None)
-    change.open([])
-    change.find(exp.Literal.number(1), exp.cast(exp.null(), "bigint"))
+    change = _change(work, node)
     return change.replace(_values(change, {1: node.expressions}), [], [])
 
 
@@ -213,6 +225,7 @@ def _values(change: Change, sets: dict[int, list[exp.Expr]]) -> dict[str, list[t
     """Return what each clause sets each column to."""
     values: dict[str, list[tuple[int, exp.Expr]]] = {}
     for number, assignments in sets.items():
+        once([item.this.name.lower() for item in assignments], "Update")
         for item in assignments:
             name = item.this.name.lower()
             if name not in change.table.columns:
@@ -268,6 +281,7 @@ def _inserted(change: Change, earlier: list[exp.When], when: exp.When) -> str:
     then = when.args["then"]
     given = [column.name.lower() for column in then.this.expressions] if then.this else list(change.table.columns)
     values = then.expression.expressions
+    once(given, "Merge")
     if len(given) != len(values) or not set(given) <= set(change.table.columns):
         raise QueryError(
             "COLUMN_NOT_FOUND",

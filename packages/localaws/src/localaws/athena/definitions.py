@@ -50,7 +50,7 @@ def columns(schema: exp.Schema) -> list[dict[str, str]]:
     for item in schema.expressions:
         if not isinstance(item, exp.ColumnDef) or item.kind is None:
             raise failed(f"ParseException cannot recognize input near '{item.sql()}'")
-        column = {"Name": item.name.lower(), "Type": types.glue(types.parse(item.kind.sql(dialect="hive")))}
+        column = {"Name": item.name.lower(), "Type": types.glue(types.parse_column(item.kind.sql(dialect="hive")))}
         comment = item.find(exp.CommentColumnConstraint)
         columns.append({**column, "Comment": comment.name} if comment else column)
     return columns

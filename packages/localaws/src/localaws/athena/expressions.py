@@ -13,8 +13,8 @@ from datetime import datetime
 from sqlglot import exp
 
 from localaws.athena import moments, special, types
-from localaws.athena.calls import Clauses, around, overload, write
-from localaws.athena.casts import Value, cast, coerce, identifier, quote
+from localaws.athena.calls import DOCUMENT, Clauses, around, overload, write
+from localaws.athena.casts import Value, cast, coerce, failure, identifier, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.functions import ALIASES, catalog
 from localaws.athena.operators import arithmetic, compare, concat, pair, quotient, unified
@@ -25,6 +25,7 @@ from localaws.athena.types import (
     INTERVAL_DAY,
     INTERVAL_YEAR,
     UNKNOWN,
+    VARBINARY,
     VARCHAR,
     Type,
     array,
@@ -103,13 +104,23 @@ class Expressions:
     def _visit_literal(self, node: exp.Literal) -> Value:
         return Value(quote(node.name), VARCHAR) if node.is_string else special.number(node.name)
 
-    def _visit_introducer(self, node: exp.Introducer) -> Value:  # DECIMAL '1.50'
-        return special.decimal_literal(node.expression.name)
+    def _visit_introducer(self, node: exp.Introducer) -> Value:  # DECIMAL '1.50', CHAR 'a'
+        text = node.expression.name
+        return (
+            Value(quote(text), types.char(len(text)))
+            if node.this.is_type(exp.DType.CHAR)
+            else special.decimal_literal(text)
+        )
 
     def _visit_identifier(self, node: exp.Identifier) -> Value:
         if node.name not in self._names:
             raise QueryError("COLUMN_NOT_FOUND", f"Column '{node.name}' cannot be resolved")
         return self._names[node.name]
+
+    def _visit_hexstring(self, node: exp.HexString) -> Value:
+        if not re.fullmatch("([0-9a-fA-F]{2})*", node.name):
+            raise QueryError("", f"Binary literal must contain an even number of hex digits: {node.name}")
+        return Value(f"unhex({quote(node.name)})", VARBINARY)
 
     def _visit_null(self, _: exp.Null) -> Value:
         return Value("NULL", UNKNOWN)
@@ -211,7 +222,7 @@ class Expressions:
         # Without ESCAPE a backslash is an ordinary character in both engines.
         sides = [self.value(node.this), self.value(node.expression)]
         for side in sides:
-            if side.type not in (VARCHAR, UNKNOWN):
+            if side.type not in (VARCHAR, UNKNOWN) and side.type.name != "char":
                 raise mismatch(f"LIKE expression must evaluate to a varchar (actual: {side.type})")
         word = "NOT LIKE" if node.args.get("negate") else "LIKE"
         return Value(f"({sides[0].sql} {word} {sides[1].sql}{escape})", BOOLEAN)
@@ -262,8 +273,19 @@ class Expressions:
     def _visit_cast(self, node: exp.Cast) -> Value:
         # Without digits it has none behind the point in a query, and ten before it in a table.
         target = re.sub(r"\bDECIMAL\b(?!\()", "DECIMAL(38, 0)", node.to.sql(dialect="trino"))
-        value = cast(self.value(node.this), types.parse(target))
+        kind, given = types.parse(target), self.value(node.this)
+        if (zoned := moments.zoned_literal(given, kind)) is not None:
+            return zoned
+        if kind == VARCHAR and any(map(_is_coarse, node.this.find_all(exp.Cast))):
+            raise unsupported("as varchar, a moment that is written without milliseconds")
+        value = Value(f"CAST({given.sql} AS VARCHAR)", kind) if given.type == kind == VARCHAR else cast(given, kind)
         length = re.fullmatch(r"varchar\((\d+)\)", target.lower())
+        if length and given.type not in (VARCHAR, UNKNOWN):
+            wrong = failure(
+                f"'INVALID_CAST_ARGUMENT: Value ' || {value.sql} || ' cannot be represented as {target.lower()}'",
+                VARCHAR,
+            )
+            return Value(f"CASE WHEN length({value.sql}) > {length[1]} THEN {wrong} ELSE {value.sql} END", VARCHAR)
         return Value(f"substr({value.sql}, 1, {length[1]})", VARCHAR) if length else value
 
     def _visit_trycast(self, node: exp.TryCast) -> Value:
@@ -288,11 +310,14 @@ class Expressions:
         values = self._values(call.expressions)
         if name not in special.FUNCTIONS:
             return write(name, values)
+        if name in moments.FUNCTIONS and any(value.type == UNKNOWN for value in values):
+            raise unsupported(f"{name} of a bare NULL; cast it to its type")
+        if name in ("to_iso8601", "typeof") and any(map(_is_coarse, call.find_all(exp.Cast))):
+            raise unsupported(f"{name} of a moment that is written without milliseconds")
         try:
             return special.FUNCTIONS[name](*values)
         except TypeError as error:
-            shown = ", ".join(str(value.type) for value in values)
-            raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {name}") from error
+            raise unsupported(f"{name} with {len(values)} arguments; {DOCUMENT} lists what there is") from error
 
     def _aggregate(self, name: str, arguments: list[exp.Expr], clauses: Clauses) -> Value:
         arguments = clauses.take(arguments, self)
@@ -300,6 +325,8 @@ class Expressions:
             raise QueryError("NOT_SUPPORTED", "DISTINCT in window function parameters not yet supported")
         if name == "count" and (not arguments or isinstance(arguments[0], exp.Star)):
             return Value(f"count(*){clauses.suffix}", BIGINT)
+        if name == "listagg" and not clauses.order:
+            raise QueryError("", "mismatched input. Expecting: 'WITHIN'")
         signature, values, kind = overload(name, self._values(arguments))
         if signature.template == "average_of_decimal":
             argument = f"{clauses.distinct}{values[0].sql}"
@@ -348,6 +375,12 @@ class Expressions:
     def _bound(self, bound: exp.Expr | str | None, side: str | None) -> str:
         text = bound if isinstance(bound, str) else self.value(bound).sql if bound is not None else ""
         return f"{text} {side}" if side else text
+
+
+def _is_coarse(node: exp.Cast) -> bool:
+    """Tell whether it is a literal moment with fewer digits than Athena shows, which Trino remembers."""
+    digits = node.to.expressions
+    return node.to.is_type("timestamp", "timestamptz", "time") and bool(digits) and digits[0].name in ("0", "1", "2")
 
 
 def _query(node: exp.Expr) -> str:

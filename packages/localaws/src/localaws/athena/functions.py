@@ -44,7 +44,7 @@ class Signature:
         if not all(_fits(parameter, argument, letters) for parameter, argument in pairs):
             return None
         taken = [
-            argument if parameter.name in ("local", "clock") else _fill(parameter, letters)
+            argument if parameter.name in ("local", "clock", "char") else _fill(parameter, letters)
             for parameter, argument in pairs
         ]
         result = self._result(taken, letters)
@@ -61,7 +61,7 @@ class Signature:
             return decimal(min(precision + 1, MAX_DECIMAL_DIGITS), scale)
         if self.result.name == "total":
             return decimal(38, arguments[0].arguments[1])
-        return _fill(self.result, letters)
+        return arguments[0] if self.result.name == "char" else _fill(self.result, letters)
 
     def fill(self, values: list[Value], texts: dict[str, str]) -> str:
         """Put the arguments into the template, and the clauses that stand around the call."""
@@ -70,6 +70,8 @@ class Signature:
             key = match[1]
             if key.isdigit():
                 is_local = self.parameters[int(key)].name in ("local", "clock")
+                if is_local and values[int(key)].type == UNKNOWN:
+                    return "CAST(NULL AS TIMESTAMP)"
                 return local(values[int(key)]) if is_local else values[int(key)].sql
             if key.startswith("refuse:"):
                 raise unsupported(key[7:])
@@ -99,9 +101,11 @@ def _fits(parameter: Type, argument: Type, letters: dict[str, Type]) -> bool:
             letters[name] = merged
         return merged is not None
     if name in ("local", "clock"):
-        return argument.is_moment and (name == "local" or argument.name != "date")
+        return argument == UNKNOWN or (argument.is_moment and (name == "local" or argument.name != "date"))
     if argument == UNKNOWN:
-        return True
+        return name != "char"
+    if "char" in (name, argument.name):
+        return argument.name == name
     if name in ("array", "map"):
         return argument.name == name and all(
             _fits(a, b, letters) for a, b in zip(parameter.arguments, argument.arguments, strict=True)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
-from sqlglot import exp, parse
+from sqlglot import TokenType, exp, parse
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
 
 from localaws.athena.errors import QueryError, unsupported
 
-_SIGN_AFTER_EXPONENT = re.compile(
-    r"""'(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/ | (?<![\w.])([\d.]+e[+-]?\d+)(?=[+-])""",
+_SPELLED_APART = re.compile(
+    r"""(?<!\w)x'(?P<hex>[0-9a-f\s]*)' | '(?:[^']|'')*' | "(?:[^"]|"")*" | --[^\n]* | /\*.*?\*/
+    | (?<![\w.])(?P<number>[\d.]+e[+-]?\d+)(?=[+-])""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-"""A number with an exponent that a sign follows at once, outside of strings, quoted names and comments."""
+"""Bytes with blanks, and a number with an exponent that a sign follows at once; nothing in strings and comments."""
 
 _WITH_A_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION")
+
+
+def _kept_apart(self: Any, this: Any, _: Any) -> Any:
+    """Return a literal with its type in front, such as DECIMAL '1.50'; sqlglot's parser calls it."""
+    return exp.Introducer(this=_, expression=this)
 
 
 class Dialect(Trino):
@@ -30,13 +36,17 @@ class Dialect(Trino):
         """Takes a function for a call by its name, except where its arguments have a syntax of their own."""
 
         FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        COLUMN_OPERATORS: ClassVar = {  # Athena has no `x::type`
+            token: parser for token, parser in TrinoParser.COLUMN_OPERATORS.items() if token is not TokenType.DCOLON
+        }
         FUNCTION_PARSERS: ClassVar = {name: TrinoParser.FUNCTION_PARSERS[name] for name in _WITH_A_SYNTAX}
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {
             name: parser for name, parser in TrinoParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"
         }
-        TYPE_LITERAL_PARSERS: ClassVar = {  # sqlglot makes a CAST of it, which has no digits behind the point
+        TYPE_LITERAL_PARSERS: ClassVar = {  # sqlglot makes a CAST of it, which has no digits and one letter
             **TrinoParser.TYPE_LITERAL_PARSERS,
-            exp.DType.DECIMAL: lambda _, text, kind: exp.Introducer(this=kind, expression=text),  # type: ignore[dict-item]
+            exp.DType.DECIMAL: _kept_apart,
+            exp.DType.CHAR: _kept_apart,
         }
 
 
@@ -87,8 +97,10 @@ _UNDERSTOOD: dict[type[exp.Expr], set[str]] = {
 
 
 def _apart(match: re.Match[str]) -> str:
-    """Put a blank behind the number: sqlglot reads `1e0+1` as one number."""
-    return f"{match[1]} " if match[1] else match[0]
+    """Put a blank behind the number, for sqlglot reads `1e0+1` as one, and the blanks among bytes behind these."""
+    if match["hex"]:
+        return f"X'{''.join(match['hex'].split())}'".ljust(len(match[0]))
+    return f"{match['number']} " if match["number"] else match[0]
 
 
 def parse_statement(sql: str) -> exp.Expr:
@@ -100,7 +112,7 @@ def parse_statement(sql: str) -> exp.Expr:
         With the place of the mistake.
     """
     try:
-        trees = [tree for tree in parse(_SIGN_AFTER_EXPONENT.sub(_apart, sql), dialect=Dialect) if tree is not None]
+        trees = [tree for tree in parse(_SPELLED_APART.sub(_apart, sql), dialect=Dialect) if tree is not None]
     except (ParseError, TokenError) as error:
         details = getattr(error, "errors", None) or [{}]
         line, column = details[0].get("line", 1), details[0].get("col", 1)

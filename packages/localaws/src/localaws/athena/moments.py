@@ -42,6 +42,19 @@ def at_time_zone(moment: Value, zone: Value) -> Value:
     return Value(moment.sql, zoned(zone_name(zone), moment.type.arguments[0]))
 
 
+def zoned_literal(value: Value, to: Type) -> Value | None:
+    """Return a text that names a zone as the moment it means, if it is a literal."""
+    text = (
+        re.fullmatch(r"'([\d :.-]+) ([A-Z]\w+/[\w/+-]+)'", value.sql) if to.name == "timestamp with time zone" else None
+    )
+    if text is None:
+        return None
+    digits = to.arguments[0]
+    return with_timezone(
+        cast(Value(quote(text[1]), VARCHAR), Type("timestamp", (digits,))), Value(quote(text[2]), VARCHAR)
+    )
+
+
 def with_timezone(moment: Value, zone: Value) -> Value:
     """Return the instant at which the clock of the zone shows this."""
     if moment.type.name != "timestamp":
@@ -212,8 +225,16 @@ def _mysql(pattern: Value) -> str:
     return re.sub(r"%(.)", letter, constant(pattern, "a date pattern"))
 
 
+def _at_timezone(moment: Value, zone: Value) -> Value:
+    if not moment.type.is_moment or zone.type != VARCHAR:
+        raise QueryError(
+            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({moment.type}, {zone.type}) for function at_timezone"
+        )
+    return at_time_zone(coerce(moment, zoned()) if moment.type == DATE else moment, zone)
+
+
 FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "at_timezone": at_time_zone,
+    "at_timezone": _at_timezone,
     "with_timezone": with_timezone,
     "date_trunc": date_trunc,
     "date_add": date_add,

@@ -22,6 +22,9 @@ from localaws.athena.types import BIGINT, VARCHAR, Type
 
 MAX_VIEWS = 20
 
+UNNAMED = "unnamed "
+"""How the names begin that columns without one have within a query; as a result they are called `_col0`, `_col1`, …."""
+
 PATH, FILE_SIZE = "$path", "$file_size"
 HIDDEN: dict[str, Type] = {PATH: VARCHAR, FILE_SIZE: BIGINT}
 """What a row knows of its file, beside the columns of its table."""
@@ -81,6 +84,7 @@ class Names:
         tree = self._look_up(tree, self._database, ())
         require_understood(tree)
         _refuse_sides_of_using(tree)
+        _tell_apart(tree)
         _mark_unnamed(tree)
         visible = {**self._known, **{scan: reference.columns for scan, reference in self.references.items()}}
         schema = MappingSchema(
@@ -90,12 +94,11 @@ class Names:
             normalize=False,
         )
         try:
-            tree = qualify(tree, schema=schema, dialect=Dialect, expand_alias_refs=False)
+            return qualify(tree, schema=schema, dialect=Dialect, expand_alias_refs=False)
         except OptimizeError as error:
             raise self._name_error(str(error)) from error
         except SqlglotError as error:
             raise QueryError("SYNTAX_ERROR", str(error).splitlines()[0]) from error
-        return _name_unnamed(tree)
 
     def columns(self, node: exp.Table) -> dict[str, Type]:
         """Return the columns of a scan."""
@@ -183,6 +186,9 @@ _METADATA = {
 }
 
 
+_NOT_HERE = ("all_entries", "all_manifests", "entries", "manifests", "metadata_log_entries", "properties", "refs")
+
+
 def metadata_columns(table: Table, suffix: str) -> dict[str, Type]:
     """Return the columns of ``"table$suffix"``: its partitions, or what Iceberg knows of itself."""
     if suffix == "partitions" and table.format != "iceberg" and table.partition_keys:
@@ -191,6 +197,8 @@ def metadata_columns(table: Table, suffix: str) -> dict[str, Type]:
         text = "partition varchar, record_count bigint, file_count bigint, total_size bigint"
     elif suffix in _METADATA and table.format == "iceberg":
         text = _METADATA[suffix]
+    elif suffix in _NOT_HERE and table.format == "iceberg":
+        raise unsupported(f'"{table.name}${suffix}"')
     else:
         raise QueryError("TABLE_NOT_FOUND", f"Table '{table.database}.{table.name}${suffix}' does not exist", kind=1302)
     return dict(types.parse(f"row({text})").arguments)
@@ -205,15 +213,48 @@ def _refuse_sides_of_using(tree: exp.Expr) -> None:
                 raise QueryError("COLUMN_NOT_FOUND", f"Column '{column.table}.{column.name}' cannot be resolved")
 
 
+def _tell_apart(tree: exp.Expr) -> None:
+    """Give the second of two relations of one name in a FROM another, for sqlglot knows them by their names."""
+    for select in tree.find_all(exp.Select):
+        taken: set[str] = set()
+        sources = [item.this for item in (select.args.get("from_"), *(select.args.get("joins") or [])) if item]
+        for source in sources:
+            name = source.alias_or_name.lower()
+            if name not in taken:
+                taken.add(name)
+            elif name and source.alias:
+                if any(column.table.lower() == name for column in select.find_all(exp.Column)):
+                    raise unsupported(f"{name} as the name of two relations, and of a column's")
+                source.args["alias"].set("this", exp.to_identifier(f"{name} {len(taken)}", quoted=True))
+
+
 def _mark_unnamed(tree: exp.Expr) -> None:
-    """Give every unnamed expression of a SELECT a name of its own, for sqlglot would name a cast after its column."""
+    """Give every column without a name one of its own, for sqlglot would name a cast after its column."""
     marks = count()
     for select in list(tree.find_all(exp.Select)):
         for item in select.expressions:
-            if not isinstance(_root(item), exp.Alias | exp.Column | exp.Identifier) and not item.is_star:
-                alias = exp.Alias(alias=exp.to_identifier(f"unnamed {next(marks)}", quoted=True))
+            if isinstance(item, exp.Paren) and isinstance(item.unnest(), exp.Column):
+                item.replace(item.unnest())
+            elif not isinstance(_root(item), exp.Alias | exp.Column | exp.Identifier) and not item.is_star:
+                alias = exp.Alias(alias=exp.to_identifier(f"{UNNAMED}{next(marks)}", quoted=True))
                 item.replace(alias)
                 alias.set("this", item)
+    for node in [*tree.find_all(exp.Values), *tree.find_all(exp.Unnest)]:
+        if not node.alias_column_names:
+            listed = [exp.to_identifier(f"{UNNAMED}{next(marks)}", quoted=True) for _ in range(_width(node))]
+            if node.args.get("offset"):
+                node.set("offset", exp.to_identifier(f"{UNNAMED}{next(marks)}", quoted=True))
+            called = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(f"relation {next(marks)}"))
+            called.set("columns", listed)
+            node.set("alias", called)
+
+
+def _width(node: exp.Expr) -> int:
+    """Return how many columns VALUES has, or UNNEST of arrays."""
+    if isinstance(node, exp.Unnest):
+        return len(node.expressions)
+    first = node.expressions[0]
+    return len(first.expressions) if isinstance(first, exp.Tuple) else 1
 
 
 def _root(item: exp.Expr) -> exp.Expr:
@@ -221,17 +262,3 @@ def _root(item: exp.Expr) -> exp.Expr:
     while isinstance(item, exp.Dot) or (isinstance(item, exp.Paren) and isinstance(item.parent, exp.Dot)):
         item = item.this
     return item
-
-
-def _name_unnamed(tree: exp.Expr) -> exp.Expr:
-    """Call unnamed columns `_col0`, `_col1`, … by their place, now that every star is written out."""
-    names = {
-        item.alias: f"_col{place}"
-        for select in tree.find_all(exp.Select)
-        for place, item in enumerate(select.expressions)
-        if isinstance(item, exp.Alias) and item.alias.startswith("unnamed ") and item.this.name != item.alias
-    }
-    for node in tree.find_all(exp.Identifier):
-        if node.name in names:
-            node.set("this", names[node.name])
-    return tree

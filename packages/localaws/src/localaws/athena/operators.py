@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from localaws.athena import moments, types
-from localaws.athena.casts import Value, coerce, null
+from localaws.athena.casts import Value, cast, coerce, null
 from localaws.athena.errors import QueryError, mismatch, unsupported
-from localaws.athena.types import BOOLEAN, INTEGER, UNKNOWN, VARCHAR, Type, array, common, decimal
+from localaws.athena.types import BOOLEAN, UNKNOWN, VARBINARY, VARCHAR, Type, array, common, decimal
 
 _FINITE = re.compile(r"CAST\('?[\d.e+-]+'? AS DOUBLE\)")
 
@@ -15,6 +16,7 @@ _FINITE = re.compile(r"CAST\('?[\d.e+-]+'? AS DOUBLE\)")
 def unified(values: list[Value], what: str) -> tuple[list[Value], Type]:
     """Return the values widened to the one type that holds them all."""
     kind = UNKNOWN
+    values = beside_char(values)
     for value in values:
         merged = common(kind, value.type)
         if merged is None:
@@ -26,10 +28,26 @@ def unified(values: list[Value], what: str) -> tuple[list[Value], Type]:
     return [coerce(value, kind) for value in values], kind
 
 
+def beside_char(values: list[Value]) -> list[Value]:
+    """Return the values, texts made char where another is: of their own length, which only a literal tells."""
+    kinds = {value.type.name for value in values}
+    if "char" not in kinds or "varchar" not in kinds:
+        return values
+    return [
+        cast(value, types.char(len(moments.constant(value, "a varchar beside a char"))))
+        if value.type == VARCHAR
+        else value
+        for value in values
+    ]
+
+
 def pair(left: Value, right: Value, word: str) -> tuple[Value, Value]:
     """Return two values as they are compared, or fail if they are not comparable."""
     if left.type.name == right.type.name == "timestamp with time zone":
         return left, right  # two instants, whatever their zones
+    if {left.type.name, right.type.name} == {"char", "varchar"}:
+        longer = f"CAST(greatest(length({left.sql}), length({right.sql})) AS INTEGER)"
+        left, right = (Value(f"rpad({value.sql}, {longer}, ' ')", VARCHAR) for value in (left, right))
     kind = common(left.type, right.type)
     if kind is None:
         raise mismatch(f"Cannot apply operator: {left.type} {word} {right.type}")
@@ -63,8 +81,8 @@ def arithmetic(word: str, left: Value, right: Value) -> Value:
         if interval.type.name.startswith("interval"):
             return Value(f"({left.sql} * {right.sql})", interval.type)
     kind = common(left.type, right.type)
-    if kind == UNKNOWN:
-        return null(INTEGER)
+    if _is_untold(word, {left.type, right.type}):
+        raise unsupported(f"{left.type} {word} {right.type}")
     if kind is None or not kind.is_number:
         raise mismatch(f"Cannot apply operator: {left.type} {word} {right.type}")
     if kind.name == "decimal":
@@ -72,6 +90,17 @@ def arithmetic(word: str, left: Value, right: Value) -> Value:
     left, right = coerce(left, kind), coerce(right, kind)
     operator = "//" if word == "/" and kind.is_integer else word
     return Value(f"CAST({left.sql} {operator} {right.sql} AS {types.duckdb(kind)})", kind)
+
+
+def _is_untold(word: str, kinds: set[Type]) -> bool:
+    """Tell whether Trino has a rule of its own for this, which is not written here."""
+    names = {kind.name.partition(" ")[0] for kind in kinds}
+    if UNKNOWN in kinds:
+        return word in "*%" or kinds == {UNKNOWN} or bool(names & {"date", "time", "timestamp", "interval", "decimal"})
+    with_number = any(kind.is_number for kind in kinds)
+    return ("interval" in names and word in "*/" and with_number) or (
+        word in "+-" and "time" in names and names <= {"time", "interval"}
+    )
 
 
 def _decimal(word: str, left: Value, right: Value) -> Value:
@@ -115,16 +144,42 @@ def concat(values: list[Value]) -> Value:
         arrays = [
             value if value.type.name == "array" else Value(f"[{value.sql}]", array(value.type)) for value in values
         ]
-        arrays, kind = unified(arrays, "Arrays")
+        if len(values) == 2 and common(*kinds) is None:  # an array before or behind those of its kind
+            for one, other in ((0, 1), (1, 0)):
+                holder = kinds[other].arguments[:1] if kinds[other].name == "array" else ()
+                if holder and common(kinds[one], holder[0]) == holder[0]:
+                    arrays[one] = Value(f"[{coerce(values[one], holder[0]).sql}]", kinds[other])
+        arrays, kind = taken("concat", values, arrays)
         return Value("(" + " || ".join(value.sql for value in arrays) + ")", kind)
+    values = beside_char(values)
+    if all(value.type.name == "char" for value in values):
+        kind = types.char(min(sum(value.type.arguments[0] for value in values), types.MAX_CHAR_LENGTH))
+        return Value("(" + " || ".join(value.sql for value in values) + ")", kind)
+    if set(kinds) == {VARBINARY}:
+        return Value("(" + " || ".join(value.sql for value in values) + ")", VARBINARY)
+    if UNKNOWN in kinds and len(values) == 2 and VARCHAR not in kinds:
+        raise unsupported(f"{kinds[0]} || {kinds[1]}")
     require_texts("concat", values)
     if len(values) == 2 and UNKNOWN in kinds:
         return null(array(VARCHAR))  # beside one text, Trino takes a NULL for an array of texts
     return Value("(" + " || ".join(value.sql for value in values) + ")", VARCHAR)
 
 
+def taken(function: str, arguments: Sequence[Value], values: list[Value]) -> tuple[list[Value], Type]:
+    """Return values widened to their one type; where there is none, the function does not take its arguments."""
+    try:
+        return unified(values, f"All {function} arguments")
+    except QueryError as error:
+        raise no_function(function, arguments) if error.code == "TYPE_MISMATCH" else error from error
+
+
 def require_texts(function: str, values: list[Value]) -> None:
     """Fail unless the values are texts or nulls without a type."""
     if any(value.type not in (VARCHAR, UNKNOWN) for value in values):
-        shown = ", ".join(str(value.type) for value in values)
-        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {function}")
+        raise no_function(function, values)
+
+
+def no_function(name: str, values: Sequence[Value]) -> QueryError:
+    """Return the error of a function that does not take such values."""
+    shown = ", ".join(str(value.type) for value in values)
+    return QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {name}")

@@ -56,7 +56,7 @@ def column_info(name: str, kind: Type, *, plain_text: bool = False) -> dict[str,
     precision, scale = _PRECISION.get(kind.name, 0), 0
     if kind.name == "decimal":
         precision, scale = kind.arguments
-    elif kind.name.startswith("timestamp"):
+    elif kind.name.startswith("timestamp") or kind.name == "char":
         precision = kind.arguments[0]
     return {
         "CatalogName": "hive",
@@ -68,7 +68,7 @@ def column_info(name: str, kind: Type, *, plain_text: bool = False) -> dict[str,
         "Precision": precision,
         "Scale": scale,
         "Nullable": "UNKNOWN",
-        "CaseSensitive": kind.name == "varchar",
+        "CaseSensitive": kind.name in ("varchar", "char"),
     }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from localaws.athena import moments
 from localaws.athena.casts import Value, cast, coerce, failure, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
-from localaws.athena.operators import arithmetic, concat, pair, require_texts, unified
+from localaws.athena.operators import arithmetic, concat, no_function, pair, require_texts, taken, unified
 from localaws.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -25,6 +25,8 @@ from localaws.athena.types import (
 
 
 def _if(condition: Value, *results: Value) -> Value:
+    if len(results) not in (1, 2):
+        raise QueryError("", "Invalid number of arguments for 'if' function")
     if condition.type not in (BOOLEAN, UNKNOWN):
         raise mismatch(f"IF condition must evaluate to a boolean (actual: {condition.type})")
     values, kind = unified(list(results), "Result types for IF")
@@ -38,6 +40,26 @@ def coalesce(*arguments: Value) -> Value:
     return Value(f"coalesce({', '.join(value.sql for value in values)})", kind)
 
 
+def _coalesce(*arguments: Value) -> Value:
+    if len(arguments) < 2:
+        raise QueryError("", "The 'coalesce' function must have at least two arguments")
+    return coalesce(*arguments)
+
+
+def _date(value: Value) -> Value:
+    if value.type not in (VARCHAR, UNKNOWN) and not value.type.is_moment:
+        raise no_function("date", [value])
+    return cast(value, DATE)
+
+
+def _mod(left: Value, right: Value) -> Value:
+    if not all(value.type.is_number or value.type == UNKNOWN for value in (left, right)):
+        raise no_function("mod", [left, right])
+    if left.type == right.type == UNKNOWN:
+        raise unsupported("mod of bare NULLs; cast one to its type")
+    return arithmetic("%", left, right)
+
+
 def _nullif(value: Value, other: Value) -> Value:
     left, right = pair(value, other, "=")
     return Value(f"CASE WHEN {left.sql} = {right.sql} THEN NULL ELSE {value.sql} END", value.type)
@@ -47,10 +69,16 @@ def _try(value: Value) -> Value:
     return Value(f"TRY({value.sql})", value.type)
 
 
+def _nameless(count: int) -> list[str]:
+    """Return what fields without names are shown as."""
+    return [f"field{number}" for number in range(count)]
+
+
 def row(*values: Value) -> Value:
     """Return a row of these values, whose fields have no names."""
-    fields = tuple((f"field{number}", value.type) for number, value in enumerate(values))
-    packed = ", ".join(f"field{number} := {value.sql}" for number, value in enumerate(values))
+    names = _nameless(len(values))
+    fields = tuple((name, value.type) for name, value in zip(names, values, strict=True))
+    packed = ", ".join(f"{name} := {value.sql}" for name, value in zip(names, values, strict=True))
     return Value(f"struct_pack({packed})", Type("row", fields))
 
 
@@ -80,6 +108,8 @@ def decimal_literal(text: str) -> Value:
 def field(record: Value, name: str, shown: str) -> Value:
     """Return a field of a row."""
     kinds = dict(record.type.arguments) if record.type.name == "row" else {}
+    if name in kinds and list(kinds) == _nameless(len(kinds)):
+        raise QueryError("INVALID_COLUMN_REFERENCE", f"Column reference '{name}' is invalid")
     if name not in kinds:
         raise QueryError("COLUMN_NOT_FOUND", f"Column '{shown}' cannot be resolved")
     return Value(f"struct_extract({record.sql}, {quote(name)})", kinds[name])
@@ -103,7 +133,9 @@ def element(holder: Value, index: Value) -> Value:
 
 def _extreme(name: str) -> Callable[..., Value]:
     def extreme(*arguments: Value) -> Value:
-        values, kind = unified(list(arguments), f"All {name} arguments")
+        values, kind = taken(name, arguments, list(arguments))
+        if kind.name == "map":
+            raise no_function(name, arguments)
         # Unlike in DuckDB, a null among them makes the result null.
         some_null = " OR ".join(f"{value.sql} IS NULL" for value in values)
         listed = ", ".join(value.sql for value in values)
@@ -117,11 +149,17 @@ def _extreme(name: str) -> Callable[..., Value]:
 
 
 def _concat_ws(*values: Value) -> Value:
+    if len(values) < 2:
+        raise QueryError("INVALID_FUNCTION_ARGUMENT", "There must be two or more arguments")
     require_texts("concat_ws", list(values))
     return Value(f"concat_ws({', '.join(value.sql for value in values)})", VARCHAR)
 
 
 def _regexp_replace(text: Value, pattern: Value, replacement: Value | None = None) -> Value:
+    texts = [text, pattern, *([replacement] if replacement else [])]
+    require_texts("regexp_replace", texts)
+    if any(value.type == UNKNOWN for value in texts):
+        raise unsupported("regexp_replace of a bare NULL; cast it to its type")
     written = moments.constant(replacement, "a replacement") if replacement else ""
     written = re.sub(r"\$(\d)", r"\\\1", written.replace("\\", "\\\\"))
     return Value(f"regexp_replace({text.sql}, {pattern.sql}, {quote(written)}, 'g')", VARCHAR)
@@ -133,6 +171,8 @@ def _grouping(*values: Value) -> Value:
 
 def _format(pattern: Value, *values: Value) -> Value:
     """Write by a Java pattern of %s, %d and %.2f; a half is rounded up from the digits that are shown."""
+    if not values:
+        raise QueryError("", "The 'format' function must have at least two arguments")
     pieces, arguments = [], iter(values)
     text = moments.constant(pattern, "a format")
     form = r"([^%]+)|%(,?)(?:\.(\d+))?([a-zA-Z%])"
@@ -173,7 +213,7 @@ def _typeof(value: Value) -> Value:
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {
     "if": _if,
-    "coalesce": coalesce,
+    "coalesce": _coalesce,
     "nullif": _nullif,
     "try": _try,
     "row": row,
@@ -181,10 +221,10 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "least": _extreme("least"),
     "concat": lambda *values: concat(list(values)),
     "concat_ws": _concat_ws,
-    "date": lambda value: cast(value, DATE),
+    "date": _date,
     "format": _format,
     "grouping": _grouping,
-    "mod": lambda left, right: arithmetic("%", left, right),
+    "mod": _mod,
     "regexp_replace": _regexp_replace,
     "typeof": _typeof,
     **moments.FUNCTIONS,

@@ -17,7 +17,7 @@ from localaws.athena.casts import Value, coerce, identifier
 from localaws.athena.catalog import Catalog
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.expressions import Columns, Expressions
-from localaws.athena.names import Names, Reference
+from localaws.athena.names import UNNAMED, Names, Reference
 from localaws.athena.relations import replace_unnest, replace_values
 from localaws.athena.types import Type, common
 
@@ -58,7 +58,7 @@ class Translator:
         """Translate a query; the tree is used up."""
         if isinstance(tree, exp.Values):
             tree = _select_from_values(tree)
-        written = {alias.lower(): alias for alias in _aliases(tree)}
+        spelled = _Spellings(tree)
         tree = self._names.resolve(tree)
         qualified = tree.copy()
         for scope in traverse_scope(tree):
@@ -66,7 +66,15 @@ class Translator:
         columns = self._columns_of(tree)
         return Translation(
             tree.sql(dialect="duckdb"),
-            [(written.get(name, name), kind) for name, kind in columns],
+            [
+                (
+                    f"_col{place}"
+                    if name.startswith(UNNAMED)
+                    else spelled.output(place, len(columns), name, self._names),
+                    kind,
+                )
+                for place, (name, kind) in enumerate(columns)
+            ],
             list(self._names.references.values()),
             qualified,
         )
@@ -212,19 +220,32 @@ class Translator:
                 join.set("on", exp.Var(this=expressions.condition(join.args["on"], "JOIN ON")))
 
 
-def _aliases(tree: exp.Expr) -> list[str]:
-    """Return the names that the outermost SELECT gives, with the capitals they are written in."""
-    while isinstance(tree, exp.SetOperation | exp.Subquery):
-        tree = tree.this
-    return [item.alias for item in tree.expressions if isinstance(item, exp.Alias)]
+class _Spellings:
+    """Names as the statement writes them, with their capitals; within a query all are small."""
+
+    def __init__(self, tree: exp.Expr) -> None:
+        aliases = [item.alias for item in tree.find_all(exp.Alias)]
+        aliases += [column.name for alias in tree.find_all(exp.TableAlias) for column in alias.columns]
+        self._aliases = {alias.lower(): alias for alias in aliases}
+        while isinstance(tree, exp.SetOperation | exp.Subquery):
+            tree = tree.this
+        outputs = [item.unnest() if isinstance(item, exp.Paren) else item for item in tree.expressions]
+        self._outputs = [item.alias_or_name if isinstance(item, exp.Alias | exp.Column) else "" for item in outputs]
+        self._stars = [place for place, item in enumerate(outputs) if item.is_star]
+
+    def output(self, place: int, count: int, name: str, names: Names) -> str:
+        """Return how the output at a place among so many is spelled: by itself, or where a star has it from."""
+        if not self._stars or place < self._stars[0]:
+            return self._outputs[place] or name
+        from_end = count - place
+        if from_end < len(self._outputs) - self._stars[-1]:
+            return self._outputs[-from_end] or name
+        of_table = any(name in reference.columns for reference in names.references.values())
+        return name if of_table else self._aliases.get(name, name)
 
 
 def _select_from_values(node: exp.Values) -> exp.Select:
-    first = node.expressions[0]
-    width = len(first.expressions) if isinstance(first, exp.Tuple) else 1
-    alias = exp.TableAlias(
-        this=exp.to_identifier("values"), columns=[exp.to_identifier(f"_col{place}") for place in range(width)]
-    )
+    alias = exp.TableAlias(this=exp.to_identifier("values"))
     return exp.select("*").from_(exp.Values(expressions=node.expressions, alias=alias))
 
 

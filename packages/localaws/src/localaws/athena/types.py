@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from localaws.athena.errors import unsupported
+from localaws.athena.errors import mismatch, unsupported
 
 MAX_DECIMAL_DIGITS = 38
+MAX_CHAR_LENGTH = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,9 @@ class Type:
     name : str
         Trino's name: ``varchar``, ``bigint``, ``decimal``, ``array``, …
     arguments : tuple
-        ``decimal``: precision, scale. ``timestamp``: digits of a second. ``timestamp with time zone``: digits, zone.
-        ``array``: element. ``map``: key, value. ``row``: pairs of field name and type.
+        ``decimal``: precision, scale. ``char``: length; every value is filled up with blanks to it, which makes
+        comparisons what they are in Trino. ``timestamp``: digits of a second. ``timestamp with time zone``: digits,
+        zone. ``array``: element. ``map``: key, value. ``row``: pairs of field name and type.
     """
 
     name: str
@@ -73,6 +75,7 @@ _INTEGERS = {"tinyint": 3, "smallint": 5, "integer": 10, "bigint": 19}
 _DUCKDB = {
     "unknown": "INTEGER", "real": "FLOAT", "varbinary": "BLOB", "timestamp with time zone": "TIMESTAMPTZ",
     "interval day to second": "INTERVAL", "interval year to month": "INTERVAL", "timestamp": "TIMESTAMP",
+    "char": "VARCHAR",
 }  # fmt: skip
 _TRINO_NAMES = {
     "string": "varchar", "int": "integer", "float": "real", "binary": "varbinary", "long": "bigint",
@@ -85,6 +88,13 @@ _SIMPLE = {*_INTEGERS, "boolean", "real", "double", "varchar", "varbinary", "dat
 def decimal(precision: int, scale: int) -> Type:
     """Return a decimal type, cut to the 38 digits there are."""
     return Type("decimal", (min(precision, MAX_DECIMAL_DIGITS), scale))
+
+
+def char(length: int) -> Type:
+    """Return the type of texts that blanks fill up to a length."""
+    if length > MAX_CHAR_LENGTH:
+        raise mismatch(f"Unknown type: char({length})")
+    return Type("char", (length,))
 
 
 def array(element: Type) -> Type:
@@ -109,12 +119,14 @@ def parse(text: str) -> Type:
         raise unsupported(f"type {text}")
     name, inner, with_zone = match.groups()
     name = _TRINO_NAMES.get(name, name)
-    if name == "char":
-        raise unsupported("the type char, which is compared as if blanks filled it up; use varchar")
     parts = _split(inner) if inner else []
+    if name == "char":
+        return char(int(parts[0]) if parts else 1)
     if name == "decimal":
         digits = [*map(int, parts), 0] if parts else [10, 0]
         return decimal(digits[0], digits[1])
+    if name == "time" and (with_zone or (parts and int(parts[0]) > 3)):
+        raise unsupported(f"type {text}")
     if with_zone or name == "timestamp with time zone":
         return zoned(digits=_digits(parts))
     if name == "timestamp":
@@ -132,6 +144,13 @@ def parse(text: str) -> Type:
     if name not in _SIMPLE:
         raise unsupported(f"type {text}")
     return Type(name)
+
+
+def parse_column(text: str) -> Type:
+    """Read the type of a table's column; one of char would have to be filled up as it is read."""
+    if re.search(r"\bchar\b", text.lower()):
+        raise unsupported("a column of type char; use varchar")
+    return parse(text)
 
 
 def _digits(parts: list[str]) -> int:
@@ -204,6 +223,10 @@ def common(left: Type, right: Type) -> Type | None:
     if left.name == right.name in ("array", "map") and left.arguments and right.arguments:
         inner = [common(a, b) for a, b in zip(left.arguments, right.arguments, strict=True)]
         return Type(left.name, tuple(inner)) if None not in inner else None
+    if left.name == right.name == "char":
+        return max(left, right, key=lambda kind: kind.arguments)
+    if {left.name, right.name} == {"char", "varchar"}:
+        raise unsupported("a char beside a varchar, whose length is not known here; cast one of them")
     if left.name == right.name == "row" and len(left.arguments) == len(right.arguments):
         fields = [(a[0], common(a[1], b[1])) for a, b in zip(left.arguments, right.arguments, strict=True)]
         return Type("row", tuple(fields)) if all(kind for _, kind in fields) else None

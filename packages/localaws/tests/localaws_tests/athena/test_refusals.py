@@ -28,3 +28,15 @@ def test_refused_by_name(runner: Runner, sql: str) -> None:
     with pytest.raises(QueryError, match=r"^NOT_SUPPORTED: ") as refusal:
         runner.run(sql)
     assert REFUSED[sql] in str(refusal.value)
+
+
+def test_a_row_that_two_clauses_of_merge_change_is_refused(runner: Runner) -> None:
+    """Trino 476 writes it twice."""
+    runner.run("CREATE TABLE doubled (n int) LOCATION 's3://lake/doubled/' TBLPROPERTIES ('table_type' = 'ICEBERG')")
+    runner.run("INSERT INTO doubled VALUES 1")
+    merge = (
+        "MERGE INTO doubled AS t USING (VALUES (1, 'a'), (1, 'b')) AS s(n, kind) ON t.n = s.n "
+        "WHEN MATCHED AND kind = 'a' THEN UPDATE SET n = 2 WHEN MATCHED THEN DELETE"
+    )
+    with pytest.raises(QueryError, match="a row that two clauses of MERGE change"):
+        runner.run(merge)
