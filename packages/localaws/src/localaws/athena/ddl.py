@@ -81,6 +81,7 @@ def create_view(work: Work, text: str) -> Outcome:
     match = _match(rf"create\s+(?P<replace>or\s+replace\s+)?view\s+{NAME}\s+as\s+(?P<sql>.+)", text)
     database, name = _named(work, match)
     columns = Translator(work.catalog, work.database, work.now).translate(parse_statement(match["sql"])).columns
+    definitions.require_names(columns)
     existing = work.catalog.find(database, name)
     definition = definitions.view(name, work.database, match["sql"].strip(), columns)
     if existing is None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError
 
 from localaws.athena import types
-from localaws.athena.errors import failed, unsupported
+from localaws.athena.errors import QueryError, failed, unsupported
 from localaws.athena.expressions import Columns
 
 _HIVE = "org.apache.hadoop.hive.ql.io."
@@ -39,7 +40,8 @@ def parse_create(sql: str) -> exp.Create:
         tree = parse_one(sql, dialect="athena")
     except ParseError as error:
         raise failed(f"ParseException {str(error).splitlines()[0]}") from error
-    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
+    quoted = re.match(r"(?i)create\s+(external\s+)?table\s+(if\s+not\s+exists\s+)?'", sql)
+    if quoted or not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Schema):
         raise failed(f"ParseException cannot recognize input near '{sql[:40]}'")
     return tree
 
@@ -54,6 +56,18 @@ def columns(schema: exp.Schema) -> list[dict[str, str]]:
         comment = item.find(exp.CommentColumnConstraint)
         columns.append({**column, "Comment": comment.name} if comment else column)
     return columns
+
+
+def require_names(outputs: Columns) -> None:
+    """Fail unless each output of a query may become a column: with a name of its own and a type."""
+    names = [name.lower() for name, _ in outputs]
+    for place, (name, kind) in enumerate(outputs):
+        if re.fullmatch(r"_col\d+", name):
+            raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {place + 1}")
+        if name.lower() in names[:place]:
+            raise QueryError("DUPLICATE_COLUMN_NAME", f"Column name '{name.lower()}' specified more than once")
+        if kind == types.UNKNOWN:
+            raise QueryError("COLUMN_TYPE_UNKNOWN", f"Column type is unknown: {name}")
 
 
 def properties(tree: exp.Create) -> dict[str, str]:

@@ -96,7 +96,7 @@ def run(work: Work, sql: str) -> Outcome:
     if not re.match(r"(?i)(execute|prepare)\s", text):
         text = bind(text, work.statement.parameters)
     for pattern, runner in _BY_WORDS:
-        if re.match(pattern, text, re.IGNORECASE):
+        if re.match(pattern, text, re.IGNORECASE | re.DOTALL):
             return runner(work, text)
     tree = parse_statement(text)
     for kind, run_tree in _BY_TREE:
@@ -135,7 +135,7 @@ _BY_WORDS: tuple[tuple[str, Callable[[Work, str], Outcome]], ...] = (
     (r"create\s+(or\s+replace\s+)?view\s", ddl.create_view),
     (r"create\s+(database|schema)\s", ddl.create_database),
     (r"create\s+external\s+table\s", ddl.create_table),
-    (r"create\s+table\s.*?\sas\s*(\(\s*)*(select|with|values)\s", writes.create_table_as),
+    (r"create\s+table\s.*?\sas\s*(\(\s*)*(select|with|values|table)\s", writes.create_table_as),
     (r"create\s+table\s", ddl.create_table),
     (r"alter\s+table\s", ddl.alter_table),
     (r"drop\s", ddl.drop),

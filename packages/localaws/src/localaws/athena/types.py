@@ -195,7 +195,7 @@ def glue(kind: Type) -> str:
             return "struct<" + ",".join(f"{name}:{glue(field)}" for name, field in fields) + ">"
         case "decimal", (precision, scale):
             return f"decimal({precision},{scale})"
-    if kind.name not in _SIMPLE and kind.name != "timestamp":
+    if (kind.name not in _SIMPLE and kind.name != "timestamp") or kind == TIME:
         raise unsupported(f"a column of type {kind} in a table of Glue")
     return _GLUE_NAMES.get(kind.name, kind.name)
 

@@ -108,8 +108,8 @@ def _literal(value: Any) -> str:
 def create_table_as(work: Work, text: str) -> Outcome:
     """CREATE TABLE name [WITH (…)] AS query: Parquet, JSON or an Iceberg table."""
     tree = parse_statement(text)
-    if not isinstance(tree, exp.Create) or tree.expression is None:
-        raise QueryError("SYNTAX_ERROR", "expected CREATE TABLE name AS query")
+    if not isinstance(tree, exp.Create) or not isinstance(tree.this, exp.Table) or tree.expression is None:
+        raise unsupported(f"{' '.join(text.split())[:60]}: it takes CREATE TABLE name [WITH (…)] AS query")
     database, name = work.table_name(tree.this)
     if work.catalog.find(database, name):
         if tree.args.get("exists"):
@@ -118,8 +118,7 @@ def create_table_as(work: Work, text: str) -> Outcome:
     work.catalog.require_database(database)
     options = _options(tree)
     translation = prepare(work, tree.expression)
-    if unnamed := [column for column, _ in translation.columns if re.fullmatch(r"_col\d+", column)]:
-        raise QueryError("MISSING_COLUMN_NAME", f"Column name not specified at position {unnamed[0][4:]}")
+    definitions.require_names(translation.columns)
     if options.pop("table_type", "hive").lower() == "iceberg":
         _create_iceberg(work, (database, name), translation, options)
     else:
@@ -137,9 +136,10 @@ def _options(tree: exp.Create) -> dict[str, Any]:
             options["partitioned_by"] = [value.name for value in item.this.expressions]
         elif isinstance(item, exp.LocationProperty):
             options["location"] = item.this.name
-        elif isinstance(item, exp.Property):
-            value = item.args["value"]
-            options[item.this.name.lower()] = _constant(value)
+        elif type(item) is exp.Property:
+            options[item.this.name.lower()] = _constant(item.args["value"])
+        elif not isinstance(item, exp.WithDataProperty) or item.args["no"]:
+            raise unsupported(f"CREATE TABLE AS with {item.sql(dialect='trino')}")
     return options
 
 
