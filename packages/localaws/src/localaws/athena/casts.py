@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from localaws.athena.errors import mismatch, unsupported
-from localaws.athena.types import BIGINT, DOUBLE, UNKNOWN, VARBINARY, VARCHAR, Type, duckdb
+from localaws.athena.types import BIGINT, DOUBLE, REAL, UNKNOWN, VARBINARY, VARCHAR, Type, duckdb
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +113,12 @@ def _cast_number(value: Value, to: Type, plain: Value) -> Value:
     if to.is_integer and source.is_float:
         wrong = failure(f"'INVALID_CAST_ARGUMENT: Cannot cast {source} NaN to {to}'", to)
         return Value(f"CASE WHEN isnan({value.sql}) THEN {wrong} ELSE CAST(round({value.sql}) AS {duckdb(to)}) END", to)
+    if to.name == "decimal" and source.is_float:  # by its shortest text, as Java's BigDecimal.valueOf
+        return Value(f"CAST(CAST({value.sql} AS VARCHAR) AS {duckdb(to)})", to)
+    if source == DOUBLE and to == REAL:  # what is too large is infinite
+        infinite = f"CAST(sign({value.sql}) * CAST('Infinity' AS DOUBLE) AS FLOAT)"
+        too_large = f"isfinite({value.sql}) AND abs({value.sql}) >= 3.4028235677973366e38"
+        return Value(f"CASE WHEN {too_large} THEN {infinite} ELSE {plain.sql} END", to)
     if to.is_number or to.name == "boolean":
         return plain
     if to == VARCHAR and not source.is_float:

@@ -166,6 +166,19 @@ def explain(error: duckdb.Error, names: dict[str, str]) -> QueryError:
 _ERRORS = (
     (r"Division by zero", "DIVISION_BY_ZERO", "Division by zero"),
     (r"[Mm]ore than one row", "SUBQUERY_MULTIPLE_ROWS", "Scalar sub-query has returned multiple rows"),
+    (r"clause cannot contain (aggregates|window functions)", "EXPRESSION_NOT_SCALAR", "{first}"),
+    (r"aggregate function calls cannot be nested", "NESTED_AGGREGATION", "{first}"),
+    (r"Duplicate CTE name", "DUPLICATE_NAMED_QUERY", "{first}"),
+    (
+        r"(?:date|time|timestamp) field value out of range: \"(.*?)\"",
+        "INVALID_CAST_ARGUMENT",
+        "Value cannot be cast: {0}",
+    ),
+    (
+        r"Type (DOUBLE|FLOAT) with value (\S+) can't be cast because .* INT64",
+        "INVALID_CAST_ARGUMENT",
+        "Unable to cast {1} to bigint",
+    ),
     (r"must appear in the GROUP BY clause", "EXPRESSION_NOT_AGGREGATE", "{first}"),
     (r"Overflow|out of range|Out of Range", "NUMERIC_VALUE_OUT_OF_RANGE", "{first}"),
     (r"Conversion Error: (.*)", "INVALID_CAST_ARGUMENT", "{0}"),

@@ -193,6 +193,8 @@ class Expressions:
 
     def _quantified(self, left: Value, word: str, query: exp.Expr) -> Value:
         outputs = self._outputs(query)
+        if left.type.name == "row":
+            raise unsupported(f"row {word} a subquery")
         if len(outputs) != 1 or common(left.type, outputs[0][1]) != outputs[0][1]:
             raise mismatch(f"Cannot apply operator: {left.type} {word} {', '.join(str(kind) for _, kind in outputs)}")
         return Value(f"({coerce(left, outputs[0][1]).sql} {word} {_query(query)})", BOOLEAN)

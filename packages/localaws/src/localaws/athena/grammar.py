@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import TokenType, exp, parse
@@ -103,6 +104,24 @@ def _apart(match: re.Match[str]) -> str:
     return f"{match['number']} " if match["number"] else match[0]
 
 
+_BEHIND_A_LIST = {
+    TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.ORDER_BY, TokenType.LIMIT,
+    TokenType.UNION, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.SEMICOLON,
+}  # fmt: skip
+
+
+def _refuse_trailing_commas(sql: str) -> None:
+    """Fail where nothing follows a comma: sqlglot lets it pass."""
+    for comma, behind in pairwise([*Dialect().tokenize(sql), None]):
+        if (
+            comma is not None
+            and comma.token_type is TokenType.COMMA
+            and (behind is None or behind.token_type in _BEHIND_A_LIST)
+        ):
+            place = behind or comma
+            raise QueryError("", f"line {place.line}:{place.col}: mismatched input '{place.text}' behind a comma")
+
+
 def parse_statement(sql: str) -> exp.Expr:
     """Parse one statement.
 
@@ -112,13 +131,15 @@ def parse_statement(sql: str) -> exp.Expr:
         With the place of the mistake.
     """
     try:
-        trees = [tree for tree in parse(_SPELLED_APART.sub(_apart, sql), dialect=Dialect) if tree is not None]
+        spelled = _SPELLED_APART.sub(_apart, sql)
+        trees = [tree for tree in parse(spelled, dialect=Dialect) if tree is not None]
     except (ParseError, TokenError) as error:
         details = getattr(error, "errors", None) or [{}]
         line, column = details[0].get("line", 1), details[0].get("col", 1)
         near = details[0].get("highlight") or str(error).splitlines()[0]
         description = details[0].get("description", "")
         raise QueryError("", f"line {line}:{column}: mismatched input '{near}'. {description}".strip()) from error
+    _refuse_trailing_commas(spelled)
     if len(trees) != 1:
         raise QueryError("", "Only one sql statement is allowed. Got: " + sql.strip()[:200])
     if re.search(r"\b\d+_\d", re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "", sql)):

@@ -84,6 +84,7 @@ class Names:
         tree = self._look_up(tree, self._database, ())
         require_understood(tree)
         _refuse_sides_of_using(tree)
+        _refuse_place_zero(tree)
         _tell_apart(tree)
         _mark_unnamed(tree)
         visible = {**self._known, **{scan: reference.columns for scan, reference in self.references.items()}}
@@ -154,6 +155,8 @@ class Names:
         place = re.search(r"[Ll]ine:? (\d+),? [Cc]ol:? (\d+)", message)
         where = f"line {place[1]}:{place[2]}: " if place else ""
         name = column[1].rstrip(".")
+        if name.isdigit():
+            raise QueryError("INVALID_COLUMN_REFERENCE", f"{where}Position {name} is not in select list")
         owners = [reference for reference in self.references.values() if name in reference.columns]
         if "mbiguous" in message or len(owners) > 1:
             return QueryError("AMBIGUOUS_NAME", f"{where}Column '{name}' is ambiguous")
@@ -211,6 +214,17 @@ def _refuse_sides_of_using(tree: exp.Expr) -> None:
         for column in select.find_all(exp.Column) if merged else ():
             if column.table and column.name.lower() in merged and column.find_ancestor(exp.Select) is select:
                 raise QueryError("COLUMN_NOT_FOUND", f"Column '{column.table}.{column.name}' cannot be resolved")
+
+
+def _refuse_place_zero(tree: exp.Expr) -> None:
+    """Refuse the place before the first, which sqlglot would take for the last."""
+    for clause in tree.find_all(exp.Order, exp.Group):
+        for item in clause.expressions if isinstance(clause.parent, exp.Query) else ():
+            place = item.this if isinstance(item, exp.Ordered) else item
+            if isinstance(place, exp.Literal) and place.is_int and int(place.name) == 0:
+                raise QueryError(
+                    "INVALID_COLUMN_REFERENCE", f"{clause.key.upper()} BY position 0 is not in select list"
+                )
 
 
 def _tell_apart(tree: exp.Expr) -> None:

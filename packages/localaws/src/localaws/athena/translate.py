@@ -98,6 +98,7 @@ class Translator:
 
     def _select(self, scope: Scope, node: exp.Select) -> Columns:
         _refuse_clauses(node)
+        _require_in_distinct(node)
         outputs: dict[str, Value] = {}
         expressions = Expressions(lambda column: self._find(scope, column, {}), self._columns_of, self._now)
         self._from(scope, node, expressions)
@@ -257,6 +258,19 @@ def _replace_grouping(node: exp.Expr, expressions: Expressions) -> None:
             value = expressions.value(item)
             constant = isinstance(item, exp.Literal)
             item.replace(exp.Var(this=f"CAST({value.sql} AS {types.duckdb(value.type)})" if constant else value.sql))
+
+
+def _require_in_distinct(node: exp.Select) -> None:
+    """Fail if a SELECT DISTINCT is ordered by what it does not give."""
+    order = node.args.get("order") if node.args.get("distinct") else None
+    given = [item.unalias() for item in node.expressions]
+    names = {item.alias_or_name for item in node.expressions}
+    for item in (ordered.this for ordered in order.expressions) if order else ():
+        is_output = isinstance(item, exp.Column) and not item.table and item.name in names
+        if not is_output and not item.is_int and item not in given:
+            raise QueryError(
+                "EXPRESSION_NOT_IN_DISTINCT", "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+            )
 
 
 def _refuse_clauses(node: exp.Select) -> None:
