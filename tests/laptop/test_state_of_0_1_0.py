@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,7 @@ from tapeline.stream import raw_zone
 from .laptop import await_
 
 ARCHIVE = Path(__file__).parent / "state_of_0_1_0" / "state.tar.xz"
+_MOMENTS = re.compile(rb'("Approximate\w+":|"expires_at":\{"N":")(\d+)')
 HOME_OF_BEFORE = "/home/you/tapeline/.tapeline"
 
 
@@ -35,7 +40,20 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(folder, filter="data")
     for path in (*folder.glob("run/*"), folder / "airflow" / "settings.json"):
         path.write_text(path.read_text().replace(HOME_OF_BEFORE, str(folder)))
+    _left_just_now(folder / "aws" / "journal.sqlite")
     return folder
+
+
+def _left_just_now(journal: Path) -> None:
+    """Move the times in it to now: the stream keeps a record for a day, and the table a quote for two."""
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        shift = int(time.time() - connection.execute("SELECT max(arrived) FROM record").fetchone()[0])
+        for table, column in (("record", "documents"), ("change", "documents"), ("item", "document")):
+            for row, document in connection.execute(f"SELECT rowid, {column} FROM {table}").fetchall():
+                moved = _MOMENTS.sub(lambda found: found[1] + str(int(found[2]) + shift).encode(), document)
+                connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (moved, row))
+        connection.execute("UPDATE record SET arrived = arrived + ?", (shift,))
+        connection.execute("UPDATE change SET created = created + ?", (shift,))
 
 
 @pytest.fixture(scope="module")

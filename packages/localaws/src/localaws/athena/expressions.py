@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from localaws.athena import moments, special, types
 from localaws.athena.calls import DOCUMENT, Clauses, around, overload, write
-from localaws.athena.casts import Value, cast, coerce, failure, identifier, quote
+from localaws.athena.casts import Value, coerce, identifier, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.functions import ALIASES, catalog
 from localaws.athena.operators import arithmetic, compare, concat, pair, quotient, unified
@@ -274,21 +274,11 @@ class Expressions:
 
     def _visit_cast(self, node: exp.Cast) -> Value:
         # Without digits it has none behind the point in a query, and ten before it in a table.
-        target = re.sub(r"\bDECIMAL\b(?!\()", "DECIMAL(38, 0)", node.to.sql(dialect="trino"))
-        kind, given = types.parse(target), self.value(node.this)
-        if (zoned := moments.zoned_literal(given, kind)) is not None:
-            return zoned
-        if kind == VARCHAR and any(map(_is_coarse, node.this.find_all(exp.Cast))):
-            raise unsupported("as varchar, a moment that is written without milliseconds")
-        value = Value(f"CAST({given.sql} AS VARCHAR)", kind) if given.type == kind == VARCHAR else cast(given, kind)
-        length = re.fullmatch(r"varchar\((\d+)\)", target.lower())
-        if length and given.type not in (VARCHAR, UNKNOWN):
-            wrong = failure(
-                f"'INVALID_CAST_ARGUMENT: Value ' || {value.sql} || ' cannot be represented as {target.lower()}'",
-                VARCHAR,
-            )
-            return Value(f"CASE WHEN length({value.sql}) > {length[1]} THEN {wrong} ELSE {value.sql} END", VARCHAR)
-        return Value(f"substr({value.sql}, 1, {length[1]})", VARCHAR) if length else value
+        target = re.sub(r"\bDECIMAL\b(?!\()", "DECIMAL(38, 0)", node.to.sql(dialect="trino")).lower()
+        given = self.value(node.this)
+        if target.startswith("varchar"):
+            _require_digits("CAST AS varchar", given, node.this)
+        return special.cast_as(given, target)
 
     def _visit_trycast(self, node: exp.TryCast) -> Value:
         value = self._visit_cast(node)
@@ -314,8 +304,8 @@ class Expressions:
             return write(name, values)
         if name in moments.FUNCTIONS and any(value.type == UNKNOWN for value in values):
             raise unsupported(f"{name} of a bare NULL; cast it to its type")
-        if name in ("to_iso8601", "typeof") and any(map(_is_coarse, call.find_all(exp.Cast))):
-            raise unsupported(f"{name} of a moment that is written without milliseconds")
+        if name in ("to_iso8601", "typeof") and values:
+            _require_digits(name, values[0], call)
         try:
             return special.FUNCTIONS[name](*values)
         except TypeError as error:
@@ -379,10 +369,14 @@ class Expressions:
         return f"{text} {side}" if side else text
 
 
-def _is_coarse(node: exp.Cast) -> bool:
-    """Tell whether it is a literal moment with fewer digits than Athena shows, which Trino remembers."""
-    digits = node.to.expressions
-    return node.to.is_type("timestamp", "timestamptz", "time") and bool(digits) and digits[0].name in ("0", "1", "2")
+def _require_digits(what: str, value: Value, node: exp.Expr) -> None:
+    """Refuse what shows the digits of a moment from a literal with fewer than Athena shows: Trino knows them."""
+    if value.type.name != "time" and not value.type.name.startswith("timestamp"):
+        return
+    for literal in node.find_all(exp.Cast):
+        digits = literal.to.expressions
+        if literal.to.is_type("timestamp", "timestamptz", "time") and digits and digits[0].name in ("0", "1", "2"):
+            raise unsupported(f"{what} of a moment that is written without milliseconds")
 
 
 def _query(node: exp.Expr) -> str:

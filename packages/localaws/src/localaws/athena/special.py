@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from localaws.athena import moments
+from localaws.athena import moments, types
 from localaws.athena.casts import Value, cast, coerce, failure, quote
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.operators import arithmetic, concat, no_function, pair, require_texts, taken, unified
@@ -72,6 +72,21 @@ def _try(value: Value) -> Value:
 def _nameless(count: int) -> list[str]:
     """Return what fields without names are shown as."""
     return [f"field{number}" for number in range(count)]
+
+
+def cast_as(value: Value, target: str) -> Value:
+    """Return what CAST makes of a value; a text is cut to varchar(n), what is none must fit it."""
+    kind = types.parse(target)
+    if (zoned := moments.zoned_literal(value, kind)) is not None:
+        return zoned
+    length = re.fullmatch(r"varchar\((\d+)\)", target)
+    if value.type == kind == VARCHAR:  # by a CAST of its own, so that nobody takes it for a literal of known length
+        return Value(f"substr({value.sql}, 1, {length[1]})" if length else f"CAST({value.sql} AS VARCHAR)", kind)
+    made = cast(value, kind)
+    if not length or value.type == UNKNOWN:
+        return made
+    wrong = failure(f"'INVALID_CAST_ARGUMENT: Value ' || {made.sql} || ' cannot be represented as {target}'", VARCHAR)
+    return Value(f"CASE WHEN length({made.sql}) > {length[1]} THEN {wrong} ELSE {made.sql} END", VARCHAR)
 
 
 def row(*values: Value) -> Value:
