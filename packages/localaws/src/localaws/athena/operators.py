@@ -62,7 +62,9 @@ def compare(word: str, left: Value, right: Value) -> Value:
     plain = f"({left.sql} {word} {right.sql})"
     doubtful = {"<": right, "<=": right, ">": left, ">=": left, "=": left, "<>": left}.get(word)
     if left.type.is_float and doubtful is not None and not _FINITE.fullmatch(doubtful.sql):
-        plain = f"({plain} {'OR' if word == '<>' else 'AND NOT'} isnan({doubtful.sql}))"
+        other = right if doubtful is left else left  # beside a null even NaN gives null
+        unlike = "TRUE" if word == "<>" else "FALSE"
+        plain = f"CASE WHEN isnan({doubtful.sql}) AND {other.sql} IS NOT NULL THEN {unlike} ELSE {plain} END"
     return Value(plain, BOOLEAN)
 
 
