@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,23 @@ def worked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalDeployment
             patch.setenv("TAPELINE_HOME", str(local.folder))
             patch.setenv("TAPELINE_PORT", str(local.port))
             deployed = LocalDeployment(local, stack.deploy(connect("local"), {}, lambda _: None))
-            the_functions_work(deployed)
-            the_crawler_works(deployed)
-            the_producer_works(deployed, key_of(deployed, "producer", deployed.outputs.producer_policy_arn))
-            the_feed_watch_works(deployed)
-            the_analyst_works(deployed, key_of(deployed, "analyst", deployed.outputs.analyst_policy_arn))
+            with naming_what_is_refused(folder / RECORD):
+                the_functions_work(deployed)
+                the_crawler_works(deployed)
+                the_producer_works(deployed, key_of(deployed, "producer", deployed.outputs.producer_policy_arn))
+                the_feed_watch_works(deployed)
+                the_analyst_works(deployed, key_of(deployed, "analyst", deployed.outputs.analyst_policy_arn))
             yield deployed
+
+
+@contextmanager
+def naming_what_is_refused(record: Path) -> Iterator[None]:
+    """Say of work that fails which permissions it lacked."""
+    try:
+        yield
+    except Exception as error:
+        refused = minimality.lacking(minimality.read(record, ""))
+        raise AssertionError("\n".join([f"work stopped: {error}", *refused])) from error
 
 
 def key_of(deployment: LocalDeployment, user: str, policy: str) -> tuple[str, str]:
