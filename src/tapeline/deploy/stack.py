@@ -195,8 +195,10 @@ def _distinct_addresses(listed: str) -> str:
                 f"{other} and {address} cannot both be parameters: CloudFormation names a subscription by letters and "
                 f"digits alone, and these have the same. Leave one out, and `tapeline subscribe {address}` afterwards"
             )
-    distinct = {address.lower(): address for address in reversed(addresses.values())}
-    return ",".join(reversed(distinct.values()))
+    distinct: dict[str, str] = {}
+    for address in addresses.values():
+        distinct.setdefault(address.lower(), address)
+    return ",".join(distinct.values())
 
 
 def _create_change_set(

@@ -8,9 +8,8 @@ from typing import Protocol
 from sqlglot import exp
 
 from localaws.athena.casts import Value, coerce, identifier
-from localaws.athena.errors import QueryError, unsupported
+from localaws.athena.errors import QueryError, no_function, unsupported
 from localaws.athena.functions import Signature, catalog
-from localaws.athena.operators import no_function
 from localaws.athena.types import UNKNOWN, Type
 
 _NO_NULL = {"lag", "lead", "min", "max", "nth_value", "split", "regexp_split", "contains", "array_join"}
@@ -106,8 +105,6 @@ def overload(name: str, values: list[Value]) -> tuple[Signature, list[Value], Ty
             "FUNCTION_NOT_FOUND", f"Function '{name}' not registered here; {DOCUMENT} lists those that are"
         )
     kinds = [value.type for value in values]
-    if name in ("min", "max", "min_by", "max_by") and kinds and kinds[-1].name == "map":  # it has no order
-        raise no_function(name, values)
     exact = [item for item in signatures if [kind.name for kind in item.parameters] == [kind.name for kind in kinds]]
     if UNKNOWN in kinds[1:] and name in _NO_NULL:
         raise unsupported(f"{name} with a bare NULL; cast it to its type")
@@ -121,7 +118,7 @@ def overload(name: str, values: list[Value]) -> tuple[Signature, list[Value], Ty
         raise unsupported(f"{name} of char; cast it to varchar")
     if len(kinds) not in {len(signature.parameters) for signature in signatures}:
         raise unsupported(f"{name} with {len(kinds)} arguments; {DOCUMENT} lists what there is")
-    raise no_function(name, values)
+    raise no_function(name, kinds)
 
 
 def write(name: str, values: list[Value]) -> Value:

@@ -13,6 +13,7 @@ from sqlglot import exp
 from localaws.athena import iceberg, iceberg_files, iceberg_scan
 from localaws.athena.casts import Value, coerce, identifier, select_list
 from localaws.athena.catalog import Table
+from localaws.athena.definitions import require_once
 from localaws.athena.errors import QueryError, mismatch, unsupported
 from localaws.athena.expressions import Columns
 from localaws.athena.prune import conditions_by_scan, conjuncts
@@ -42,12 +43,6 @@ def assigned(work: Work, sql: str, given: Columns, wanted: dict[str, Type], what
         shown.append(f"{coerce(Value(f'c{place}', kind), target).sql} AS {identifier(name)}")
     names = ", ".join(f"c{place}" for place in range(len(given)))
     return f"SELECT {', '.join(shown)} FROM ({sql}) AS given({names})"
-
-
-def once(names: list[str], what: str) -> None:
-    """Fail if a column is named twice."""
-    if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
-        raise QueryError("DUPLICATE_COLUMN_NAME", f"{what} column name is specified more than once: {twice}")
 
 
 def _is_narrowing(kind: Type, target: Type) -> bool:
@@ -225,7 +220,7 @@ def _values(change: Change, sets: dict[int, list[exp.Expr]]) -> dict[str, list[t
     """Return what each clause sets each column to."""
     values: dict[str, list[tuple[int, exp.Expr]]] = {}
     for number, assignments in sets.items():
-        once([item.this.name.lower() for item in assignments], "Update")
+        require_once([item.this.name.lower() for item in assignments], "Update")
         for item in assignments:
             name = item.this.name.lower()
             if name not in change.table.columns:
@@ -281,7 +276,7 @@ def _inserted(change: Change, earlier: list[exp.When], when: exp.When) -> str:
     then = when.args["then"]
     given = [column.name.lower() for column in then.this.expressions] if then.this else list(change.table.columns)
     values = then.expression.expressions
-    once(given, "Merge")
+    require_once(given, "Merge")
     if len(given) != len(values) or not set(given) <= set(change.table.columns):
         raise QueryError(
             "COLUMN_NOT_FOUND",

@@ -58,6 +58,12 @@ def columns(schema: exp.Schema) -> list[dict[str, str]]:
     return columns
 
 
+def require_once(names: list[str], what: str) -> None:
+    """Fail if a column is named twice."""
+    if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+        raise QueryError("DUPLICATE_COLUMN_NAME", f"{what} column name is specified more than once: {twice}")
+
+
 def require_names(outputs: Columns) -> None:
     """Fail unless each output of a query may become a column: with a name of its own and a type."""
     names = [name.lower() for name, _ in outputs]

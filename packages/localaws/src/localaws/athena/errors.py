@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
 
 from botocore.exceptions import ClientError
 
@@ -31,6 +32,11 @@ class QueryError(Exception):
 def unsupported(what: str) -> QueryError:
     """Return the error of a statement that Athena would run and the laptop does not."""
     return QueryError("NOT_SUPPORTED", f"not supported on the laptop: {what}")
+
+
+def no_function(name: str, kinds: Iterable[object]) -> QueryError:
+    """Return Athena's error of a function that does not take arguments of such types."""
+    return QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({', '.join(map(str, kinds))}) for function {name}")
 
 
 def failed(reason: str) -> QueryError:

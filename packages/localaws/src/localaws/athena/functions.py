@@ -2,10 +2,10 @@
 
 They stand in `functions.txt`. One that is neither there nor in `special` does not run: it may mean something else in
 DuckDB. Each line reads `name(parameters) result | DuckDB expression`, and an indented one goes on with it. A capital
-letter stands for a type: T, U, K, V any, I a whole number, D a decimal; `local` takes a date or timestamp as the clock
-on the wall of its zone shows it, `clock` only a timestamp. Names side by side share a line, in which
-`{name}` is each of them. Several lines of a name are overloads, of which the first
-that fits is taken.
+letter stands for a type: T, U, K, V any, O any that has an order, I a whole number, D a decimal; `local` takes a date
+or timestamp as the clock on the wall of its zone shows it; `text` takes a varchar or char, and gives what it took.
+Names side by side share a line, in which `{name}` is each of them. Several lines of a name are overloads, of which the
+first that fits is taken.
 Source: Athena User Guide, "Functions in Amazon Athena" (engine version 3), and the Trino documentation it refers to.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from localaws.athena.casts import Value, failure, local, quote
 from localaws.athena.errors import unsupported
-from localaws.athena.types import MAX_DECIMAL_DIGITS, UNKNOWN, Type, common, decimal, duckdb, parse
+from localaws.athena.types import MAX_DECIMAL_DIGITS, UNKNOWN, VARCHAR, Type, common, decimal, duckdb, parse
 
 ALIASES = {
     "ceiling": "ceil", "pow": "power", "rand": "random", "substring": "substr", "char_length": "length",
@@ -43,10 +43,7 @@ class Signature:
         pairs = list(zip(self.parameters, arguments, strict=True))
         if not all(_fits(parameter, argument, letters) for parameter, argument in pairs):
             return None
-        taken = [
-            argument if parameter.name in ("local", "clock", "char") else _fill(parameter, letters)
-            for parameter, argument in pairs
-        ]
+        taken = [_taken(parameter, argument, letters) for parameter, argument in pairs]
         result = self._result(taken, letters)
         names = {letter: duckdb(kind) for letter, kind in letters.items()}
         template = re.sub(r"\{([A-Z])\}", lambda match: names[match[1]], self.template)
@@ -61,7 +58,7 @@ class Signature:
             return decimal(min(precision + 1, MAX_DECIMAL_DIGITS), scale)
         if self.result.name == "total":
             return decimal(38, arguments[0].arguments[1])
-        return arguments[0] if self.result.name == "char" else _fill(self.result, letters)
+        return arguments[0] if self.result.name == "text" else _fill(self.result, letters)
 
     def fill(self, values: list[Value], texts: dict[str, str]) -> str:
         """Put the arguments into the template, and the clauses that stand around the call."""
@@ -69,7 +66,7 @@ class Signature:
         def part(match: re.Match[str]) -> str:
             key = match[1]
             if key.isdigit():
-                is_local = self.parameters[int(key)].name in ("local", "clock")
+                is_local = self.parameters[int(key)].name == "local"
                 if is_local and values[int(key)].type == UNKNOWN:
                     return "CAST(NULL AS TIMESTAMP)"
                 return local(values[int(key)]) if is_local else values[int(key)].sql
@@ -94,24 +91,33 @@ class Bound:
 def _fits(parameter: Type, argument: Type, letters: dict[str, Type]) -> bool:
     name = parameter.name
     if len(name) == 1:
-        if not {"I": argument.is_integer, "D": argument.name == "decimal"}.get(name, True):
+        if not {"I": argument.is_integer, "D": argument.name == "decimal", "O": argument.name != "map"}.get(name, True):
             return False
         merged = common(letters[name], argument) if name in letters else argument
         if merged is not None:
             letters[name] = merged
         return merged is not None
-    if name in ("local", "clock"):
-        return argument == UNKNOWN or (argument.is_moment and (name == "local" or argument.name != "date"))
     if argument == UNKNOWN:
-        return name != "char"
-    if "char" in (name, argument.name):
-        return argument.name == name
+        return True
+    if name == "local":
+        return argument.is_moment
+    if name == "text":
+        return argument.name in ("char", "varchar")
+    if argument.name == "char":
+        return False
     if name in ("array", "map"):
         return argument.name == name and all(
             _fits(a, b, letters) for a, b in zip(parameter.arguments, argument.arguments, strict=True)
         )
     merged = common(argument, parameter)
     return merged is not None and merged.name == name
+
+
+def _taken(parameter: Type, argument: Type, letters: dict[str, Type]) -> Type:
+    """Return the type that an argument is taken with."""
+    if parameter.name == "text":
+        return VARCHAR if argument == UNKNOWN else argument
+    return argument if parameter.name == "local" else _fill(parameter, letters)
 
 
 def _fill(pattern: Type, letters: dict[str, Type]) -> Type:
@@ -142,7 +148,7 @@ def _pattern(text: str) -> Type:
     match = re.fullmatch(r"(array|map)\((.+)\)", text)
     if match:
         return Type(match[1], tuple(_pattern(part) for part in re.split(r", ", match[2])))
-    if text in ("local", "clock", "integral", "wider", "total") or len(text) == 1:
+    if text in ("local", "text", "integral", "wider", "total") or len(text) == 1:
         return Type(text)
     if text.startswith("interval"):
         return Type(text)

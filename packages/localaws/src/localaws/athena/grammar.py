@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any, ClassVar
 
-from sqlglot import TokenType, exp, parse
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.trino import TrinoParser
@@ -23,9 +23,9 @@ _SPELLED_APART = re.compile(
 _WITH_A_SYNTAX = ("CAST", "TRY_CAST", "EXTRACT", "TRIM", "SUBSTRING", "POSITION")
 
 
-def _kept_apart(self: Any, this: Any, _: Any) -> Any:
+def _kept_apart(_: Any, text: exp.Expr, kind: exp.Expr) -> exp.Expr:
     """Return a literal with its type in front, such as DECIMAL '1.50'; sqlglot's parser calls it."""
-    return exp.Introducer(this=_, expression=this)
+    return exp.Introducer(this=kind, expression=text)
 
 
 class Dialect(Trino):
@@ -44,7 +44,9 @@ class Dialect(Trino):
         NO_PAREN_FUNCTION_PARSERS: ClassVar = {
             name: parser for name, parser in TrinoParser.NO_PAREN_FUNCTION_PARSERS.items() if name != "IF"
         }
-        TYPE_LITERAL_PARSERS: ClassVar = {  # sqlglot makes a CAST of it, which has no digits and one letter
+        TYPE_LITERAL_PARSERS: ClassVar[
+            dict[Any, Any]
+        ] = {  # sqlglot makes a CAST of it, which has no digits and one letter
             **TrinoParser.TYPE_LITERAL_PARSERS,
             exp.DType.DECIMAL: _kept_apart,
             exp.DType.CHAR: _kept_apart,
@@ -110,14 +112,10 @@ _BEHIND_A_LIST = {
 }  # fmt: skip
 
 
-def _refuse_trailing_commas(sql: str) -> None:
+def _refuse_trailing_commas(tokens: list[Token]) -> None:
     """Fail where nothing follows a comma: sqlglot lets it pass."""
-    for comma, behind in pairwise([*Dialect().tokenize(sql), None]):
-        if (
-            comma is not None
-            and comma.token_type is TokenType.COMMA
-            and (behind is None or behind.token_type in _BEHIND_A_LIST)
-        ):
+    for comma, behind in zip_longest(tokens, tokens[1:]):
+        if comma.token_type is TokenType.COMMA and (behind is None or behind.token_type in _BEHIND_A_LIST):
             place = behind or comma
             raise QueryError("", f"line {place.line}:{place.col}: mismatched input '{place.text}' behind a comma")
 
@@ -130,16 +128,18 @@ def parse_statement(sql: str) -> exp.Expr:
     QueryError
         With the place of the mistake.
     """
+    dialect = Dialect()
     try:
         spelled = _SPELLED_APART.sub(_apart, sql)
-        trees = [tree for tree in parse(spelled, dialect=Dialect) if tree is not None]
+        tokens = dialect.tokenize(spelled)
+        trees = [tree for tree in dialect.parser().parse(tokens, spelled) if tree is not None]
     except (ParseError, TokenError) as error:
         details = getattr(error, "errors", None) or [{}]
         line, column = details[0].get("line", 1), details[0].get("col", 1)
         near = details[0].get("highlight") or str(error).splitlines()[0]
         description = details[0].get("description", "")
         raise QueryError("", f"line {line}:{column}: mismatched input '{near}'. {description}".strip()) from error
-    _refuse_trailing_commas(spelled)
+    _refuse_trailing_commas(tokens)
     if len(trees) != 1:
         raise QueryError("", "Only one sql statement is allowed. Got: " + sql.strip()[:200])
     if re.search(r"\b\d+_\d", re.sub(r"'(?:[^']|'')*'|\"[^\"]*\"", "", sql)):

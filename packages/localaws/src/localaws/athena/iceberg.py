@@ -104,7 +104,7 @@ def require(work: Work, node: exp.Table, action: str) -> Table:
 
 def create(work: Work, tree: exp.Create, text: str) -> None:
     """CREATE TABLE … TBLPROPERTIES ('table_type'='ICEBERG')."""
-    columns = [(column["Name"], types.parse_column(column["Type"])) for column in definitions.columns(tree.this)]
+    columns = [(column["Name"], types.parse(column["Type"])) for column in definitions.columns(tree.this)]
     partitioning = re.search(
         r"partitioned\s+by\s*\((.*?)\)\s*(?=location|tblproperties|comment|\Z)", text, re.IGNORECASE | re.DOTALL
     )
@@ -188,9 +188,7 @@ def add_columns(work: Work, table: Table, added: list[dict[str, str]]) -> None:
     """ALTER TABLE … ADD COLUMNS."""
     with load(work, table).update_schema() as update:
         for column in added:
-            update.add_column(
-                column["Name"], _iceberg_type(types.parse_column(column["Type"]), iter(range(10_000, 20_000)))
-            )
+            update.add_column(column["Name"], _iceberg_type(types.parse(column["Type"]), iter(range(10_000, 20_000))))
 
 
 # Writing

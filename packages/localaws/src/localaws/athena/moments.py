@@ -7,7 +7,7 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from localaws.athena.casts import Value, cast, coerce, failure, local, quote
-from localaws.athena.errors import QueryError, mismatch, unsupported
+from localaws.athena.errors import QueryError, mismatch, no_function, unsupported
 from localaws.athena.types import BIGINT, DATE, INTERVAL_DAY, INTERVAL_YEAR, TIMESTAMP, VARCHAR, Type, zoned
 
 _UNITS = ("millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
@@ -42,25 +42,25 @@ def at_time_zone(moment: Value, zone: Value) -> Value:
     return Value(moment.sql, zoned(zone_name(zone), moment.type.arguments[0]))
 
 
+def _at_timezone(moment: Value, zone: Value) -> Value:
+    if not moment.type.is_moment or zone.type != VARCHAR:
+        raise no_function("at_timezone", (moment.type, zone.type))
+    return at_time_zone(coerce(moment, zoned()) if moment.type == DATE else moment, zone)
+
+
 def zoned_literal(value: Value, to: Type) -> Value | None:
     """Return a text that names a zone as the moment it means, if it is a literal."""
-    text = (
-        re.fullmatch(r"'([\d :.-]+) ([A-Z]\w+/[\w/+-]+)'", value.sql) if to.name == "timestamp with time zone" else None
-    )
-    if text is None:
+    parts = re.fullmatch(r"('[\d :.-]+) ([A-Z]\w+/[\w/+-]+')", value.sql)
+    if parts is None or to.name != "timestamp with time zone":
         return None
-    digits = to.arguments[0]
-    return with_timezone(
-        cast(Value(quote(text[1]), VARCHAR), Type("timestamp", (digits,))), Value(quote(text[2]), VARCHAR)
-    )
+    clock, zone = Value(f"{parts[1]}'", VARCHAR), Value(f"'{parts[2]}", VARCHAR)
+    return with_timezone(cast(clock, Type("timestamp", to.arguments[:1])), zone)
 
 
 def with_timezone(moment: Value, zone: Value) -> Value:
     """Return the instant at which the clock of the zone shows this."""
     if moment.type.name != "timestamp":
-        raise QueryError(
-            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({moment.type}, varchar) for function with_timezone"
-        )
+        raise no_function("with_timezone", (moment.type, VARCHAR))
     return cast(moment, zoned(zone_name(zone), moment.type.arguments[0]))
 
 
@@ -90,9 +90,7 @@ def date_add(unit: Value, amount: Value, moment: Value) -> Value:
     """Add so many units; days and longer ones on the clock of the moment's zone, shorter ones in time passed."""
     _require_moment("date_add", moment)
     if not amount.type.is_integer:
-        raise QueryError(
-            "FUNCTION_NOT_FOUND", f"Unexpected parameters (varchar, {amount.type}, {moment.type}) for function date_add"
-        )
+        raise no_function("date_add", (VARCHAR, amount.type, moment.type))
     name = _unit(unit, moment.type)
     times = "3 * " if name == "quarter" else ""
     maker = "months" if name == "quarter" else f"{name}s"
@@ -149,7 +147,7 @@ def _as_moment(sql: str, kind: Type) -> Value:
 
 def _require_moment(function: str, value: Value) -> None:
     if not value.type.is_moment:
-        raise QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({value.type}) for function {function}")
+        raise no_function(function, [value.type])
 
 
 def from_iso8601_timestamp(text: Value) -> Value:
@@ -223,14 +221,6 @@ def _mysql(pattern: Value) -> str:
         return _MYSQL[match[1]]
 
     return re.sub(r"%(.)", letter, constant(pattern, "a date pattern"))
-
-
-def _at_timezone(moment: Value, zone: Value) -> Value:
-    if not moment.type.is_moment or zone.type != VARCHAR:
-        raise QueryError(
-            "FUNCTION_NOT_FOUND", f"Unexpected parameters ({moment.type}, {zone.type}) for function at_timezone"
-        )
-    return at_time_zone(coerce(moment, zoned()) if moment.type == DATE else moment, zone)
 
 
 FUNCTIONS: dict[str, Callable[..., Value]] = {

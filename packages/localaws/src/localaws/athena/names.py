@@ -156,7 +156,7 @@ class Names:
         where = f"line {place[1]}:{place[2]}: " if place else ""
         name = column[1].rstrip(".")
         if name.isdigit():
-            raise QueryError("INVALID_COLUMN_REFERENCE", f"{where}Position {name} is not in select list")
+            return QueryError("INVALID_COLUMN_REFERENCE", f"{where}Position {name} is not in select list")
         owners = [reference for reference in self.references.values() if name in reference.columns]
         if "mbiguous" in message or len(owners) > 1:
             return QueryError("AMBIGUOUS_NAME", f"{where}Column '{name}' is ambiguous")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from localaws.athena import moments, types
 from localaws.athena.casts import Value, cast, coerce, null
-from localaws.athena.errors import QueryError, mismatch, unsupported
+from localaws.athena.errors import QueryError, mismatch, no_function, unsupported
 from localaws.athena.types import BOOLEAN, UNKNOWN, VARBINARY, VARCHAR, Type, array, common, decimal
 
 _FINITE = re.compile(r"CAST\('?[\d.e+-]+'? AS DOUBLE\)")
@@ -172,16 +172,12 @@ def taken(function: str, arguments: Sequence[Value], values: list[Value]) -> tup
     try:
         return unified(values, f"All {function} arguments")
     except QueryError as error:
-        raise no_function(function, arguments) if error.code == "TYPE_MISMATCH" else error from error
+        if error.code != "TYPE_MISMATCH":
+            raise
+        raise no_function(function, [value.type for value in arguments]) from error
 
 
 def require_texts(function: str, values: list[Value]) -> None:
     """Fail unless the values are texts or nulls without a type."""
     if any(value.type not in (VARCHAR, UNKNOWN) for value in values):
-        raise no_function(function, values)
-
-
-def no_function(name: str, values: Sequence[Value]) -> QueryError:
-    """Return the error of a function that does not take such values."""
-    shown = ", ".join(str(value.type) for value in values)
-    return QueryError("FUNCTION_NOT_FOUND", f"Unexpected parameters ({shown}) for function {name}")
+        raise no_function(function, [value.type for value in values])

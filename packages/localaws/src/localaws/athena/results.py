@@ -30,6 +30,11 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         "CREATE MACRO decimal_quotient(n, d) AS sign(n) * sign(d) * ((abs(n) * 2 + abs(d)) // (2 * abs(d)))"
     )
+    connection.execute("CREATE MACRO present(l) AS list_filter(l, lambda v: v IS NOT NULL)")
+    connection.execute(
+        "CREATE MACRO percentile(l, p) AS list_extract(list_sort(present(l)), "
+        "least(CAST(floor(p * len(present(l))) AS BIGINT), len(present(l)) - 1) + 1)"
+    )
 
 
 def write_csv(connection: duckdb.DuckDBPyConnection, sql: str, columns: Columns, path: Path) -> int:

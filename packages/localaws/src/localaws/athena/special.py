@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from localaws.athena import moments, types
 from localaws.athena.casts import Value, cast, coerce, failure, quote
-from localaws.athena.errors import QueryError, mismatch, unsupported
-from localaws.athena.operators import arithmetic, concat, no_function, pair, require_texts, taken, unified
+from localaws.athena.errors import QueryError, mismatch, no_function, unsupported
+from localaws.athena.operators import arithmetic, concat, pair, require_texts, taken, unified
 from localaws.athena.types import (
     BIGINT,
     BOOLEAN,
@@ -48,13 +48,13 @@ def _coalesce(*arguments: Value) -> Value:
 
 def _date(value: Value) -> Value:
     if value.type not in (VARCHAR, UNKNOWN) and not value.type.is_moment:
-        raise no_function("date", [value])
+        raise no_function("date", [value.type])
     return cast(value, DATE)
 
 
 def _mod(left: Value, right: Value) -> Value:
     if not all(value.type.is_number or value.type == UNKNOWN for value in (left, right)):
-        raise no_function("mod", [left, right])
+        raise no_function("mod", [left.type, right.type])
     if left.type == right.type == UNKNOWN:
         raise unsupported("mod of bare NULLs; cast one to its type")
     return arithmetic("%", left, right)
@@ -150,7 +150,7 @@ def _extreme(name: str) -> Callable[..., Value]:
     def extreme(*arguments: Value) -> Value:
         values, kind = taken(name, arguments, list(arguments))
         if kind.name == "map":
-            raise no_function(name, arguments)
+            raise no_function(name, [value.type for value in arguments])
         # Unlike in DuckDB, a null among them makes the result null.
         some_null = " OR ".join(f"{value.sql} IS NULL" for value in values)
         listed = ", ".join(value.sql for value in values)

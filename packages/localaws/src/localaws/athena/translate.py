@@ -63,19 +63,11 @@ class Translator:
         qualified = tree.copy()
         for scope in traverse_scope(tree):
             self._translate_scope(scope)
-        columns = self._columns_of(tree)
+        columns, references = self._columns_of(tree), list(self._names.references.values())
         return Translation(
             tree.sql(dialect="duckdb"),
-            [
-                (
-                    f"_col{place}"
-                    if name.startswith(UNNAMED)
-                    else spelled.output(place, len(columns), name, self._names),
-                    kind,
-                )
-                for place, (name, kind) in enumerate(columns)
-            ],
-            list(self._names.references.values()),
+            spelled.outputs(columns, references),
+            references,
             qualified,
         )
 
@@ -234,14 +226,22 @@ class _Spellings:
         self._outputs = [item.alias_or_name if isinstance(item, exp.Alias | exp.Column) else "" for item in outputs]
         self._stars = [place for place, item in enumerate(outputs) if item.is_star]
 
-    def output(self, place: int, count: int, name: str, names: Names) -> str:
+    def outputs(self, columns: Columns, references: list[Reference]) -> Columns:
+        """Return the outputs as the statement spells them, those without a name by their place."""
+        count = len(columns)
+        return [
+            (f"_col{place}" if name.startswith(UNNAMED) else self._spelled(name, place, count, references), kind)
+            for place, (name, kind) in enumerate(columns)
+        ]
+
+    def _spelled(self, name: str, place: int, count: int, references: list[Reference]) -> str:
         """Return how the output at a place among so many is spelled: by itself, or where a star has it from."""
         if not self._stars or place < self._stars[0]:
             return self._outputs[place] or name
         from_end = count - place
         if from_end < len(self._outputs) - self._stars[-1]:
             return self._outputs[-from_end] or name
-        of_table = any(name in reference.columns for reference in names.references.values())
+        of_table = any(name in reference.columns for reference in references)
         return name if of_table else self._aliases.get(name, name)
 
 

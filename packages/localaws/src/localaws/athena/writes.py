@@ -36,9 +36,7 @@ def insert(work: Work, node: exp.Expr) -> Outcome:
     )
     if unknown := [name for name in given if name not in table.all_columns]:
         raise QueryError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {unknown[0]}")
-    from localaws.athena import changes  # pyiceberg takes half a second to import
-
-    changes.once(given, "Insert")
+    definitions.require_once(given, "Insert")
     if table.format == "view":
         raise QueryError("NOT_SUPPORTED", "Inserting into views is not supported")
     translation = prepare(work, node.expression)
@@ -46,6 +44,8 @@ def insert(work: Work, node: exp.Expr) -> Outcome:
         raise mismatch(
             f"Insert query has {len(translation.columns)} expression(s) but expected {len(given)} target column(s)"
         )
+    from localaws.athena import changes  # pyiceberg takes half a second to import
+
     sql = changes.assigned(
         work, translation.sql, translation.columns, {name: table.all_columns[name] for name in given}
     )
