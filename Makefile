@@ -61,6 +61,7 @@ check: $(READY) $(LINT)/.ready  ## Lint, types, JavaScript, SQL, template and YA
 	$(BIN)/python -m tests.infra.policies $(VENV)/policies
 	$(LINT)/bin/parliament --directory $(VENV)/policies
 	$(BIN)/yamllint --strict .
+	$(BIN)/check-jsonschema --schemafile include/rules/schema.json include/rules/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yaml

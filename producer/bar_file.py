@@ -92,6 +92,11 @@ class BarFile:
             numbers = (index + 1 for index in order.slice(start, _BATCH_ROWS).to_pylist())
             yield from zip(numbers, _bars(part), strict=True)
 
+    def table(self) -> pa.Table:
+        """Return all bars as the file has them, with the column `start`, microseconds since 1970 UTC, beside them."""
+        table = pa.Table.from_batches(self._batches(COLUMNS))
+        return table.append_column("start", pa.array(_times(table["timestamp"]), pa.int64()))
+
     def _check_columns(self) -> None:
         if self._is_csv:
             with self._open_csv(None) as reader:

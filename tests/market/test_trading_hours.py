@@ -29,4 +29,4 @@ def test_the_last_session_is_found_from_any_moment_and_none_beyond_the_table() -
     assert hours.opens_at == datetime(2026, 11, 25, 14, 30, tzinfo=UTC)
     assert not hours.are_at(thanksgiving)
     assert trading_hours.latest(datetime(2033, 1, 2, tzinfo=UTC)) is None
-    assert trading_hours.latest(datetime(2024, 12, 31, 15, 0, tzinfo=UTC)) is None
+    assert trading_hours.latest(datetime(2004, 12, 31, 15, 0, tzinfo=UTC)) is None

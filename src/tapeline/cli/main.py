@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tapeline.cli import laptop, stack, watch
+from tapeline.cli import laptop, rules, stack, watch
 from tapeline.cli.correct import correct
 from tapeline.cli.errors import Commands
 from tapeline.cli.query import query
@@ -48,6 +48,7 @@ app.command()(watch.reconcile)
 app.command()(query)
 app.command()(correct)
 app.command()(redrive)
+app.add_typer(rules.app, name="rules")
 
 
 if __name__ == "__main__":

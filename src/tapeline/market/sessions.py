@@ -19,7 +19,7 @@ LAST_DAY = date(2032, 12, 31)
 """Span of the calendar. By itself exchange_calendars covers 20 years back and one ahead of today, which would make
 answers depend on the clock; beyond the holidays published so far the exchange's own rules are carried on."""
 
-TABLE_FIRST_DAY = date(2025, 1, 1)
+TABLE_FIRST_DAY = FIRST_DAY
 REGULAR_HOURS = "09:30-16:00"
 """Where the table of `tapeline.market.trading_days` begins, and what goes without saying in it."""
 

@@ -1,0 +1,78 @@
+"""A move within some minutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tapeline.market.alerting.baselines import MINUTES
+from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, percent
+from tapeline.market.alerting.fields import choice, number, whole
+from tapeline.market.alerting.look import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Move(Condition):
+    """The price has moved far within some finished minutes; early in a session, since its first price.
+
+    Rolling minutes end now. Minutes in blocks begin where a block of so many begins in the session, such as each hour
+    after the open; what is usual is then that of the whole block.
+    """
+
+    word = "move"
+    title = "Move within minutes"
+
+    within: int = whole("Minutes to look back", 1, 60)
+    beyond: float = number("How far, in the unit", 0.01, 1000)
+    unit: str = choice(
+        "`percent`, or `usual`: multiples of what the symbol usually moves in so many minutes at that hour",
+        "percent",
+        "usual",
+        default="usual",
+    )
+    window: str = choice(
+        "`rolling`: the minutes up to now; `block`: since the last full so many minutes of the session, such as "
+        "60 for its hours",
+        "rolling",
+        "block",
+        default="rolling",
+    )
+    way: str = choice("Which direction counts: up, down, or both", "up", "down", "both", default="both")
+
+    def state(self, look: Look, before: State) -> State | None:
+        closes = look.minutes.closes
+        back = self.within if self.window == "rolling" else look.minutes.finished % self.within + 1
+        base = closes[-back - 1] if len(closes) > back else look.close_before(back)
+        if base is None:
+            return None
+        limit = self.beyond / 100 if self.unit == "percent" else self.beyond * self._usual(look)
+        if not limit:
+            return None
+        move = closes[-1] / base - 1
+        if -limit <= move <= limit:
+            return NOT
+        side = UP if move > 0 else DOWN
+        return side if self.way in (side, "both") else NOT
+
+    def _usual(self, look: Look) -> float:
+        if look.baseline is None:
+            return 0.0
+        finished = look.minutes.finished
+        if self.window == "rolling":
+            return look.baseline.usual_move(finished, self.within)
+        start = finished - finished % self.within
+        end = min(start + self.within, MINUTES)
+        return look.baseline.usual_move(end - 1, end - start)
+
+    def wish(self) -> str:
+        way = {"up": "rises", "down": "falls", "both": "moves"}[self.way]
+        unit = "%" if self.unit == "percent" else " times what is usual at that hour"
+        return f"{way} by more than {self.beyond:g}{unit} within {self.within} minutes"
+
+    def fact(self, look: Look, state: State) -> str:
+        back = self.within if self.window == "rolling" else look.minutes.finished % self.within + 1
+        minutes = min(back, len(look.minutes.closes) - 1)
+        base = look.close_before(minutes) or look.minutes.closes[-1]
+        move = look.minutes.closes[-1] / base - 1
+        usual = self._usual(look)
+        times = f", {abs(move) / usual:.1f} times what is usual at this hour" if usual else ""
+        return f"moved {percent(move)} in {minutes} minutes{times}"

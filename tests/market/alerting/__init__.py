@@ -1,0 +1,1 @@
+"""Tests of alert rules: conditions, engine, files and the past."""
