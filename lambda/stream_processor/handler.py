@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.market.quotes import read_timestamp
 from tapeline.stream.batch import INTERNAL_ERROR, BatchPlan, StreamRecord, plan_batch
+from tapeline.stream.rule_book import RuleBook
 from tapeline.stream.settings import StreamProcessorSettings
 from tapeline.stream.store import StreamStore
 from tapeline.stream.tables import Patience, UnfinishedWriteError
@@ -39,6 +40,7 @@ config = Config(
 )
 dynamodb = boto3.client("dynamodb", config=config)
 s3 = boto3.client("s3", config=config)
+book = RuleBook(lambda key: s3.get_object(Bucket=settings.bucket_name, Key=key)["Body"].read())
 
 
 @logger.inject_lambda_context
@@ -54,6 +56,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         bucket_name=settings.bucket_name,
         quote_retention=settings.quote_retention,
         patience=Patience.of_invocation(context),
+        rule_book=book,
     )
     failed: int | None = records[0].sequence_number
     try:

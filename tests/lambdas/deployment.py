@@ -19,7 +19,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from tapeline.market.alerting.baselines import Baseline
+from tapeline.market.alerting.in_force import PREFIX, Learnt, Mute, Pointer, Version, version_key
+from tapeline.market.alerting.rules import RuleSet
 from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.stream.rule_book import RuleBook, baselines_to_bytes, pointer_to_item
 
 LAMBDA_FOLDER = Path(__file__).parents[2] / "lambda"
 SHARD = "shardId-000000000000"
@@ -163,9 +167,29 @@ class Deployment:
         )
         self.processor.dynamodb = faults.wrap(self.dynamodb)
         self.processor.s3 = faults.wrap(self.s3)
+        self.processor.book = RuleBook(self._read_object)  # as in a container of its own
         answer = self.processor.handler({"Records": records}, make_context(seconds))
         failures = answer["batchItemFailures"]
         return failures[0]["itemIdentifier"] if failures else None
+
+    def _read_object(self, key: str) -> bytes:
+        body: bytes = self.processor.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body
+
+    def apply(self, *versions: tuple[float, RuleSet], baselines: dict[str, Baseline], mute: Mute | None = None) -> None:
+        """Put rules in force, each set from an arrival on, seconds since 1970, and baselines from the start."""
+        key = f"{PREFIX}baselines/test.json.gz"
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=baselines_to_bytes(baselines))
+        for number, (_, rules) in enumerate(versions, 1):
+            body = json.dumps(rules.to_document()).encode()
+            self.s3.put_object(Bucket=self.bucket, Key=version_key(number), Body=body)
+        pointer = Pointer(
+            tuple(Version(number, moment, "test", "") for number, (moment, _) in enumerate(versions, 1)),  # type: ignore[arg-type]
+            (Learnt(key, 0),),
+            (mute,) if mute else (),
+        )
+        item = pointer_to_item(pointer)
+        self.dynamodb.batch_write_item(RequestItems={self.state_table: [{"PutRequest": {"Item": item}}]})
 
     def items(self) -> dict[tuple[str, str], Any]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.table)

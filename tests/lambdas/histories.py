@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -22,8 +23,12 @@ import pytest
 from rich.console import Console
 from rich.progress import track
 
+from tapeline.market.alerting.baselines import Baseline
+from tapeline.market.alerting.in_force import Mute
+from tapeline.market.alerting.rules import read_rules
+
 from .conftest import ENVIRONMENT
-from .deployment import CrashError, Deployment, Faults, load_handler, make_records
+from .deployment import OPENING, CrashError, Deployment, Faults, load_handler, make_records
 from .memory import MemoryDynamoDB, MemoryS3
 
 SYMBOLS = ("AAPL", "NVDA", "^VIX")
@@ -41,6 +46,24 @@ TIMES = (
 )  # fmt: skip
 DOUBTS = ("", "", "", "previous_close: no bar of 2026-03-11", "price: odd; volume: half of it", "a remark")
 GARBAGE = (b"", b"\xff\xfe", b"not json", b"[]", b"{}", b"[" * 5000, b'{"symbol": "AAPL"}', b"\x1f\x8b\x08", b"\x00")
+BASELINE = Baseline(20, (0.002,) * 7, (0.01,) * 7, (3000.0,) * 13, 0.01, 104.0, 96.0, 105.0, 95.0)
+EVERY_CONDITION = [
+    {"name": "level", "when": {"level": {"price": 100}}, "cooldown": 5},
+    {"name": "day", "when": {"day_change": {"beyond": 5}}, "cooldown": 0, "hours": "all"},
+    {"name": "move", "when": {"move": {"within": 5, "beyond": 1}}, "cooldown": 3},
+    {"name": "hour", "when": {"move": {"within": 60, "beyond": 2, "window": "block"}}, "cooldown": 10},
+    {"name": "trend", "when": {"trend": {"short": 2, "long": 5, "band": 0.5}}, "for": 2, "cooldown": 4},
+    {"name": "volume", "when": {"volume": {"beyond": 2, "within": 5}}},
+    {"name": "extreme", "when": {"extreme": {"sessions": 20}}, "cooldown": 0},
+    {"name": "band", "when": {"band": {"minutes": 5, "deviations": 1}}, "cooldown": 0},
+    {"name": "both", "cooldown": 2,
+     "when": {"all": [{"level": {"price": 99, "way": "up"}}, {"move": {"within": 3, "beyond": 1}}]}},
+    {"name": "either", "cooldown": 2,
+     "when": {"any": [{"level": {"price": 105, "way": "up"}}, {"level": {"price": 95, "way": "down"}}]}},
+]  # fmt: skip
+FIRST = read_rules([((), {"rules": EVERY_CONDITION})])
+SECOND = read_rules([((), {"rules": [{**rule, "cooldown": 1} for rule in EVERY_CONDITION if rule["name"] != "trend"]})])
+ARRIVALS = (OPENING + timedelta(days=1)).timestamp()
 FAILING = ("batch_get_item", "put_object", "get_object", "batch_write_item", "batch_write_item")
 
 
@@ -141,6 +164,12 @@ def differences(processor: ModuleType, seed: int) -> list[str]:
     random = Random(seed)
     records = make_records(list(draw_payloads(random)))
     reference, subject = (Deployment(processor, MemoryDynamoDB(), MemoryS3()) for _ in range(2))
+    if seed % 2:
+        begins = ARRIVALS + random.randint(0, 60) / 1000
+        mute = Mute("*", "NVDA", begins, begins + 60, "test") if seed % 3 else None  # type: ignore[arg-type]
+        for deployment in (reference, subject):
+            baselines = dict.fromkeys(SYMBOLS, BASELINE)
+            deployment.apply((0.0, FIRST), (begins, SECOND), baselines=baselines, mute=mute)
     for start in range(0, len(records), 13):
         assert reference.deliver(records[start : start + 13]) is None
     deliver_by_chance(subject, records, draw_deliveries(random))

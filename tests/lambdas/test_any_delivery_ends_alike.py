@@ -8,6 +8,7 @@ from types import ModuleType
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tapeline.market.alerting.in_force import Mute
 from tapeline.market.quotes import Quote
 
 from . import histories
@@ -65,6 +66,38 @@ def test_retries_splits_duplicates_and_crashes_change_nothing(
     assert raw == wanted_raw
     assert rejects == wanted_rejects
     assert states == wanted_states
+    assert subject.alerts() == reference.alerts()
+
+
+walking = st.lists(st.sampled_from(["94", "96", "99", "99.5", "100", "100.5", "101", "104.5", "106"]), min_size=30,
+                   max_size=70).map(
+    lambda prices: [
+        make_quote(("AAPL", "NVDA")[number % 2], minute=number / 2, price=price, volume=1000 + number * number * 40)
+        for number, price in enumerate(prices)
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(payloads=st.one_of(walking, streams), attempts=attempts, changes_at=st.integers(0, 80), is_muted=st.booleans())
+def test_applied_rules_fire_alike_whatever_the_delivery_and_when_a_version_or_a_mute_begins(
+    deploy: Callable[[], Deployment],
+    payloads: list[bytes | Quote],
+    attempts: list[Delivery],
+    changes_at: int,
+    is_muted: bool,
+) -> None:
+    records = make_records(payloads)
+    begins = histories.ARRIVALS + changes_at / 1000
+    mute = Mute("*", "NVDA", begins, begins + 60, "test") if is_muted else None  # type: ignore[arg-type]
+    reference, subject = deploy(), deploy()
+    for deployment in (reference, subject):
+        baselines = dict.fromkeys(("AAPL", "NVDA"), histories.BASELINE)
+        deployment.apply((0.0, histories.FIRST), (begins, histories.SECOND), baselines=baselines, mute=mute)
+    if records:
+        assert reference.deliver(records) is None
+    histories.deliver_by_chance(subject, records, attempts)
+    assert subject.content() == reference.content()
     assert subject.alerts() == reference.alerts()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import pytest
 
 from tapeline.market import symbol_state
+from tapeline.market.alerting.rules import read_rules
 from tapeline.market.quotes import Quote
 from tapeline.stream import batch
+from tapeline.stream.notifications import alerts_from_image
 
 from .deployment import CrashError, Deployment, Faults, make_quote, make_records
+from .histories import ARRIVALS
 
 Deploy = Callable[[], Deployment]
 
@@ -424,3 +428,67 @@ def test_a_second_correction_is_told_too(deploy: Deploy) -> None:
     deployment.deliver(make_records([make_quote(minute=0), make_quote(minute=1, price="110")]))
     deployment.deliver(make_records([correction(1, "101"), correction(1, "107", revision=2)], first_number=3))
     assert deployment.items()["AAPL", "2026-03-12T13:31:00Z"]["alerts"] == {"SS": ["correction"]}
+
+
+def test_an_applied_rule_fires_from_its_moment_on_and_its_alert_says_what_it_saw(deploy: Deploy) -> None:
+    deployment = deploy()
+    rules = read_rules([((), {"rules": [{"name": "hundred", "when": {"level": {"price": 100, "way": "up"}}}]})])
+    deployment.apply((ARRIVALS + 0.0025, rules), baselines={})
+    prices = ("99", "101", "99", "101")
+    assert (
+        deployment.deliver(make_records([make_quote(minute=m, price=price) for m, price in enumerate(prices)])) is None
+    )
+    fired = [item for item in deployment.items().values() if "fired" in item]
+    assert [item["timestamp"]["S"] for item in fired] == ["2026-03-12T13:33:00Z"], "the version held from the third on"
+    (alert,) = alerts_from_image(fired[0])
+    assert alert.subject == "[replay] AAPL rose to $101.00, the level is $100.00"
+    assert alert.text.startswith(
+        "AAPL rose to $101.00, the level is $100.00.\n\nRule hundred: when a symbol rises to $100.00."
+    )
+    assert max(map(len, alert.text.splitlines())) <= 72
+
+
+def test_applied_rules_take_the_place_of_trends_and_anomalies_but_the_figures_stay(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.apply((0.0, read_rules([])), baselines={})
+    payloads = [make_quote(minute=minute, price=f"{100 + minute % 9}") for minute in range(60)]
+    assert deployment.deliver(make_records(payloads)) is None
+    assert deployment.alerts() == set()
+    newest = deployment.items()["AAPL", "2026-03-12T14:29:00Z"]
+    assert newest["trend"]["S"] in ("up", "down")
+    assert any(item["anomaly"]["BOOL"] for item in deployment.items().values())
+
+
+def test_a_state_with_an_hour_of_minutes_and_twenty_rules_takes_two_write_units(deploy: Deploy) -> None:
+    deployment = deploy()
+    rules = [{"name": f"rule_{number}", "when": {"level": {"price": 1000 + number}}, "for": 1} for number in range(20)]
+    deployment.apply((0.0, read_rules([((), {"rules": rules})])), baselines={})
+    walk = random.Random(4)
+    payloads = [
+        make_quote(minute=minute, price=f"{1000 + walk.random() * 30:.4f}", volume=10**7 + minute * 48_271)
+        for minute in range(120)
+    ]
+    assert deployment.deliver(make_records(payloads)) is None
+    state = deployment.states()["symbol#AAPL"]
+    size = sum(len(name) + _size(value) for name, value in state.items())
+    assert size <= 2 * 1024
+
+
+def _size(value: dict[str, Any]) -> int:
+    """Bytes of a value, about as DynamoDB counts: Developer Guide, "DynamoDB item sizes and formats"."""
+    ((kind, content),) = value.items()
+    if kind == "L":
+        return 3 + sum(1 + _size(entry) for entry in content)
+    if kind == "M":
+        return 3 + sum(1 + len(name) + _size(entry) for name, entry in content.items())
+    return len(content) if kind in ("S", "B", "N") else 1
+
+
+def test_rules_that_cannot_be_read_let_the_batch_come_again(deploy: Deploy) -> None:
+    deployment = deploy()
+    deployment.apply((0.0, read_rules([])), baselines={})
+    records = make_records([make_quote()])
+    faults = Faults(lambda operation: "fail" if operation == "get_object" else None)
+    assert deployment.deliver(records, faults) == records[0]["kinesis"]["sequenceNumber"]
+    assert deployment.items() == {}
+    assert deployment.deliver(records) is None

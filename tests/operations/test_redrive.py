@@ -21,7 +21,7 @@ from tapeline.market.symbol_state import Rules
 from tapeline.operations import redrive as redriving
 from tapeline.operations.redrive import redrive
 from tapeline.stream import raw_zone
-from tapeline.stream.batch import StreamRecord, plan_batch
+from tapeline.stream.batch import Remembered, StreamRecord, plan_batch
 from tapeline.stream.items import observation_to_item, state_to_item
 from tests.operations.test_rejected import ARRIVED, line, payload
 from tests.stack import LocalDeployment, objects
@@ -99,7 +99,9 @@ def test_what_is_a_quote_now_goes_in_order_and_leaves_the_rejects(rejects: Local
 
 
 def test_what_the_stream_would_refuse_again_stays_with_the_reason(rejects: LocalDeployment) -> None:
-    stored = plan_batch([StreamRecord("s", 1, "AAPL", ARRIVED, payload(price=98))], lambda _: {}, lambda _: {}, Rules())
+    stored = plan_batch(
+        [StreamRecord("s", 1, "AAPL", ARRIVED, payload(price=98))], lambda _: Remembered({}), lambda _: {}, Rules()
+    )
     item = observation_to_item(stored.entries[0].observation, timedelta(days=1))
     state = state_to_item(stored.steps[0].state, stored.steps[0].observation)
     dynamodb, outputs = rejects.client("dynamodb"), rejects.outputs

@@ -19,7 +19,7 @@ from tapeline.operations.rejected import (
     refusals,
 )
 from tapeline.stream import batch
-from tapeline.stream.batch import Reject, Stored, StreamRecord, plan_batch
+from tapeline.stream.batch import Reject, Remembered, Stored, StreamRecord, plan_batch
 from tapeline.stream.store import reject_to_json
 
 ARRIVED = datetime(2026, 3, 12, 14, 30, 1, tzinfo=UTC)
@@ -66,12 +66,12 @@ def record(data: bytes, number: int = 1) -> StreamRecord:
 def refused(datas: list[bytes], stored: tuple[bytes, ...] = (), fields: tuple[str, ...] = OPTIONAL_FIELDS) -> list[str]:
     """Why the stream would refuse each of these records, in their order; nothing for one that it takes."""
     known = [parse_quote(data, ARRIVED) for data in stored]
-    plan = plan_batch([record(data) for data in stored], lambda _: {}, lambda _: {}, Rules())
+    plan = plan_batch([record(data) for data in stored], lambda _: Remembered({}), lambda _: {}, Rules())
     states = {step.symbol: step.state for step in plan.steps}
     table = {(quote.symbol, quote.timestamp): Stored(quote) for quote in known}
     read = [read_again(record(data, number)) for number, data in enumerate(datas)]
     quotes = [(record(data), quote) for data, quote in zip(datas, read, strict=True) if isinstance(quote, Quote)]
-    judged = refusals(quotes, lambda _: states, lambda _: table, Rules(), fields)
+    judged = refusals(quotes, lambda _: Remembered(states), lambda _: table, Rules(), fields)
     reasons = iter([judged[at].reason if at in judged else "" for at in range(len(quotes))])
     return [one.reason if isinstance(one, Reject) else next(reasons) for one in read]
 

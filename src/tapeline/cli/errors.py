@@ -16,6 +16,7 @@ from tapeline.cli.terminal import errors
 from tapeline.laptop.supervisor import LaptopError
 from tapeline.operations.correct import CorrectionError
 from tapeline.operations.redrive import RedriveError
+from tapeline.operations.rule_versions import RulesError
 
 OPTIONAL = ("airflow", "localaws", "supervisor")
 """Packages that only `tapeline up` and its like need; the wheel works without."""
@@ -26,7 +27,7 @@ class CommandError(RuntimeError):
 
 
 FIXABLE = (
-    *(BotoCoreError, ClientError, CommandError, CorrectionError, LaptopError, RedriveError, StackError),
+    *(BotoCoreError, ClientError, CommandError, CorrectionError, LaptopError, RedriveError, RulesError, StackError),
     *(UndeletedError, ValueError),
 )
 

@@ -1,20 +1,28 @@
-"""The commands of alert rules: `tapeline rules check` and `test`."""
+"""The commands of alert rules: check and try files, apply them, see what is in force, and mute."""
 
 from __future__ import annotations
 
-from datetime import date
+import time
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 from rich.table import Table
 
 from producer.bar_columns import read_columns
+from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.cli.errors import CommandError
-from tapeline.cli.options import AsJson
+from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, errors, print_json, slow_status
 from tapeline.market.alerting.files import files_of, read_files
+from tapeline.market.alerting.in_force import Version
 from tapeline.market.alerting.past import Past, PastAlert
+from tapeline.market.alerting.rules import EVERYTHING, RuleSet
+from tapeline.market.quotes import write_timestamp
+from tapeline.operations.rule_versions import RuleVersions
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -36,12 +44,114 @@ def check(files: Files) -> None:
     Example: `tapeline rules check include/rules`
     """
     rules = read_files(files).rules
-    table = Table("Rule", "For", "Fires", "Severity", "Audience", box=None)
-    for rule in rules.rules:
-        state = "" if rule.enabled else " (off)"
-        table.add_row(rule.name + state, ", ".join(rule.symbols), rule.wish, rule.severity, rule.audience)
-    console.print(table)
+    console.print(_table(rules))
     console.print(f"{len(rules.rules)} rules in {len(files_of(files))} files: all well.")
+
+
+@app.command("list")
+def list_rules(target: Target = "local", stack_name: StackName = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    """Show the rules in force, who applied them and when.
+
+    Example: `tapeline rules list --json | jq '.rules[].name'`
+    """
+    versions = RuleVersions(deployment_of(target, stack_name))
+    pointer = versions.pointer()
+    if not pointer.newest:
+        raise CommandError("no rules have been applied yet: `tapeline rules apply include/rules`")
+    rules, newest = versions.read(pointer.newest), pointer.versions[-1]
+    mutes = [mute for mute in pointer.mutes if mute.until > time.time()]
+    if as_json:
+        print_json({"version": asdict(newest), **rules.to_document(), "mutes": [asdict(mute) for mute in mutes]})
+        return
+    console.print(f"Version {newest.number}, by {newest.by} at {newest.at}{_waits(newest)}")
+    console.print(_table(rules))
+    for mute in mutes:
+        console.print(f"Muted until {_moment(mute.until)}: {mute.rule} on {mute.symbol}, by {mute.by}")
+
+
+@app.command()
+def apply(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Rule files, or folders of them: all rules there shall be.", metavar="FILE..."),
+    ] = None,
+    version: Annotated[int | None, typer.Option(help="Instead of files, go back to this version.")] = None,
+    by: Annotated[str, typer.Option(help="Who applies them, for the history.", envvar="USER")] = "unknown",
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+) -> None:
+    """Put rules in force, all together, a minute from now; no deployment is needed.
+
+    Files say by `based_on` which version they were made from, as `tapeline rules export` writes it; if somebody else
+    has applied another meanwhile, they are refused. Files without it are taken while nothing was applied.
+
+    Example: `tapeline rules apply include/rules` or `tapeline rules apply --version 3`
+    """
+    if bool(files) == bool(version):
+        raise CommandError("expected rule files, or --version with the number of one to go back to")
+    found = read_files(files) if files else None
+    versions = RuleVersions(deployment_of(target, stack_name))
+    if found:
+        applied = versions.apply(found.rules, based_on=found.based_on, by=by)
+    else:
+        applied = versions.go_back(version or 0, by=by)
+    console.print(f"Version {applied.number} holds from {_moment(applied.holds_from)} on.")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to write the rules.", metavar="FILE")],
+    version: Annotated[int | None, typer.Option(help="Another version than the newest.")] = None,
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+) -> None:
+    """Write the rules of a version to a file that `tapeline rules apply` takes.
+
+    Example: `tapeline rules export rules.yaml`
+    """
+    versions = RuleVersions(deployment_of(target, stack_name))
+    newest = versions.pointer().newest
+    rules = versions.read(version or newest)
+    text = yaml.safe_dump({"based_on": newest, **rules.to_document()}, sort_keys=False, width=110)
+    file.write_text(f"---\n{text}", encoding="utf-8")
+    console.print(f"Version {version or newest} is in {file}; change it, then `tapeline rules apply {file}`.")
+
+
+@app.command()
+def history(target: Target = "local", stack_name: StackName = DEFAULT_NAME, as_json: AsJson = False) -> None:
+    """List the versions that were applied, newest first: when, by whom, and from when on they hold."""
+    pointer = RuleVersions(deployment_of(target, stack_name)).pointer()
+    if as_json:
+        print_json([asdict(version) for version in reversed(pointer.versions)])
+        return
+    table = Table("Version", "Applied", "By", "Holds from", "", box=None)
+    for version in reversed(pointer.versions):
+        table.add_row(str(version.number), version.at, version.by, _moment(version.holds_from), version.note)
+    console.print(table)
+
+
+@app.command()
+def mute(
+    rule: Annotated[str, typer.Argument(help="Name of a rule, or * for all.")],
+    symbol: Annotated[str, typer.Option(help="On one symbol only.")] = "*",
+    hours: Annotated[float, typer.Option(help="For so long.", min=0.1, max=24 * 14)] = 24,
+    by: Annotated[str, typer.Option(help="Who mutes it, for the list.", envvar="USER")] = "unknown",
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+) -> None:
+    """Silence a rule for everyone, from a minute ahead; its alerts are kept with the quotes, and not sent.
+
+    Example: `tapeline rules mute trend --symbol NVDA --hours 4`
+    """
+    versions = RuleVersions(deployment_of(target, stack_name))
+    newest = versions.pointer().newest
+    names = [known.name for known in versions.read(newest).rules] if newest else []
+    if rule != EVERYTHING and rule not in names:
+        raise CommandError(
+            f"expected the name of a rule in force ({', '.join(names) or 'there is none'}), found {rule!r}"
+        )
+    muted = versions.mute(symbol, rule, until=time.time() + hours * 3600, by=by)
+    console.print(f"Muted from {_moment(muted.holds_from)} until {_moment(muted.until)}: {rule} on {symbol}.")
 
 
 @app.command("test")
@@ -74,6 +184,22 @@ def try_past(
         print_json(past.summary())
     else:
         _show(past)
+
+
+def _table(rules: RuleSet) -> Table:
+    table = Table("Rule", "For", "Fires", "Severity", "Audience", box=None)
+    for rule in rules.rules:
+        state = "" if rule.enabled else " (off)"
+        table.add_row(rule.name + state, ", ".join(rule.symbols), rule.wish, rule.severity, rule.audience)
+    return table
+
+
+def _moment(seconds: float) -> str:
+    return write_timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
+def _waits(version: Version) -> str:
+    return f"; it holds from {_moment(version.holds_from)} on" if version.holds_from > time.time() else ""
 
 
 def _day(text: str) -> str:

@@ -14,6 +14,9 @@ from tapeline.market.rules import kind_named
 from tapeline.market.suspicion import figure_of
 from tapeline.market.suspicion_words import explain
 
+MOST_SUBJECT_CHARACTERS = 99
+"""Under 100 ASCII characters, as SNS takes them."""
+
 _SOURCE_NOTES = {
     "simulated": "This quote comes from Tapeline's simulated market. It is not a real price.",
     "replay": "This quote was replayed from a file. It is not a current price.",
@@ -37,6 +40,8 @@ class Alert:
     corrected : mapping or None
         For a correction, the version that it takes the place of: its figures and the kinds of alert it raised, see
         `tapeline.stream.batch.version_to_json`.
+    fired : mapping or None
+        For an applied rule, what it saw: see `tapeline.stream.items`.
     """
 
     kind: str
@@ -46,6 +51,7 @@ class Alert:
     moving_average_20: Decimal | None
     suspect: tuple[str, ...] = ()
     corrected: Mapping[str, Any] | None = None
+    fired: Mapping[str, Any] | None = None
 
     @property
     def identity(self) -> str:
@@ -55,13 +61,15 @@ class Alert:
 
     @property
     def severity(self) -> str:
-        """`info` for a trend, `warning` for everything else."""
-        return kind_named(self.kind).severity
+        """That of the applied rule; else `info` for a trend, `warning` for everything else."""
+        return str(self.fired["severity"]) if self.fired else kind_named(self.kind).severity
 
     @property
     def subject(self) -> str:
         """The mail's subject, ASCII."""
         prefix = f"[{self.quote.source}] " if self.quote.source in _SOURCE_NOTES else ""
+        if self.fired:
+            return f"{prefix}{self.quote.symbol} {self.fired['fact']}"[:MOST_SUBJECT_CHARACTERS]
         return prefix + kind_named(self.kind).subject.format_map(self.words)
 
     @property
@@ -86,8 +94,22 @@ class Alert:
         ]
         table = "\n".join(f"{label + ':':<15}{value}" for label, value in rows if value)
         note = _SOURCE_NOTES.get(quote.source)
-        explanation = kind_named(self.kind).explanation.format_map(self.words)
+        explanation = self._rule_words or kind_named(self.kind).explanation.format_map(self.words)
         return "\n\n".join(filter(None, [explanation, table, note])) + "\n"
+
+    @property
+    def _rule_words(self) -> str:
+        """What an applied rule saw, why it fired, and how to change it."""
+        if not self.fired:
+            return ""
+        rule = self.kind
+        parts = (
+            f"{self.quote.symbol} {self.fired['fact']}.",
+            f"Rule {rule}: {self.fired['wish']}. {self.fired['note']}",
+            f"Too much? `tapeline rules mute {rule} --symbol {self.quote.symbol}` silences it until tomorrow; "
+            "`tapeline rules export` shows all rules.",
+        )
+        return "\n\n".join("\n".join(wrap(part, 72, break_on_hyphens=False)) for part in parts)
 
     @property
     def words(self) -> dict[str, str]:

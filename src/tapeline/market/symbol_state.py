@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from tapeline.market import indicators, suspicion
+from tapeline.market.alerting.engine import NO_MEMORY, AlertMemory, Fired, advance
+from tapeline.market.alerting.in_force import InForce
+from tapeline.market.alerting.minutes import Minutes, trading_on
 from tapeline.market.dates import partition_of
 from tapeline.market.indicators import Side
 from tapeline.market.quotes import CORRECTION, Quote, read_timestamp
-from tapeline.market.rules import CORRECTED, SUSPECT, default_thresholds, unanswerable
+from tapeline.market.rules import CORRECTED, KINDS, SUSPECT, default_thresholds, unanswerable
 from tapeline.market.rules import reasons as reasons_of
 from tapeline.market.suspicion import NO_LIMITS, QUIET_REASONS, Limits, QuoteVerdict, SymbolMemory, figure_of
 
@@ -55,6 +58,8 @@ class SymbolState:
         Of the newest quote.
     is_counted : bool
         Whether the newest quote's price is the last of `prices`.
+    alerting : AlertMemory
+        What the applied rules remember.
     """
 
     newest_timestamp: str
@@ -66,6 +71,7 @@ class SymbolState:
     revision: int = 0
     is_counted: bool = True
     memory: SymbolMemory = field(default_factory=SymbolMemory)
+    alerting: AlertMemory = NO_MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,10 @@ class Observation:
         Figures that are not believed, ``figure:reason``.
     confirms : str
         Time of the first quote of the run of suspect prices that this one confirms; mostly empty.
+    fired : tuple of Fired
+        Of the applied rules, those that fired, muted ones too.
+    muted : tuple of str
+        Names of those of them that are muted and so in no message.
     """
 
     quote: Quote
@@ -108,10 +118,12 @@ class Observation:
     late: bool
     suspect: tuple[str, ...] = ()
     confirms: str = ""
+    fired: tuple[Fired, ...] = ()
+    muted: tuple[str, ...] = ()
 
 
 def observe(
-    state: SymbolState | None, quote: Quote, arrived_at: datetime, rules: Rules
+    state: SymbolState | None, quote: Quote, arrived_at: datetime, rules: Rules, in_force: InForce | None = None
 ) -> tuple[Observation, SymbolState]:
     """Compute what a quote means after all before it, and the state after it.
 
@@ -125,11 +137,14 @@ def observe(
         The state before, None for a symbol never seen.
     arrived_at : datetime
         The quote's arrival on the stream, aware.
+    in_force : InForce or None
+        The applied rules for records that arrived then; None while none were ever applied, when trends and anomalies
+        raise the alerts of before.
     """
     if state is None:
-        return _observe_next(SymbolState(newest_timestamp="", prices=()), quote, arrived_at, rules)
+        return _observe_next(SymbolState(newest_timestamp="", prices=()), quote, arrived_at, rules, in_force)
     if quote.time > read_timestamp(state.newest_timestamp):
-        return _observe_next(state, quote, arrived_at, rules)
+        return _observe_next(state, quote, arrived_at, rules, in_force)
     if quote.timestamp == state.newest_timestamp and quote.revision > state.revision:
         return _observe_revision(state, quote, arrived_at, rules)
     day = state.memory if state.memory.day == partition_of(quote.timestamp) else SymbolMemory()
@@ -139,7 +154,7 @@ def observe(
 
 
 def _observe_next(
-    state: SymbolState, quote: Quote, arrived_at: datetime, rules: Rules
+    state: SymbolState, quote: Quote, arrived_at: datetime, rules: Rules, in_force: InForce | None
 ) -> tuple[Observation, SymbolState]:
     verdict = _judge(quote, state.prices, state.memory, rules)
     is_counted = "price" not in verdict.figures
@@ -149,9 +164,16 @@ def _observe_next(
     reasons = _anomalies(quote, earlier, verdict, rules)
     side = indicators.side(prices) if is_counted else None
 
-    entered = [name for name in reasons if name not in state.anomalies]
-    if indicators.crossed(side_before, side):
-        entered.append(f"trend_{side}")
+    entered = []
+    alerting = state.alerting
+    fired: tuple[Fired, ...] = ()
+    muted: tuple[str, ...] = ()
+    if in_force is None:
+        entered += [name for name in reasons if name not in state.anomalies]
+        if indicators.crossed(side_before, side):
+            entered.append(f"trend_{side}")
+    elif is_counted:
+        alerting, fired, muted = _apply(in_force, alerting, quote, arrived_at, verdict)
     reported = set(map(figure_of, state.suspect))
     unreported = [
         reason for reason in verdict.reasons if not (reason in QUIET_REASONS or figure_of(reason) in reported)
@@ -166,20 +188,54 @@ def _observe_next(
     )
     # Suspect figures that no message names are news when the cooldown is over.
     suspect = tuple(reason for reason in verdict.reasons if SUSPECT.name in alerts or reason not in unreported)
+    alerts += tuple(alert.rule.name for alert in fired if alert.rule.name not in muted)
     averaged = prices if is_counted else ()
     trend = side or side_before
-    observation = _observation(quote, arrived_at, verdict, averaged, trend, reasons=reasons, alerts=alerts)
+    observation = _observation(
+        quote, arrived_at, verdict, averaged, trend, reasons=reasons, alerts=alerts, fired=fired, muted=muted
+    )
     return observation, SymbolState(
         newest_timestamp=quote.timestamp,
         prices=prices,
         side=trend,
         anomalies=_remembered(state.anomalies, reasons, verdict),
-        alerted={**state.alerted, **dict.fromkeys(alerts, quote.timestamp)},
+        alerted=_alerted(state.alerted, alerts, quote.timestamp) if alerts else state.alerted,
         suspect=suspect,
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
+        alerting=alerting,
     )
+
+
+def _alerted(before: Mapping[str, str], alerts: Sequence[str], timestamp: str) -> dict[str, str]:
+    """Return when each kind was alerted last; of applied rules, which remember that themselves, the newest only."""
+    return {kind: moment for kind, moment in before.items() if kind in KINDS} | dict.fromkeys(alerts, timestamp)
+
+
+def _apply(
+    in_force: InForce, memory: AlertMemory, quote: Quote, arrived_at: datetime, verdict: QuoteVerdict
+) -> tuple[AlertMemory, tuple[Fired, ...], tuple[str, ...]]:
+    """Let the applied rules look at a quote whose price is believed."""
+    if verdict.new_scale:
+        memory = AlertMemory(Minutes(day=memory.minutes.day), memory.rules)
+    rules = in_force.rules.of(quote.symbol)
+    is_comparable = "previous_close" not in verdict.figures
+    memory, fired = advance(
+        memory,
+        rules,
+        in_force.baselines.get(quote.symbol),
+        trading_on(quote.timestamp),
+        quote.time.timestamp(),
+        float(quote.price),
+        float(indicators.change_percent(quote.price, quote.previous_close)) if is_comparable else None,
+        0 if "volume" in verdict.figures else quote.volume,
+    )
+    if not fired:
+        return memory, (), ()
+    arrived = arrived_at.timestamp()
+    muted = tuple(alert.rule.name for alert in fired if in_force.is_muted(alert.rule.name, quote.symbol, arrived))
+    return memory, fired, muted
 
 
 def _observe_revision(
@@ -193,6 +249,7 @@ def _observe_revision(
     side = indicators.side(prices) or state.side
     false = [kind for kind, timestamp in state.alerted.items() if timestamp == state.newest_timestamp]
     averaged, alerts = prices if is_counted else (), (CORRECTED.name,) if false else ()
+    minutes = state.alerting.minutes.revised(float(quote.price) if is_counted else None)
     observation = _observation(quote, arrived_at, verdict, averaged, side, reasons=reasons, alerts=alerts)
     return observation, replace(
         state,
@@ -206,6 +263,7 @@ def _observe_revision(
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
+        alerting=AlertMemory(minutes, state.alerting.rules),
     )
 
 
@@ -232,6 +290,8 @@ def _observation(
     reasons: tuple[str, ...],
     alerts: tuple[str, ...] = (),
     late: bool = False,
+    fired: tuple[Fired, ...] = (),
+    muted: tuple[str, ...] = (),
 ) -> Observation:
     is_comparable = not verdict.figures & {"price", "previous_close"}
     return Observation(
@@ -247,6 +307,8 @@ def _observation(
         late=late,
         suspect=verdict.reasons,
         confirms=verdict.confirms,
+        fired=fired,
+        muted=muted,
     )
 
 

@@ -32,7 +32,7 @@ from tapeline.operations.rejected import (
     refusals,
 )
 from tapeline.stream import raw_zone
-from tapeline.stream.batch import Reject, StreamRecord
+from tapeline.stream.batch import Reject, Remembered, StreamRecord
 from tapeline.stream.keys import REJECTED_PREFIX, rejected_key
 from tapeline.stream.recipient import taken_fields
 from tapeline.stream.settings import StreamProcessorSettings
@@ -214,7 +214,7 @@ class _Run:
         """Decide as the stream would which quotes go; the others stay, or are kept as rejected."""
         refused = refusals(
             [(candidate.record, candidate.quote) for candidate in self._candidates],
-            self._store.read_states,
+            lambda symbols: Remembered(self._store.read_states(symbols).states),  # alerts are not asked for
             self._store.read_stored,
             self._rules,
             self._outputs.quote_fields.split(","),

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tapeline.aws.printable import printable
 from tapeline.market.quotes import OPTIONAL_FIELDS, Quote, read_timestamp
-from tapeline.market.symbol_state import Rules, SymbolState
+from tapeline.market.symbol_state import Rules
 from tapeline.operations.dead_letters import Letter
 from tapeline.stream.batch import (
     INTERNAL_ERROR,
@@ -19,6 +19,7 @@ from tapeline.stream.batch import (
     BatchPlan,
     Key,
     Reject,
+    Remembered,
     Stored,
     StreamRecord,
     plan_batch,
@@ -69,7 +70,7 @@ def read_again(record: StreamRecord) -> Quote | Reject:
 
 def refusals(
     quotes: Sequence[tuple[StreamRecord, Quote]],
-    read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
+    read_states: Callable[[Iterable[str]], Remembered],
     read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
     rules: Rules,
     optional_fields: Collection[str] = OPTIONAL_FIELDS,

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+from tapeline.market.alerting.in_force import InForce
 from tapeline.market.quotes import FIGURES, Quote, QuoteRejectedError, parse_quote
 from tapeline.market.rules import CORRECTED
 from tapeline.market.symbol_state import Observation, Rules, SymbolState, observe
@@ -125,6 +126,22 @@ class BatchPlan:
         self.rejects.append(Reject(record, INTERNAL_ERROR, f"{fault(error)}: {error}"[:500]))
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What is remembered from the batches before.
+
+    Attributes
+    ----------
+    states : mapping of str to SymbolState
+        By symbol.
+    in_force : callable
+        Gives the applied rules for records that arrived at a moment, None if there are none.
+    """
+
+    states: Mapping[str, SymbolState]
+    in_force: Callable[[datetime], InForce | None] = lambda _: None
+
+
 def fault(error: Exception) -> str:
     """Return what kind of error our own code raised and where, so that it can be found."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -133,7 +150,7 @@ def fault(error: Exception) -> str:
 
 def plan_batch(
     records: Sequence[StreamRecord],
-    read_states: Callable[[Iterable[str]], Mapping[str, SymbolState]],
+    read_states: Callable[[Iterable[str]], Remembered],
     read_stored: Callable[[Iterable[Key]], Mapping[Key, Stored]],
     rules: Rules,
 ) -> BatchPlan:
@@ -147,7 +164,7 @@ def plan_batch(
     records : sequence of StreamRecord
         One shard's records in order.
     read_states : callable
-        Gives the remembered state of each symbol that has one; called once.
+        Gives the remembered state of each symbol that has one, and the rules in force; called once.
     read_stored : callable
         Gives the stored quotes among some keys; called once, and only if there are late quotes or revisions.
 
@@ -158,8 +175,8 @@ def plan_batch(
     """
     plan = BatchPlan()
     quotes = read_quotes(records, plan)
-    states = dict(read_states({quote.symbol for _, quote in quotes})) if quotes else {}
-    observations = _observe(quotes, states, rules, plan)
+    remembered = read_states({quote.symbol for _, quote in quotes}) if quotes else Remembered({})
+    observations = _observe(quotes, remembered, rules, plan)
     # The newest quote's revision is decided by the state, so that a retry decides alike; what it replaces is stored.
     keys = {
         _key(observation.quote) for _, observation in observations if observation.late or observation.quote.revision
@@ -190,12 +207,14 @@ def read_quotes(records: Sequence[StreamRecord], plan: BatchPlan) -> list[tuple[
 
 
 def _observe(
-    quotes: Sequence[tuple[StreamRecord, Quote]], states: dict[str, SymbolState], rules: Rules, plan: BatchPlan
+    quotes: Sequence[tuple[StreamRecord, Quote]], remembered: Remembered, rules: Rules, plan: BatchPlan
 ) -> list[tuple[StreamRecord, Observation]]:
     observations = []
+    states = dict(remembered.states)
     for record, quote in quotes:
+        in_force = remembered.in_force(record.arrived_at)  # if it cannot be read, the batch comes again
         try:
-            observation, state = observe(states.get(quote.symbol), quote, record.arrived_at, rules)
+            observation, state = observe(states.get(quote.symbol), quote, record.arrived_at, rules, in_force)
         except Exception as error:  # noqa: BLE001 - one record's trouble must not stop its shard
             plan.refuse(record, error)
             continue
@@ -238,7 +257,7 @@ def version_to_json(quote: Quote, alerts: Sequence[str]) -> str:
     """Return a version of a quote that another takes the place of, with the alerts it raised, as one line."""
     figures = {name: f"{getattr(quote, name):f}" if name != "volume" else quote.volume for name in FIGURES}
     origin = {"source": quote.source, "ingested_at": quote.ingested_at}
-    return json.dumps({"revision": quote.revision, **figures, **origin, "alerts": list(alerts)})
+    return json.dumps({"revision": quote.revision, **figures, **origin, "alerts": sorted(alerts)})
 
 
 def figures_of(stored: Stored, revision: int) -> tuple[Decimal, ...] | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import accumulate, pairwise
 from typing import Any
 
+from tapeline.market.alerting.engine import NO_MEMORY, AlertMemory, Fired, RuleMemory
+from tapeline.market.alerting.minutes import Minutes
 from tapeline.market.quotes import PRICES, Quote
 from tapeline.market.suspicion import SuspectRun, SymbolMemory
 from tapeline.market.symbol_state import Observation, SymbolState
@@ -45,6 +49,10 @@ def observation_to_item(observation: Observation, retention: timedelta, supersed
         item["trend"] = {"S": observation.trend}
     if observation.alerts:
         item["alerts"] = {"SS": list(observation.alerts)}
+    if observation.fired:
+        item["fired"] = {"S": json.dumps([_fired_to_json(alert) for alert in observation.fired])}
+    if observation.muted:
+        item["muted"] = _texts(observation.muted)
     if observation.late:
         item["late"] = {"BOOL": True}
     if observation.suspect:
@@ -56,6 +64,21 @@ def observation_to_item(observation: Observation, retention: timedelta, supersed
     if superseded:
         item["superseded"] = _texts(superseded)
     return item
+
+
+def _fired_to_json(alert: Fired) -> dict[str, Any]:
+    rule = alert.rule
+    return {
+        "rule": rule.name,
+        "condition": rule.when.word,
+        "way": alert.way,
+        "severity": rule.severity,
+        "audience": rule.audience,
+        "price": alert.price,
+        "fact": alert.fact,
+        "wish": rule.wish,
+        "note": rule.note,
+    }
 
 
 def stored_from_item(item: Item) -> Stored:
@@ -101,6 +124,7 @@ def state_to_item(state: SymbolState, newest: Observation) -> Item:
         "anomalies": _texts(state.anomalies),
         "alerted": {"M": {kind: {"S": timestamp} for kind, timestamp in state.alerted.items()}},
         "guard": {"S": _guard_to_json(state)},
+        "alerting": {"B": memory_to_bytes(state.alerting)},
     }
     if state.side:
         item["side"] = {"S": state.side}
@@ -116,6 +140,7 @@ def state_from_item(item: Item) -> tuple[str, SymbolState]:
         anomalies=tuple(name["S"] for name in item["anomalies"]["L"]),
         alerted={kind: timestamp["S"] for kind, timestamp in item["alerted"]["M"].items()},
         **(_guard_from_json(item["guard"]["S"]) if "guard" in item else {}),  # a state of before 0.2.0 has none
+        alerting=memory_from_bytes(item["alerting"]["B"]) if "alerting" in item else NO_MEMORY,  # so has one of 0.2.0
     )
 
 
@@ -155,6 +180,40 @@ def _guard_from_json(text: str) -> dict[str, Any]:
             volume_run=_run_from_list(guard["volume_run"]),
         ),
     }
+
+
+def memory_to_bytes(memory: AlertMemory) -> bytes:
+    """Return what the applied rules remember, packed: closes as they are, volumes as what each minute added.
+
+    Packed an hour of closes takes some 400 bytes, so that a state stays within two write units of 1,024.
+    """
+    minutes = memory.minutes
+    volumes = (now - before for before, now in pairwise((0, *minutes.volumes)))
+    text = json.dumps(
+        [
+            *(minutes.day, minutes.minute, minutes.price, minutes.volume, minutes.finished, minutes.spacing),
+            *(" ".join(map(repr, minutes.closes)), " ".join(map(str, volumes))),
+            {key: list(of_rule) for key, of_rule in memory.rules.items()},
+        ],
+        separators=(",", ":"),
+    )
+    return zlib.compress(text.encode())
+
+
+def memory_from_bytes(packed: bytes) -> AlertMemory:
+    """Return what `memory_to_bytes` wrote."""
+    day, minute, price, volume, finished, spacing, closes, volumes, of_rules = json.loads(zlib.decompress(packed))
+    minutes = Minutes(
+        day=day,
+        minute=minute,
+        price=price,
+        volume=volume,
+        finished=finished,
+        closes=tuple(map(float, closes.split())),
+        volumes=tuple(accumulate(map(int, volumes.split()))),
+        spacing=spacing,
+    )
+    return AlertMemory(minutes, {key: RuleMemory(*of_rule) for key, of_rule in of_rules.items()})
 
 
 def _run_to_list(run: SuspectRun | None) -> list[Any] | None:

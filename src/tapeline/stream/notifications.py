@@ -31,6 +31,7 @@ def alerts_from_image(image: Item) -> list[Alert]:
     if "alerts" not in image:
         return []
     stored = items.stored_from_item(image)
+    fired = {alert["rule"]: alert for alert in json.loads(image["fired"]["S"])} if "fired" in image else {}
     return [
         Alert(
             kind=kind,
@@ -40,6 +41,7 @@ def alerts_from_image(image: Item) -> list[Alert]:
             moving_average_20=_decimal_or_none(image["moving_average"]),
             suspect=tuple(reason["S"] for reason in image["suspect"]["L"]) if "suspect" in image else (),
             corrected=json.loads(stored.superseded[-1]) if stored.superseded else None,
+            fired=fired.get(kind),
         )
         for kind in stored.alerts
     ]
@@ -104,4 +106,6 @@ def _memory_key(identity: str) -> Item:
 
 def _message(number: int, alert: Alert) -> Any:
     attributes = {"symbol": alert.quote.symbol, "kind": alert.kind, "severity": alert.severity}
+    if alert.fired:
+        attributes["audience"] = alert.fired["audience"]
     return {"Id": str(number), **notify.message(alert.subject, alert.text, **attributes)}

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 from tapeline.market.dates import partition_of, trading_date
 from tapeline.market.quotes import write_timestamp
-from tapeline.market.symbol_state import SymbolState
-from tapeline.stream import items, raw_zone, tables
-from tapeline.stream.batch import BatchPlan, Entry, Key, Reject, Stored
+from tapeline.stream import items, raw_zone, rule_book, tables
+from tapeline.stream.batch import BatchPlan, Entry, Key, Reject, Remembered, Stored
 from tapeline.stream.keys import raw_key, rejected_key
+from tapeline.stream.rule_book import RuleBook
 from tapeline.stream.tables import Patience, UnfinishedWriteError
 
 if TYPE_CHECKING:
@@ -42,12 +42,21 @@ class StreamStore:
     bucket_name: str
     quote_retention: timedelta
     patience: Patience
+    rule_book: RuleBook | None = None
+    """A container's own, which reads each version once; without one, one for each read of states."""
 
-    def read_states(self, symbols: Iterable[str]) -> dict[str, SymbolState]:
-        """Return the remembered state of each symbol that has one."""
-        keys = [items.state_key(symbol) for symbol in sorted(symbols)]
+    def read_states(self, symbols: Iterable[str]) -> Remembered:
+        """Return the remembered state of each symbol that has one, and the rules in force, by one read."""
+        keys = [rule_book.pointer_key(), *(items.state_key(symbol) for symbol in sorted(symbols))]
         stored = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
-        return dict(map(items.state_from_item, stored))
+        pointers = [item for item in stored if item["key"]["S"] == rule_book.POINTER_KEY]
+        states = dict(items.state_from_item(item) for item in stored if item not in pointers)
+        book = self.rule_book or RuleBook(self._read_object)
+        pointer = book.pointer(pointers[0] if pointers else None)
+        return Remembered(states, lambda arrived_at: book.at(pointer, arrived_at))
+
+    def _read_object(self, key: str) -> bytes:
+        return self.s3.get_object(Bucket=self.bucket_name, Key=key)["Body"].read()
 
     def read_stored(self, keys: Iterable[Key]) -> dict[Key, Stored]:
         """Return the stored quotes among some keys."""

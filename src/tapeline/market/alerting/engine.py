@@ -50,6 +50,9 @@ class AlertMemory(NamedTuple):
     rules: Mapping[str, RuleMemory] = MappingProxyType({})
 
 
+NO_MEMORY = AlertMemory()
+
+
 @dataclass(frozen=True, slots=True)
 class Fired:
     """An alert of a rule.

@@ -106,16 +106,25 @@ class Minutes(NamedTuple):
             missing = minute - self.minute - 1
             if missing >= max(LEAST_GAP, GAP_SPACINGS * spacing):
                 scale = price / self.price
-                closes = tuple([close * scale for close in closes])
+                closes = tuple([float(f"{close * scale:.9g}") for close in closes])
             elif missing:
                 closes, volumes = closes + (self.price,) * missing, volumes + (self.volume,) * missing
             finished += missing
-            spacing += (min(missing + 1, LONGEST_SPACING) - spacing) / 8
+            spacing = round(spacing + (min(missing + 1, LONGEST_SPACING) - spacing) / 8, 3)
         if is_end:
             closes, volumes, finished = (*closes[-WINDOW:], price), (*volumes[-WINDOW:], volume), minute
         if len(closes) > WINDOW + 1:
             closes, volumes = closes[-WINDOW - 1 :], volumes[-WINDOW - 1 :]
         return Minutes(self.day, minute, price, volume, finished, closes, volumes, spacing)
+
+    def revised(self, price: float | None) -> Minutes:
+        """Return the minutes with another price in place of the newest; None if there is none to believe."""
+        if self.minute < -1 or not self.price:
+            return self
+        if self.finished == self.minute:
+            before = self.closes[-2] if len(self.closes) > 1 else self.price
+            return self._replace(price=price or before, closes=(*self.closes[:-1], price or before))
+        return self._replace(price=price or (self.closes[-1] if self.closes else self.price))
 
     def at(self, trading: Trading, seconds: float) -> Minutes:
         """Return the minutes as a moment without a price finds them: one that has ended is finished."""

@@ -1,0 +1,104 @@
+"""Versions of the rules: each on the one before, none lost, and the way back is a version too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tapeline.market.alerting.in_force import AHEAD_SECONDS
+from tapeline.market.alerting.rules import RuleSet, read_rules
+from tapeline.operations.rule_versions import RulesError, RuleVersions
+
+NOW = 1_773_325_800.4
+
+
+class Moto:
+    """As much of a deployment as the rules need, over moto."""
+
+    class outputs:  # noqa: N801 - as the attribute
+        state_table_name = "state"
+        bucket_name = "rules-bucket"
+
+    @staticmethod
+    def client(name: Any) -> Any:
+        return boto3.client(name, region_name="us-east-1")
+
+
+@pytest.fixture
+def versions(monkeypatch: pytest.MonkeyPatch) -> Iterator[RuleVersions]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        Moto.client("s3").create_bucket(Bucket="rules-bucket")
+        Moto.client("dynamodb").create_table(
+            TableName="state",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+        )
+        yield RuleVersions(Moto(), clock=lambda: NOW)  # type: ignore[arg-type]
+
+
+def level(price: float) -> RuleSet:
+    return read_rules([((), {"rules": [{"name": "mine", "when": {"level": {"price": price}}}]})])
+
+
+def test_a_version_holds_at_least_a_minute_ahead_and_says_who_and_when(versions: RuleVersions) -> None:
+    first = versions.apply(level(1), based_on=None, by="ann")
+    assert first.holds_from - NOW >= AHEAD_SECONDS
+    assert (first.number, first.by, first.at) == (1, "ann", "2026-03-12T14:30:00Z")
+    assert versions.pointer().version_at(first.holds_from - 1) is None
+    assert versions.pointer().version_at(first.holds_from) == first
+    assert versions.read(1) == level(1)
+
+
+@pytest.mark.parametrize("based_on", [None, 1, 3])
+def test_what_is_not_based_on_the_version_in_force_is_refused_and_changes_nothing(
+    versions: RuleVersions, based_on: int | None
+) -> None:
+    versions.apply(level(1), based_on=None, by="ann")
+    versions.apply(level(2), based_on=1, by="bob")
+    before = versions.pointer()
+    with pytest.raises(RulesError, match="version 2, by bob at 2026-03-12T14:30:00Z"):
+        versions.apply(level(3), based_on=based_on, by="cy")
+    assert versions.pointer() == before
+    assert versions.read(2) == level(2)
+
+
+def test_of_two_that_apply_at_once_one_is_refused(versions: RuleVersions, monkeypatch: pytest.MonkeyPatch) -> None:
+    versions.apply(level(1), based_on=None, by="ann")
+    stale = versions._item()
+    versions.apply(level(2), based_on=1, by="bob")
+    monkeypatch.setattr(RuleVersions, "_item", lambda _: stale)
+    with pytest.raises(RulesError, match="somebody else has changed the rules meanwhile"):
+        versions.apply(level(3), based_on=1, by="cy")
+    monkeypatch.undo()
+    assert versions.pointer().versions[-1].by == "bob"
+
+
+def test_the_way_back_is_one_more_version(versions: RuleVersions) -> None:
+    versions.apply(level(1), based_on=None, by="ann")
+    versions.apply(level(2), based_on=1, by="bob")
+    back = versions.go_back(1, by="cy")
+    assert (back.number, back.note) == (3, "back to version 1")
+    assert versions.read(3) == level(1)
+    with pytest.raises(RulesError, match="expected a version from 1 to 3, found 7"):
+        versions.go_back(7, by="cy")
+
+
+def test_a_mute_and_baselines_leave_the_versions_alone(versions: RuleVersions) -> None:
+    versions.apply(level(1), based_on=None, by="ann")
+    mute = versions.mute("NVDA", "mine", until=NOW + 3600, by="bob")
+    assert mute.silences("mine", "NVDA", mute.holds_from)
+    assert not mute.silences("mine", "NVDA", mute.holds_from - 1)
+    assert not mute.silences("mine", "AMD", mute.holds_from)
+    assert not mute.silences("mine", "NVDA", NOW + 3600)
+    learnt = versions.learn("alerting/baselines/a.json.gz")
+    versions.learn("alerting/baselines/a.json.gz")
+    pointer = versions.pointer()
+    assert pointer.baselines == (learnt,)
+    assert (pointer.mutes, pointer.newest) == ((mute,), 1)
