@@ -47,7 +47,7 @@ TIMES = (
 DOUBTS = ("", "", "", "previous_close: no bar of 2026-03-11", "price: odd; volume: half of it", "a remark")
 GARBAGE = (b"", b"\xff\xfe", b"not json", b"[]", b"{}", b"[" * 5000, b'{"symbol": "AAPL"}', b"\x1f\x8b\x08", b"\x00")
 BASELINE = Baseline(20, (0.002,) * 7, (0.01,) * 7, (3000.0,) * 13, 0.01, 104.0, 96.0, 105.0, 95.0)
-EVERY_CONDITION = [
+EVERY_CONDITION: list[dict[str, Any]] = [
     {"name": "level", "when": {"level": {"price": 100}}, "cooldown": 5},
     {"name": "day", "when": {"day_change": {"beyond": 5}}, "cooldown": 0, "hours": "all"},
     {"name": "move", "when": {"move": {"within": 5, "beyond": 1}}, "cooldown": 3},
