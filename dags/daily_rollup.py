@@ -13,7 +13,8 @@ that the run waits for no crawl.
 
 **Output.** The session's rows of the three tables, at once for every reader, and an event of each table's asset with
 the session as its key, which starts `anomaly_report`. Prices in US dollars, volumes in shares, times in UTC. Suspect
-figures and withdrawn prints count as absent; of a corrected quote the last revision stands.
+figures and withdrawn prints count as absent; of a corrected quote the last revision stands. Last, `teach_stream` lets
+the stream's alert rules know what is usual for each symbol, a minute ahead; a backfill of earlier sessions does not.
 
 **What is judged.** Each symbol by its rows and its own usual coverage; thin, halted and new ones are normal. The feed
 by the minutes in which half of the usual symbols had a quote, and by how many symbols of the session before are there;
@@ -114,8 +115,14 @@ def daily_rollup():
         )
         for table, asset in CURATED.items()
     ]  # fmt: skip
+
+    @task
+    def teach_stream(pinned):
+        tasks.teach_stream(pinned["session"])
+
     pinned = pin_session()
-    chain(prepare(pinned), [stage["minute_bars"], stage["anomalies"]], stage["daily_summary"], audit(pinned), *publish)
+    staged = [stage["minute_bars"], stage["anomalies"]]
+    chain(prepare(pinned), staged, stage["daily_summary"], audit(pinned), *publish, teach_stream(pinned))
 
 
 daily_rollup()

@@ -97,8 +97,9 @@ def test_a_mute_and_baselines_leave_the_versions_alone(versions: RuleVersions) -
     assert not mute.silences("mine", "NVDA", mute.holds_from - 1)
     assert not mute.silences("mine", "AMD", mute.holds_from)
     assert not mute.silences("mine", "NVDA", NOW + 3600)
-    learnt = versions.learn("alerting/baselines/a.json.gz")
-    versions.learn("alerting/baselines/a.json.gz")
+    learnt = versions.learn("alerting/baselines/2026-03-12-a.json.gz")
+    assert versions.learn("alerting/baselines/2026-03-12-a.json.gz") == learnt
+    assert versions.learn("alerting/baselines/2026-03-11-b.json.gz") == learnt, "a backfill teaches nothing"
     pointer = versions.pointer()
     assert pointer.baselines == (learnt,)
     assert (pointer.mutes, pointer.newest) == ((mute,), 1)

@@ -110,6 +110,16 @@ def tell_publication(context: Mapping[str, Any], _: object = None) -> None:
         event.extra.update(session=session, rows=audited["rows"][asset.name], **of_symbols)
 
 
+def teach_stream(session: str) -> None:
+    """Learn what is usual for each symbol up to a session, and let the stream's rules know it from a minute ahead."""
+    from tapeline.lake import baselines
+    from tapeline.operations.rule_versions import RuleVersions
+
+    key, symbols = baselines.learn(deployment(), session)
+    held = RuleVersions(deployment()).learn(key)
+    log.info("%s symbols have baselines; those up to the session of %s hold", symbols, held.session)
+
+
 # Reports
 
 

@@ -17,11 +17,14 @@ from tapeline.aws.deployment import DEFAULT_NAME
 from tapeline.cli.errors import CommandError
 from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, errors, print_json, slow_status
+from tapeline.lake import baselines
+from tapeline.market.alerting.baselines import LEAST_SESSIONS
 from tapeline.market.alerting.files import files_of, read_files
 from tapeline.market.alerting.in_force import Version
 from tapeline.market.alerting.past import Past, PastAlert
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
 from tapeline.market.quotes import write_timestamp
+from tapeline.market.sessions import ended_session, read_key
 from tapeline.operations.rule_versions import RuleVersions
 
 app = typer.Typer(
@@ -128,6 +131,30 @@ def history(target: Target = "local", stack_name: StackName = DEFAULT_NAME, as_j
     for version in reversed(pointer.versions):
         table.add_row(str(version.number), version.at, version.by, _moment(version.holds_from), version.note)
     console.print(table)
+
+
+@app.command()
+def learn(
+    session: Annotated[str, typer.Argument(help="The newest session to learn from.", show_default="the newest")] = "",
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
+) -> None:
+    """Let the stream know what is usual for each symbol, from the curated tables, a minute from now.
+
+    The DAG daily_rollup does so after each session.
+
+    Example: `tapeline rules learn 2026-03-12`
+    """
+    key = read_key(session, datetime.now(UTC)).key if session else ended_session(datetime.now(UTC)).key
+    deployment = deployment_of(target, stack_name)
+    with slow_status(f"Learning from the sessions up to {key}"):
+        learnt, symbols = baselines.learn(deployment, key)
+    held = RuleVersions(deployment).learn(learnt)
+    console.print(f"Baselines of {symbols} symbols up to {held.session} hold from {_moment(held.holds_from)} on.")
+    if not symbols:
+        console.print(
+            f"No symbol has {LEAST_SESSIONS} sessions in the curated tables yet: rules on what is usual are silent."
+        )
 
 
 @app.command()

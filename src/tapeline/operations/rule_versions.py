@@ -97,29 +97,35 @@ class RuleVersions:
         return mute
 
     def learn(self, key: str) -> Learnt:
-        """Let baselines that lie in the bucket hold from a minute ahead; the same again changes nothing."""
-        learnt = Learnt(key, int(self.clock()) + AHEAD_SECONDS + 1)
-        self._change(
-            lambda pointer: (
-                pointer if pointer.baselines and pointer.baselines[-1].key == key else pointer.with_baselines(learnt)
-            )
-        )
-        return learnt
+        """Let baselines that lie in the bucket hold from a minute ahead, and return what holds last.
 
-    def _change(self, change: Callable[[Pointer], Pointer]) -> None:
+        The same again changes nothing, nor do those of an earlier session, as a backfill brings them.
+        """
+        learnt = Learnt(key, int(self.clock()) + AHEAD_SECONDS + 1)
+
+        def change(pointer: Pointer) -> Pointer:
+            newest = pointer.baselines[-1] if pointer.baselines else None
+            if newest and (newest.key == key or newest.session > learnt.session):
+                return pointer
+            return pointer.with_baselines(learnt)
+
+        return self._change(change).baselines[-1]
+
+    def _change(self, change: Callable[[Pointer], Pointer]) -> Pointer:
         for attempt in range(_TRIES):
             item = self._item()
             before = pointer_from_item(item)
             after = change(before)
             if after == before:
-                return
+                return after
             try:
                 self._put(item, after)
             except RulesError:
                 if attempt == _TRIES - 1:
                     raise
             else:
-                return
+                return after
+        raise AssertionError("the last attempt returns or raises")
 
     def _item(self) -> dict[str, object] | None:
         answer = self.deployment.client("dynamodb").get_item(

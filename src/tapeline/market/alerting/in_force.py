@@ -47,10 +47,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """Baselines: the object in the bucket that holds them, and from when on."""
+    """Baselines: the object in the bucket that holds them, ``…/YYYY-MM-DD-…``, and from when on."""
 
     key: str
     holds_from: int
+
+    @property
+    def session(self) -> str:
+        """The newest session that they know, ``YYYY-MM-DD``."""
+        return self.key.rpartition("/")[2][:10]
 
 
 @dataclass(frozen=True, slots=True)
