@@ -60,6 +60,7 @@ def test_what_could_not_be_read_is_not_judged_and_all_else_is(
     names = {
         "parts": {"parts"}, "metrics": {"latency", "iterator_age"}, "states": {"quotes"}, "rejects": {"rejects"},
         "dead letters": {"dead_letters"}, "alarms": {"alarms"}, "subscribers": {"alerts"},
+        "rules": {"rules"},
     }  # fmt: skip
     blamed = {name for name, light in found.items() if "no right to read it" in light.detail}
     assert blamed == set().union(*(names[one] for one in unread))

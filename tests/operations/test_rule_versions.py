@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from tapeline.market.alerting.baselines import Baseline
 from tapeline.market.alerting.in_force import AHEAD_SECONDS
 from tapeline.market.alerting.rules import RuleSet, read_rules
+from tapeline.operations.feed_signs import NewestQuote
+from tapeline.operations.health import Readings, judge
+from tapeline.operations.light import Colour
 from tapeline.operations.rule_versions import RulesError, RuleVersions
+from tapeline.stream.rule_book import baselines_to_bytes
 
 NOW = 1_773_325_800.4
 
@@ -88,6 +94,29 @@ def test_the_way_back_is_one_more_version(versions: RuleVersions) -> None:
     assert versions.read(3) == level(1)
     with pytest.raises(RulesError, match="expected a version from 1 to 3, found 7"):
         versions.go_back(7, by="cy")
+
+
+def test_status_says_which_rules_are_silent_for_want_of_a_baseline(versions: RuleVersions) -> None:
+    assert versions.in_force() is None
+    trend = {"name": "trend", "when": {"trend": {"short": 5, "long": 20}}}
+    rules = read_rules([((), {"rules": [trend, {"name": "level", "when": {"level": {"price": 9}}}]})])
+    versions.apply(rules, based_on=None, by="ann")
+    key = "alerting/baselines/2026-03-12-a.json.gz"
+    usual = Baseline(5, (0.001,) * 7, (0.008,) * 7, (0.0,) * 13, 0.02)
+    Moto.client("s3").put_object(Bucket="rules-bucket", Key=key, Body=baselines_to_bytes({"AAPL": usual}))
+    versions.learn(key)
+    held = versions.in_force()
+    assert held is not None
+    assert (held.enabled, held.waiting, held.known) == (2, ("trend",), frozenset({"AAPL"}))
+    quotes = [
+        NewestQuote(symbol, "2026-03-12T15:00:00Z", "1", "", "yahoo", "2026-03-12T15:00:00Z", ())
+        for symbol in ("AAPL", "NVDA")
+    ]
+    readings = Readings(at=datetime(2026, 3, 12, 15, tzinfo=UTC), parts=[], rules=held, newest=quotes)
+    (light,) = [light for light in judge(readings) if light.name == "rules"]
+    assert light.reading.startswith("version 1 by ann: 2 on; trend silent on 1 of 2 symbols")
+    alone = Readings(at=readings.at, parts=[], rules=held, newest=quotes[:1])
+    assert [light.colour for light in judge(alone) if light.name == "rules"] == [Colour.GREEN]
 
 
 def test_a_mute_and_baselines_leave_the_versions_alone(versions: RuleVersions) -> None:

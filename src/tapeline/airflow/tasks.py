@@ -116,6 +116,9 @@ def teach_stream(session: str) -> None:
     from tapeline.operations.rule_versions import RuleVersions
 
     key, symbols = baselines.learn(deployment(), session)
+    if not symbols:
+        log.info("no symbol has sessions enough yet: rules on what is usual are silent")
+        return
     held = RuleVersions(deployment()).learn(key)
     log.info("%s symbols have baselines; those up to the session of %s hold", symbols, held.session)
 

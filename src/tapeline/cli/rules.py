@@ -149,12 +149,13 @@ def learn(
     deployment = deployment_of(target, stack_name)
     with slow_status(f"Learning from the sessions up to {key}"):
         learnt, symbols = baselines.learn(deployment, key)
-    held = RuleVersions(deployment).learn(learnt)
-    console.print(f"Baselines of {symbols} symbols up to {held.session} hold from {_moment(held.holds_from)} on.")
     if not symbols:
-        console.print(
-            f"No symbol has {LEAST_SESSIONS} sessions in the curated tables yet: rules on what is usual are silent."
-        )
+        raise CommandError(f"no symbol has {LEAST_SESSIONS} sessions in the curated tables up to {key}: nothing learnt")
+    held = RuleVersions(deployment).learn(learnt)
+    if held.session > key:
+        console.print(f"The stream knows later sessions, up to {held.session}, and keeps those.")
+        return
+    console.print(f"Baselines of {symbols} symbols up to {held.session} hold from {_moment(held.holds_from)} on.")
 
 
 @app.command()

@@ -57,6 +57,7 @@ _LABELS = {
     "rejects": ("Rejects", "redrive_rejected"),
     "dead_letters": ("Dead letters", "redrive_rejected"),
     "alerts": ("Alerts", None),
+    "rules": ("Rules", "daily_rollup"),
     "alarms": ("Alarms", "feed_watchdog"),
     "calendar": ("Trading days", None),
     "partitions": ("Partitions", "repair_partitions"),
@@ -100,7 +101,7 @@ class Lights:
         lights = [
             PipelineLight(name=name, label=label, state="unknown", value="–", detail=reason)
             for name, (label, _) in _LABELS.items()
-            if name not in ("alarms", "calendar")
+            if name not in ("rules", "alarms", "calendar")
         ]
         return Health(at=write_timestamp(self._now()), lights=lights, dags=DAGS, triggers=self._triggers)
 
@@ -176,6 +177,7 @@ def _of_feed(readings: Readings) -> list[tuple[str, str, Light]]:
         "rejects": f"{hour:,} in the last hour",
         "dead_letters": f"{readings.dead_letters:,}",
         "alerts": f"{readings.alerts_last_day:,} in 24 h",
+        "rules": f"{readings.rules.enabled} on" if readings.rules else "–",
         "alarms": f"{len(readings.alarms)} ringing",
         "calendar": "they end soon",
     }

@@ -11,6 +11,7 @@ from tapeline.market.trading_hours import LAST_DAY, Hours
 from tapeline.operations.feed import Feed, Verdict, judge_feed
 from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.operations.light import Colour, Light, Part
+from tapeline.operations.rule_versions import RulesInForce
 from tapeline.stream.batch import INTERNAL_ERROR
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0
@@ -66,6 +67,8 @@ class Readings:
     unconfirmed: int = 0
     had_subscribers: bool = False
     """Whether somebody is known to have got them once."""
+    rules: RulesInForce | None = None
+    """The alert rules; None while none have been applied."""
     alarms: Sequence[str] = ()
     """Those that are ringing."""
     unread: dict[str, str] = field(default_factory=dict)
@@ -90,6 +93,7 @@ UNREAD: Mapping[str, Mapping[str, str]] = {
     "dead letters": {"dead_letters": "dead letters"},
     "alarms": {"alarms": "alarm"},
     "subscribers": {"alerts": "alerts"},
+    "rules": {"rules": "rules"},
 }
 """What is read, and the lights that cannot be judged without it: their groups and names."""
 
@@ -130,6 +134,7 @@ def judge_by_group(readings: Readings) -> dict[str, list[Light]]:
         "dead_letters": [_dead_letters(readings.dead_letters)],
         "alarms": _alarms(readings.alarms),
         "alerts": [_alerts(readings)],
+        "rules": _rules(readings.rules, readings.newest),
         "calendar": _calendar(readings.at),
     }
     for subject, reason in readings.unread.items():
@@ -264,6 +269,17 @@ def _alerts(readings: Readings) -> Light:
         return Light("alerts", Colour.GREY, f"{reading}; nobody gets them: `tapeline subscribe you@example.com`")
     addresses = "1 address" if readings.subscribers == 1 else f"{readings.subscribers} addresses"
     return Light("alerts", Colour.GREEN, f"{reading}, to {addresses}")
+
+
+def _rules(rules: RulesInForce | None, newest: Sequence[NewestQuote]) -> list[Light]:
+    if rules is None:
+        return []
+    reading = f"version {rules.version.number} by {rules.version.by}: {rules.enabled} on"
+    unknown = [quote.symbol for quote in newest if quote.symbol not in rules.known]
+    if not unknown or not rules.waiting:
+        return [Light("rules", Colour.GREEN, reading)]
+    silent = f"{', '.join(rules.waiting)} silent on {len(unknown)} of {len(newest)} symbols, which have no baseline yet"
+    return [Light("rules", Colour.GREY, f"{reading}; {silent}: it takes 5 sessions rolled up, `tapeline rules learn`")]
 
 
 def _calendar(now: datetime) -> list[Light]:

@@ -20,6 +20,7 @@ from tapeline.operations import feed_signs
 from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.operations.health import Readings
 from tapeline.operations.light import Part
+from tapeline.operations.rule_versions import RulesInForce, RuleVersions
 from tapeline.operations.tell_once import MEMORY_PREFIX
 from tapeline.operations.watch_memory import FEED, Memory
 from tapeline.stream import items, raw_zone
@@ -70,12 +71,13 @@ def read_readings(deployment: Deployment, parts: Sequence[Part], now: datetime) 
             subscribers=confirmed,
             unconfirmed=unconfirmed,
             had_subscribers=states.memory.had_subscribers,
+            rules=result("rules", readings["rules"], None),
             alarms=result("alarms", readings["alarms"], []),
             unread=unread,
         )
 
 
-_READINGS = ("parts", "metrics", "states", "rejects", "dead_letters", "subscribers", "alarms")
+_READINGS = ("parts", "metrics", "states", "rejects", "dead_letters", "subscribers", "rules", "alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,10 @@ class _Reader:
     def subscribers(self) -> tuple[int, int]:
         """Return how many subscriptions the alert topic has, confirmed and not."""
         return feed_signs.count_subscribers(self._deployment.client("sns"), self._outputs.alert_topic_arn)
+
+    def rules(self) -> RulesInForce | None:
+        """Return the alert rules in force."""
+        return RuleVersions(self._deployment).in_force()
 
     def alarms(self) -> list[str]:
         """Return the names of the stack's alarms that are ringing: those that tell its own operations topic.

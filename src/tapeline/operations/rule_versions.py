@@ -14,7 +14,13 @@ from tapeline.aws.deployment import Deployment
 from tapeline.market.alerting.in_force import AHEAD_SECONDS, Learnt, Mute, Pointer, Version, version_key
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
 from tapeline.market.quotes import write_timestamp
-from tapeline.stream.rule_book import pointer_from_item, pointer_key, pointer_to_item, read_version
+from tapeline.stream.rule_book import (
+    baselines_from_bytes,
+    pointer_from_item,
+    pointer_key,
+    pointer_to_item,
+    read_version,
+)
 
 MUTE_MEMORY_SECONDS = 15 * 86400
 """How long a mute that is over stays listed: a redrive brings records of the 14 days before."""
@@ -24,6 +30,28 @@ _TRIES = 5
 
 class RulesError(RuntimeError):
     """The rules cannot be changed so; the message says what is in force and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """What `tapeline status` says of the rules.
+
+    Attributes
+    ----------
+    version : Version
+        The newest, which may hold in a minute only.
+    enabled : int
+        How many of its rules are on.
+    waiting : tuple of str
+        Names of those that are silent on a symbol without a baseline.
+    known : frozenset of str
+        Symbols that have one.
+    """
+
+    version: Version
+    enabled: int
+    waiting: tuple[str, ...]
+    known: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +77,20 @@ class RuleVersions:
             raise RulesError(f"expected a version from 1 to {self.pointer().newest}, found {number}")
         s3, bucket = self.deployment.client("s3"), self.deployment.outputs.bucket_name
         return read_version(s3.get_object(Bucket=bucket, Key=version_key(number))["Body"].read())
+
+    def in_force(self) -> RulesInForce | None:
+        """Return what is in force, None while no rules have been applied."""
+        pointer = self.pointer()
+        if not pointer.newest:
+            return None
+        enabled = [rule for rule in self.read(pointer.newest).rules if rule.enabled]
+        waiting = tuple(rule.name for rule in enabled if rule.when.needs_baseline)
+        known = frozenset[str]()
+        if pointer.baselines:
+            s3, bucket = self.deployment.client("s3"), self.deployment.outputs.bucket_name
+            body = s3.get_object(Bucket=bucket, Key=pointer.baselines[-1].key)["Body"].read()
+            known = frozenset(baselines_from_bytes(body))
+        return RulesInForce(pointer.versions[-1], len(enabled), waiting, known)
 
     def apply(self, rules: RuleSet, *, based_on: int | None, by: str, note: str = "") -> Version:
         """Make rules the newest version, which begins to hold in a minute.

@@ -50,6 +50,11 @@ class Combined(Condition):
     parts: tuple[Condition, ...]
 
     @property
+    def needs_baseline(self) -> bool:
+        """Whether a part needs one."""
+        return any(part.needs_baseline for part in self.parts)
+
+    @property
     def every_quote(self) -> bool:  # type: ignore[override]
         """Whether a part looks at every quote."""
         return any(part.every_quote for part in self.parts)

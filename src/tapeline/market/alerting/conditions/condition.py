@@ -38,6 +38,11 @@ class Condition(ABC):
     every_quote: ClassVar[bool] = False
     is_standing: ClassVar[bool] = False
 
+    @property
+    def needs_baseline(self) -> bool:
+        """Whether it is silent on a symbol without a baseline."""
+        return False
+
     @abstractmethod
     def state(self, look: Look, before: State) -> State | None:
         """Return whether it holds, and which way; `before` is the state before, by which a step back is judged."""

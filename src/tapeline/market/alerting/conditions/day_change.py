@@ -27,6 +27,10 @@ class DayChange(Condition):
     way: str = choice("Which direction counts: up, down, or both", "up", "down", "both", default="both")
     step_back: float = number("How far it must go back before it arms again, in the unit", 0, 1000, 1.0)
 
+    @property
+    def needs_baseline(self) -> bool:
+        return self.unit == "usual"
+
     def state(self, look: Look, before: State) -> State | None:
         limit = self._limit(look)
         if limit is None or look.change_percent is None:

@@ -20,6 +20,8 @@ class Extreme(Condition):
     way: str = choice("A new high (up), a new low (down), or both", "up", "down", "both", default="both")
     beyond: float = number("Per cent that the close must lie beyond it", 0, 50, 0.0)
 
+    needs_baseline = True
+
     def state(self, look: Look, before: State) -> State | None:
         if look.baseline is None or not look.minutes.closes:
             return None

@@ -38,6 +38,10 @@ class Move(Condition):
     )
     way: str = choice("Which direction counts: up, down, or both", "up", "down", "both", default="both")
 
+    @property
+    def needs_baseline(self) -> bool:
+        return self.unit == "usual"
+
     def state(self, look: Look, before: State) -> State | None:
         closes = look.minutes.closes
         back = self.within if self.window == "rolling" else look.minutes.finished % self.within + 1

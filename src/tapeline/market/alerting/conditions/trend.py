@@ -21,6 +21,8 @@ class Trend(Condition):
     long: int = whole("Minutes of the long average", 2, 60)
     band: float = number("How far apart the averages must be, in usual movements of one minute", 0, 100, 1.0)
 
+    needs_baseline = True
+
     def state(self, look: Look, before: State) -> State | None:
         short, long = look.mean(self.short), look.mean(self.long)
         if short is None or long is None or look.baseline is None:

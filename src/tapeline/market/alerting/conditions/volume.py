@@ -19,6 +19,8 @@ class Volume(Condition):
     beyond: float = number("How many times what is usual in those minutes of the session", 1, 1000)
     within: int = whole("Minutes to look back", 1, 60, 30)
 
+    needs_baseline = True
+
     def state(self, look: Look, before: State) -> State | None:
         traded, usual = self._traded(look), self._usual(look)
         if traded is None or not usual:
