@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Literal
 
 Side = Literal["up", "down"]
@@ -23,6 +24,7 @@ def change(price: Decimal, previous_close: Decimal) -> Decimal:
     return _EXACT.subtract(price, previous_close)
 
 
+@lru_cache(maxsize=16)  # a quote's is asked for by its item, its anomaly and the rules
 def change_percent(price: Decimal, previous_close: Decimal) -> Decimal:
     """Return the change in per cent of the previous close, two decimals, halves away from zero as SQL's `round` does.
 

@@ -57,7 +57,7 @@ class Baseline:
 
     def usual_minute(self, minute: int) -> float:
         """Return the usual movement of one minute at a minute of the session, as a share; 0 if unknown."""
-        return self.minute_move[min(max(minute, 0) // 60, HOURS - 1)]
+        return self.minute_move[minute // 60 if minute > 0 else 0]
 
     def usual_move(self, minute: int, minutes: int) -> float:
         """Return the usual movement over some minutes that end with a minute of the session, as a share; 0 if unknown.
@@ -65,27 +65,27 @@ class Baseline:
         Between a minute and an hour it grows as a power of time, through both: ``minute_move * minutes ** p`` with
         ``p = log(hour_move / minute_move) / log(60)``. Minutes of two hours count by their squares.
         """
-        start = max(minute + 1 - minutes, 0)
+        start = minute + 1 - minutes if minute >= minutes else 0
         covered = minute + 1 - start
         if covered <= 0:
             return 0.0
-        first, last = min(start // 60, HOURS - 1), min(minute // 60, HOURS - 1)
-        late = self._in_hour(last, covered)
-        if first == last:
+        first, last = start // 60, minute // 60
+        late = self.minute_move[last] * covered ** self.powers[last] if self.hour_move[last] else 0.0
+        if first == last or not late:
             return late
-        early, share = self._in_hour(first, covered), (60 * last - start) / covered
-        return math.sqrt(share * early * early + (1 - share) * late * late) if early and late else 0.0
-
-    def _in_hour(self, hour: int, minutes: int) -> float:
-        return self.minute_move[hour] * minutes ** self.powers[hour] if self.hour_move[hour] else 0.0
+        early = self.minute_move[first] * covered ** self.powers[first] if self.hour_move[first] else 0.0
+        share = (60 * last - start) / covered
+        return math.sqrt(share * early * early + (1 - share) * late * late) if early else 0.0
 
     def usual_volume(self, minute: int, minutes: int) -> float:
         """Return the usual shares of some minutes that end with a minute of the session; 0 if unknown."""
-        total, end = 0.0, minute + 1
-        start = max(end - minutes, 0)
+        end = minute + 1
+        start = end - minutes if end > minutes else 0
+        total = 0.0
         while start < end:
-            half = min(start // 30, HALF_HOURS - 1)
-            stop = end if half == HALF_HOURS - 1 else min(end, 30 * (half + 1))
+            half = start // 30
+            stop = 30 * (half + 1)
+            stop = end if end < stop else stop
             usual = self.half_hour_volume[half]
             if not usual:
                 return 0.0

@@ -16,7 +16,7 @@ from tapeline.market.alerting.conditions.combined import side_of
 from tapeline.market.alerting.conditions.condition import NOT
 from tapeline.market.alerting.look import Look
 from tapeline.market.alerting.minutes import Minutes, Trading
-from tapeline.market.alerting.rules import Rule, WatchingRules
+from tapeline.market.alerting.rules import Rule, Watch, WatchingRules
 
 
 class RuleMemory(NamedTuple):
@@ -121,7 +121,7 @@ def advance(
 
 
 def _judge(
-    rules: tuple[Rule, ...],
+    watches: tuple[Watch, ...],
     known: Mapping[str, RuleMemory],
     look: Look,
     seconds: int,
@@ -129,22 +129,24 @@ def _judge(
     fired: list[Fired],
 ) -> None:
     """Let rules look; add the memories that change, and the alerts."""
-    for rule in rules:
-        old = known.get(rule.key)
-        state = rule.when.state(look, old.state if old else NOT)
+    for key, state_of, is_standing, rule in watches:
+        old = known.get(key)
         if old is None:
-            if not state and not rule.is_standing:
+            state = state_of(look, NOT)
+            if not state and not is_standing:
                 continue  # mostly
-        elif state == old.state and (not state or side_of(state) == old.told):
-            continue
+        else:
+            state = state_of(look, old[0])
+            if state == old[0] and (not state or side_of(state) == old.told):
+                continue
         if state is None:
             continue
-        if old is None and rule.is_standing:
-            changed[rule.key] = RuleMemory(state, seconds if rule.hold else 0, side_of(state))
+        if old is None and is_standing:
+            changed[key] = RuleMemory(state, seconds if rule.hold else 0, side_of(state))
             continue
         new = _after(rule, old or FRESH, state, seconds)
         if new != old:
-            changed[rule.key] = new
+            changed[key] = new
         if new.told_at == seconds and new.told and (old is None or new.told != old.told):
             fired.append(Fired(rule, new.told, look.price, rule.when.fact(look, state)))
 

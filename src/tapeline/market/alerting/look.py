@@ -24,7 +24,7 @@ class Look:
         None for a symbol that has none yet.
     """
 
-    __slots__ = ("_means", "baseline", "change_percent", "minutes", "price")
+    __slots__ = ("_means", "_moves", "baseline", "change_percent", "minutes", "price")
 
     def __init__(self, price: float, change_percent: float | None, minutes: Minutes, baseline: Baseline | None) -> None:
         self.price = price
@@ -32,6 +32,7 @@ class Look:
         self.minutes = minutes
         self.baseline = baseline
         self._means: dict[int, float] = {}
+        self._moves: dict[tuple[int, int], float] = {}
 
     def close_before(self, minutes: int) -> float | None:
         """Return the close so many finished minutes before the newest, the session's first price if it is younger."""
@@ -39,6 +40,12 @@ class Look:
         if len(closes) > minutes:
             return closes[-minutes - 1]
         return closes[0] if len(closes) > 1 else None
+
+    def usual_move(self, window: tuple[int, int]) -> float:
+        """Return the usual movement over a window that ends with a minute and has so many; 0 if unknown."""
+        if window not in self._moves:
+            self._moves[window] = self.baseline.usual_move(*window) if self.baseline else 0.0
+        return self._moves[window]
 
     def mean(self, minutes: int) -> float | None:
         """Return the mean of the last closes, None while there are fewer."""

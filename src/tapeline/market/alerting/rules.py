@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from tapeline.market.alerting.conditions import condition_schema, read_condition, write_condition
 from tapeline.market.alerting.conditions.condition import Condition
 from tapeline.market.alerting.fields import Kind, Path, RuleError, choice, declared, fields_of, refuse_unknown, whole
+from tapeline.market.alerting.look import Look
 
 EVERYTHING = "*"
 SEVERITIES = ("info", "warning", "critical")
@@ -130,14 +131,18 @@ _HOLD = Kind(
 _SYMBOLS_EXPECTED = "`*`, a watch list's name, or a list of symbols and names"
 
 
+Watch = tuple[str, Callable[[Look, str], str | None], bool, Rule]
+"""A rule with what each look needs of it: its key, its condition's `state`, and whether it is standing."""
+
+
 @dataclass(frozen=True, slots=True)
 class WatchingRules:
     """The rules that watch one symbol, by when they look: at finished minutes, or at quotes."""
 
     all: tuple[Rule, ...]
-    on_minutes: tuple[Rule, ...]
-    on_quotes: tuple[Rule, ...]
-    on_all_quotes: tuple[Rule, ...]
+    on_minutes: tuple[Watch, ...]
+    on_quotes: tuple[Watch, ...]
+    on_all_quotes: tuple[Watch, ...]
     """Those of `on_quotes` that look outside regular trading too."""
 
 
@@ -163,12 +168,13 @@ class RuleSet:
         by_symbol: dict[str, WatchingRules] = self._by_symbol  # type: ignore[attr-defined]
         if symbol not in by_symbol:
             every = tuple(rule for rule in self.rules if rule.enabled and self._watches(rule, symbol))
-            on_quotes = tuple(rule for rule in every if rule.every_quote)
+            watches = [(rule.key, rule.when.state, rule.is_standing, rule) for rule in every]
+            on_quotes = tuple(watch for watch in watches if watch[-1].every_quote)
             by_symbol[symbol] = WatchingRules(
                 all=every,
-                on_minutes=tuple(rule for rule in every if not rule.every_quote),
+                on_minutes=tuple(watch for watch in watches if not watch[-1].every_quote),
                 on_quotes=on_quotes,
-                on_all_quotes=tuple(rule for rule in on_quotes if rule.hours == "all"),
+                on_all_quotes=tuple(watch for watch in on_quotes if watch[-1].hours == "all"),
             )
         return by_symbol[symbol]
 

@@ -8,6 +8,7 @@ from tapeline.market.alerting.baselines import MINUTES
 from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, percent
 from tapeline.market.alerting.fields import choice, number, whole
 from tapeline.market.alerting.look import Look
+from tapeline.market.alerting.minutes import Minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ class Move(Condition):
         return self.unit == "usual"
 
     def state(self, look: Look, before: State) -> State | None:
-        closes = look.minutes.closes
-        back = self.within if self.window == "rolling" else look.minutes.finished % self.within + 1
+        minutes = look.minutes
+        closes = minutes.closes
+        back = self.within if self.window == "rolling" else minutes.finished % self.within + 1
         base = closes[-back - 1] if len(closes) > back else look.close_before(back)
         if base is None:
             return None
-        limit = self.beyond / 100 if self.unit == "percent" else self.beyond * self._usual(look)
+        limit = self.beyond / 100 if self.unit == "percent" else self.beyond * look.usual_move(self._window(minutes))
         if not limit:
             return None
         move = closes[-1] / base - 1
@@ -57,15 +59,14 @@ class Move(Condition):
         side = UP if move > 0 else DOWN
         return side if self.way in (side, "both") else NOT
 
-    def _usual(self, look: Look) -> float:
-        if look.baseline is None:
-            return 0.0
-        finished = look.minutes.finished
+    def _window(self, minutes: Minutes) -> tuple[int, int]:
+        """Return the last minute of the window that it is judged by, and how many it has."""
+        finished = minutes.finished
         if self.window == "rolling":
-            return look.baseline.usual_move(finished, self.within)
+            return finished, self.within
         start = finished - finished % self.within
         end = min(start + self.within, MINUTES)
-        return look.baseline.usual_move(end - 1, end - start)
+        return end - 1, end - start
 
     def wish(self) -> str:
         way = {"up": "rises", "down": "falls", "both": "moves"}[self.way]
@@ -77,6 +78,6 @@ class Move(Condition):
         minutes = min(back, len(look.minutes.closes) - 1)
         base = look.close_before(minutes) or look.minutes.closes[-1]
         move = look.minutes.closes[-1] / base - 1
-        usual = self._usual(look)
+        usual = look.usual_move(self._window(look.minutes))
         times = f", {abs(move) / usual:.1f} times what is usual at this hour" if usual else ""
         return f"moved {percent(move)} in {minutes} minutes{times}"
