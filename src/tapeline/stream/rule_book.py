@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from tapeline.market.alerting.baselines import Baseline
-from tapeline.market.alerting.in_force import InForce, Pointer, read_baselines, version_key
+from tapeline.market.alerting.in_force import InForce, Mute, Pointer, read_baselines, version_key
 from tapeline.market.alerting.rules import RuleSet, read_rules
 from tapeline.stream.tables import Item
 
@@ -42,6 +42,7 @@ class RuleBook:
         self._rules = lru_cache(maxsize=8)(lambda number: read_version(read_object(version_key(number))))
         self._baselines = lru_cache(maxsize=4)(lambda key: baselines_from_bytes(read_object(key)))
         self._pointers = lru_cache(maxsize=4)(Pointer.from_json)
+        self._in_force = lru_cache(maxsize=8)(self._put_together)
 
     def pointer(self, item: Item | None) -> Pointer:
         """Return the pointer of an item; the same text is read once."""
@@ -54,7 +55,10 @@ class RuleBook:
         if version is None:
             return None
         learnt = pointer.baselines_at(arrived)
-        return InForce(self._rules(version.number), self._baselines(learnt.key) if learnt else {}, pointer.mutes)
+        return self._in_force(version.number, learnt.key if learnt else "", pointer.mutes)
+
+    def _put_together(self, version: int, baselines: str, mutes: tuple[Mute, ...]) -> InForce:
+        return InForce(self._rules(version), self._baselines(baselines) if baselines else {}, mutes)
 
 
 def read_version(body: bytes) -> RuleSet:
