@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +13,19 @@ import yaml
 from rich.table import Table
 
 from producer.bar_columns import read_columns
-from tapeline.aws.deployment import DEFAULT_NAME
+from tapeline.aws.deployment import DEFAULT_NAME, Deployment
 from tapeline.cli.errors import CommandError
 from tapeline.cli.options import AsJson, StackName, Target, deployment_of
 from tapeline.cli.terminal import console, errors, print_json, slow_status
-from tapeline.lake import baselines
+from tapeline.lake import athena, baselines, sql_files
 from tapeline.market.alerting.baselines import LEAST_SESSIONS
 from tapeline.market.alerting.files import files_of, read_files
 from tapeline.market.alerting.in_force import Version
+from tapeline.market.alerting.minutes import trading_of
 from tapeline.market.alerting.past import Past, PastAlert
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
-from tapeline.market.quotes import write_timestamp
+from tapeline.market.dates import trading_date
+from tapeline.market.quotes import read_timestamp, write_timestamp
 from tapeline.market.sessions import ended_session, read_key
 from tapeline.operations.rule_versions import RuleVersions
 
@@ -36,6 +38,9 @@ app = typer.Typer(
 )
 
 SHOWN_ALERTS = 40
+
+LEARNT_FROM = timedelta(days=30)
+"""How far before the first date the lake's quotes are read, to learn what is usual."""
 
 Files = Annotated[list[Path], typer.Argument(help="Rule files, or folders of them.", metavar="FILE...")]
 
@@ -186,32 +191,57 @@ def mute(
 def try_past(
     files: Files,
     bars: Annotated[
-        Path, typer.Option(help="CSV or Parquet of bars: symbol, timestamp (start), open, high, low, close, volume.")
-    ],
+        Path | None,
+        typer.Option(help="CSV or Parquet of bars: symbol, timestamp (start), open, high, low, close, volume."),
+    ] = None,
     first: Annotated[str, typer.Option("--from", help="First date that counts; those before only teach.")] = "",
     last: Annotated[str, typer.Option("--to", help="Last date.")] = "",
     as_json: AsJson = False,
+    target: Target = "local",
+    stack_name: StackName = DEFAULT_NAME,
 ) -> None:
     """Say what rules would have sent over the past, by the stream's own code, and what came after.
 
-    A bar counts at its end. What is usual for a symbol is learnt from the sessions before, at least 5 of them.
+    The past is a file of bars, which needs no deployment and of which a bar counts at its end, or without --bars the
+    quotes of the lake. What is usual for a symbol is learnt from the sessions before, at least 5 of them; of the lake
+    those of the month before --from are read for it.
 
-    Example: `tapeline rules test include/rules --bars bars.parquet --from 2026-03-20`
+    Example: `tapeline rules test include/rules --from 2026-03-12 --to 2026-03-13`
     """
     rules = read_files(files).rules
     past = Past(rules, _day(first))
-    with slow_status(f"Reading {bars.name}"):
-        columns = read_columns(bars)
-    with slow_status(f"{len(rules.rules)} rules over {columns.rows:,} bars"):
-        for row in columns.regular(until=_day(last)):
-            past.bar(*row)
-        past.finish()
-    for problem in columns.problems:
-        errors.print(f"[yellow]Left out:[/] {problem}", markup=True)
+    if bars:
+        _through_bars(past, bars, _day(last))
+    else:
+        _through_lake(past, deployment_of(target, stack_name), _day(first), _day(last))
+    past.finish()
+    if not past.sessions:
+        raise CommandError("no session of that time has prices; `tapeline query completeness` says what the lake has")
     if as_json:
         print_json(past.summary())
     else:
         _show(past)
+
+
+def _through_bars(past: Past, bars: Path, last: str) -> None:
+    with slow_status(f"Reading {bars.name}"):
+        columns = read_columns(bars)
+    with slow_status(f"{len(past.rules.rules)} rules over {columns.rows:,} bars"):
+        for row in columns.regular(until=last):
+            past.bar(*row)
+    for problem in columns.problems:
+        errors.print(f"[yellow]Left out:[/] {problem}", markup=True)
+
+
+def _through_lake(past: Past, deployment: Deployment, first: str, last: str) -> None:
+    newest = last or trading_date(datetime.now(UTC)).isoformat()
+    begin = date.fromisoformat(first or newest) - LEARNT_FROM
+    statement = sql_files.load("rules/quotes").render({"first_session": begin.isoformat(), "last_session": newest})
+    with slow_status(f"The quotes from {begin} to {newest}"):
+        for row in athena.query(deployment, statement):
+            moment = read_timestamp(row["quoted_at"]).timestamp()
+            change, volume = row["change_pct"], row["volume"] or 0
+            past.quote(row["symbol"], trading_of(row["dt"]), moment, row["price"], change, volume)
 
 
 def _table(rules: RuleSet) -> Table:

@@ -88,6 +88,23 @@ def test_a_split_is_no_alert() -> None:
     assert not [alert for alert in run(split).alerts if alert.rule == "price_move" and alert.day == day]
 
 
+def test_quotes_and_bars_of_the_same_prices_give_the_same_alerts() -> None:
+    rows = list(bars())
+    by_quotes = Past(RULES)
+    so_far: dict[tuple[str, str], int] = {}
+    closes: dict[str, float] = {}
+    before: dict[tuple[str, str], float | None] = {}
+    for symbol, trading, end, close, _, _, volume in rows:
+        day = symbol, trading.day
+        previous = before.setdefault(day, closes.get(symbol))
+        so_far[day] = so_far.get(day, 0) + volume
+        change = None if previous is None else round((close / previous - 1) * 100, 2)
+        by_quotes.quote(symbol, trading, end, close, change, so_far[day])
+        closes[symbol] = close
+    by_quotes.finish()
+    assert [seen(alert) for alert in by_quotes.alerts] == [seen(alert) for alert in run(rows).alerts]
+
+
 def test_figures_of_a_run() -> None:
     figures = run(list(bars())).summary()
     assert (figures["sessions"], figures["symbols"]) == (len(DAYS), 2)

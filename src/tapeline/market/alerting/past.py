@@ -157,12 +157,7 @@ class Past:
         volume : int
             The bar's own, shares.
         """
-        state = self._symbols.get(symbol)
-        if state is None:
-            state = self._symbols[symbol] = _Symbol()
-        if state.day != trading.day:
-            self._end_session(symbol, state)
-            self._begin_session(state, trading.day, close)
+        state = self._of_day(symbol, trading, close)
         state.volume += volume
         if state.low * _KEPT <= close and close * _KEPT <= state.high:
             state.run = None
@@ -174,23 +169,71 @@ class Past:
         if close < state.low or not state.low:
             state.low = close
         change = round((close / state.previous_close - 1) * 100, 2) if state.previous_close else None
+        self._advance(symbol, state, trading, end, close, change, state.volume)
+        state.learner.add(state.memory.minutes.finished, close, high, low, state.volume)
+
+    def quote(
+        self, symbol: str, trading: Trading, seconds: float, price: float, change_percent: float | None, volume: int
+    ) -> None:
+        """Take a quote whose price the stream believed, later than all before of its symbol.
+
+        Parameters
+        ----------
+        seconds : float
+            Its time, since 1970.
+        price : float
+            USD.
+        change_percent : float or None
+            Of the day, per cent; None if it is not believed.
+        volume : int
+            Shares so far today; 0 if unknown.
+        """
+        state = self._of_day(symbol, trading, price)
+        finished = state.memory.minutes.finished if state.memory.minutes.day == trading.day else -2
+        self._advance(symbol, state, trading, seconds, price, change_percent, volume)
+        minutes = state.memory.minutes
+        if minutes.finished > finished and minutes.finished >= 0:
+            state.learner.add(minutes.finished, minutes.closes[-1], state.high, state.low, minutes.volumes[-1])
+            state.high = state.low = 0.0
+        if trading.opens <= seconds <= trading.closes:
+            state.high = max(state.high, price)
+            state.low = min(state.low or price, price)
+
+    def _of_day(self, symbol: str, trading: Trading, price: float) -> _Symbol:
+        state = self._symbols.get(symbol)
+        if state is None:
+            state = self._symbols[symbol] = _Symbol()
+        if state.day != trading.day:
+            self._end_session(symbol, state)
+            self._begin_session(state, trading.day, price)
+        return state
+
+    def _advance(
+        self,
+        symbol: str,
+        state: _Symbol,
+        trading: Trading,
+        seconds: float,
+        price: float,
+        change: float | None,
+        volume: int,
+    ) -> None:
         state.memory, fired = advance(
-            state.memory, self.rules.of(symbol), state.baseline, trading, end, close, change, state.volume
+            state.memory, self.rules.of(symbol), state.baseline, trading, seconds, price, change, volume
         )
         for alert in fired:
             rule = alert.rule
             of_rule = rule.name, rule.when.word, alert.way, rule.severity, rule.audience
-            state.alerts.append(PastAlert(symbol, trading.day, end, *of_rule, alert.price, alert.fact))
+            state.alerts.append(PastAlert(symbol, trading.day, seconds, *of_rule, alert.price, alert.fact))
         if state.baseline and state.day >= self.judged_from:
             self.judged_bars += 1
             self.false_bars += any(
                 (told := state.memory.rules.get(key)) and told.told and side_of(told.state) != told.told
                 for key in self._trend_keys
             )
-        state.close = close
-        state.times.append(end)
-        state.prices.append(close)
-        state.learner.add(state.memory.minutes.finished, close, high, low, state.volume)
+        state.close = price
+        state.times.append(seconds)
+        state.prices.append(price)
 
     def finish(self) -> None:
         """End the sessions under way."""
