@@ -28,6 +28,7 @@ from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp, write_timestamp
 from tapeline.market.sessions import ended_session, read_key
 from tapeline.operations.rule_versions import RuleVersions
+from tapeline.reports.past_page import past_page
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -196,6 +197,7 @@ def try_past(
     ] = None,
     first: Annotated[str, typer.Option("--from", help="First date that counts; those before only teach.")] = "",
     last: Annotated[str, typer.Option("--to", help="Last date.")] = "",
+    page: Annotated[Path | None, typer.Option(help="Write a page with charts here, such as past.html.")] = None,
     as_json: AsJson = False,
     target: Target = "local",
     stack_name: StackName = DEFAULT_NAME,
@@ -209,7 +211,7 @@ def try_past(
     Example: `tapeline rules test include/rules --from 2026-03-12 --to 2026-03-13`
     """
     rules = read_files(files).rules
-    past = Past(rules, _day(first))
+    past = Past(rules, _day(first), keeps_prices=page is not None)
     if bars:
         _through_bars(past, bars, _day(last))
     else:
@@ -217,6 +219,9 @@ def try_past(
     past.finish()
     if not past.sessions:
         raise CommandError("no session of that time has prices; `tapeline query completeness` says what the lake has")
+    if page:
+        page.write_text(past_page(past), encoding="utf-8")
+        errors.print(f"The page is {page}.")
     if as_json:
         print_json(past.summary())
     else:

@@ -63,6 +63,28 @@ def line(title: str, values: Sequence[float], names: Sequence[str], x_labels: Ax
     return _with_axes(title, marks, "%", [*plot, *_targets(names)], x_labels)
 
 
+@dataclass(frozen=True, slots=True)
+class ChartMark:
+    """Something that happened at a point of a course, by its number; `kind` is its class: ``up``, ``down``, ``on``."""
+
+    number: int
+    tip: str
+    kind: str
+
+
+def course(title: str, values: Sequence[float], marked: Sequence[ChartMark], x_labels: AxisLabels) -> Markup:
+    """Draw prices over evenly spaced points, and a line from top to bottom where something happened."""
+    marks = ticks(min(values), max(values))
+    height = scale(marks[-1], marks[0], 0, PLOT_HEIGHT)
+    step = 100 / max(1, len(values) - 1)
+    points = " ".join(f"{number * step:.3f},{height(value):.1f}" for number, value in enumerate(values))
+    plot = [
+        *(box(mark.tip, f"mark {mark.kind}", mark.number * step - 0.15, 0, 0.3, PLOT_HEIGHT) for mark in marked),
+        element("polyline", kind="line", points=points),
+    ]
+    return _with_axes(title, marks, "", plot, x_labels)
+
+
 def columns(title: str, values: Sequence[float], names: Sequence[str], x_labels: AxisLabels) -> Markup:
     """Draw columns from zero up, evenly spaced; each one's name shows under the pointer."""
     marks = ticks(0.0, max((*values, 0.0)))

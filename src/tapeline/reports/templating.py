@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -21,12 +22,14 @@ templates = Environment(
 )
 
 
-def render_page(name: str, **values: object) -> str:
-    """Return a page that stands by itself, from the template and the style sheet of a name: ``report`` or ``plot``.
+def render_page(name: str, *, sheets: Sequence[str] = (), **values: object) -> str:
+    """Return a page that stands by itself, from the template of a name (``report``, ``plot``, ``past``) and its style.
 
-    Its policy lets in no script and only its own styles, by their hash. Values that are no `Markup` are escaped.
+    Behind ``page.css`` stand the style sheets named, or the one of the template's name. Its policy lets in no script
+    and only its own styles, by their hash. Values that are no `Markup` are escaped.
     """
-    style = "".join((_FOLDER / file).read_text(encoding="utf-8") for file in ("page.css", f"{name}.css"))
+    names = ("page", *(sheets or (name,)))
+    style = "".join((_FOLDER / f"{sheet}.css").read_text(encoding="utf-8") for sheet in names)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     page = templates.get_template(f"{name}.html.j2")

@@ -116,6 +116,8 @@ class Past:
         First trading date whose alerts count; those before only teach.
     alerts : list of PastAlert
         In time order.
+    keeps_prices : bool
+        Whether to keep `prices` of the sessions judged, by symbol: seconds since 1970 and USD, in time order.
     sessions : set of str
         Trading dates judged.
     false_bars : int
@@ -133,6 +135,8 @@ class Past:
     sessions: set[str] = field(default_factory=set)
     symbol_sessions: int = 0
     without_baseline: int = 0
+    keeps_prices: bool = False
+    prices: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     suspect_bars: int = 0
     judged_bars: int = 0
     false_bars: int = 0
@@ -298,6 +302,8 @@ class Past:
             self.without_baseline += state.baseline is None
             self.alerts += [replace(alert, after=_after(alert, state)) for alert in state.alerts]
             self._note_unusual_hours(symbol, state)
+            if self.keeps_prices:
+                self.prices.setdefault(symbol, []).extend(zip(state.times, state.prices, strict=True))
         state.times, state.prices, state.alerts = [], [], []
         state.learner.end_session()
         state.baseline = state.learner.baseline()
