@@ -127,7 +127,7 @@ class Quote:
         Optional fields are written only where they say something, so that a deployment that does not know them is sent
         none in vain.
         """
-        numbers = ", ".join(f'"{name}": {getattr(self, name):f}' for name in PRICES)
+        numbers = ", ".join(f'"{name}": {plain(getattr(self, name))}' for name in PRICES)
         revision = f', "revision": {self.revision}' if self.revision else ""
         doubt = f', "doubt": {json.dumps(self.doubt)}' if self.doubt else ""
         return (
@@ -163,6 +163,16 @@ def write_timestamp(moment: datetime, *, milliseconds: bool = False) -> str:
     """Write an aware datetime as a contract timestamp, cut (not rounded) to seconds or milliseconds."""
     timespec = "milliseconds" if milliseconds else "seconds"
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
+
+
+def plain(value: Decimal) -> str:
+    """Return a number with all its digits and no exponent; mostly what `str` gives, which is quicker than a format.
+
+    >>> plain(Decimal("1E+3")), plain(Decimal("100.250"))
+    ('1000', '100.250')
+    """
+    text = str(value)
+    return text if "E" not in text else f"{value:f}"
 
 
 def parse_quote(payload: bytes, arrived_at: datetime) -> Quote:
@@ -280,6 +290,12 @@ def _read_number(document: dict[str, object], name: str) -> Decimal:
 
 
 def _read_usd(document: dict[str, object], name: str) -> Decimal:
+    found = document[name]
+    if isinstance(found, Decimal):  # a quicker way to the same answer for what nearly all prices are
+        _, digits, exponent = found.as_tuple()
+        is_plain = isinstance(exponent, int) and exponent >= -MAX_SIGNIFICANT_DIGITS
+        if is_plain and len(digits) <= MAX_SIGNIFICANT_DIGITS and 0 < found <= MAX_ABSOLUTE_USD:
+            return found
     value = _read_number(document, name)
     if value < 0:
         detail = f"negative prices are not supported: {name} must not be below 0, found {_show(value)}"

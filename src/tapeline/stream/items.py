@@ -12,7 +12,7 @@ from typing import Any
 
 from tapeline.market.alerting.engine import NO_MEMORY, AlertMemory, Fired, RuleMemory
 from tapeline.market.alerting.minutes import Minutes
-from tapeline.market.quotes import PRICES, Quote
+from tapeline.market.quotes import PRICES, Quote, plain
 from tapeline.market.suspicion import SuspectRun, SymbolMemory
 from tapeline.market.symbol_state import Observation, SymbolState
 from tapeline.stream.batch import Stored
@@ -257,7 +257,7 @@ def _texts(texts: Sequence[str]) -> Item:
 
 
 def _number(value: Decimal) -> Item:
-    return {"N": f"{value:f}"}
+    return {"N": plain(value)}
 
 
 def _number_or_null(value: Decimal | None) -> Item:
