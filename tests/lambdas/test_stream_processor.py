@@ -448,6 +448,24 @@ def test_an_applied_rule_fires_from_its_moment_on_and_its_alert_says_what_it_saw
     assert max(map(len, alert.text.splitlines())) <= 72
 
 
+def test_a_correction_of_a_quote_that_fired_lets_the_rule_fire_again(deploy: Deploy) -> None:
+    deployment = deploy()
+    rules = [{"name": "jump", "when": {"day_change": {"beyond": 5}}, "cooldown": 600}]
+    deployment.apply((0.0, read_rules([((), {"rules": rules})])), baselines={})
+    payloads = [
+        make_quote(minute=0, price="106"),
+        make_quote(minute=0, price="101", revision=1),
+        make_quote(minute=1, price="106"),
+    ]
+    assert deployment.deliver(make_records(payloads)) is None
+    assert {(minute, kind) for _, minute, kind in deployment.alerts()} == {
+        ("2026-03-12T13:30:00Z", "correction"),
+        ("2026-03-12T13:31:00Z", "jump"),
+    }
+    before = deployment.items()["AAPL", "2026-03-12T13:30:00Z"]["superseded"]["L"][0]["S"]
+    assert json.loads(before)["alerts"] == ["jump"]
+
+
 def test_applied_rules_take_the_place_of_trends_and_anomalies_but_the_figures_stay(deploy: Deploy) -> None:
     deployment = deploy()
     deployment.apply((0.0, read_rules([])), baselines={})

@@ -250,6 +250,7 @@ def _observe_revision(
     false = [kind for kind, timestamp in state.alerted.items() if timestamp == state.newest_timestamp]
     averaged, alerts = prices if is_counted else (), (CORRECTED.name,) if false else ()
     minutes = state.alerting.minutes.revised(float(quote.price) if is_counted else None)
+    told_at = int(read_timestamp(state.newest_timestamp).timestamp())
     observation = _observation(quote, arrived_at, verdict, averaged, side, reasons=reasons, alerts=alerts)
     return observation, replace(
         state,
@@ -263,7 +264,9 @@ def _observe_revision(
         revision=quote.revision,
         is_counted=is_counted,
         memory=verdict.memory,
-        alerting=AlertMemory(minutes, state.alerting.rules),
+        alerting=AlertMemory(
+            minutes, {key: memory for key, memory in state.alerting.rules.items() if memory.told_at != told_at}
+        ),
     )
 
 

@@ -39,6 +39,7 @@ GOOD = "rules:\n  - name: one\n    when:\n      level: {price: 100}\n"
     ("text", "line", "words"),
     [
         ("rules:\n  - name: One\n    when: {level: {price: 1}}\n", 2, "lower-case letters, digits and _, found 'One'"),
+        ("rules:\n  - name: suspect\n", 2, "another name than suspect and correction"),
         ("rules:\n  - name: one\n", 2, "rules.1.when: expected a condition, found nothing"),
         ("rules:\n  - name: one\n    when:\n      levle: {price: 1}\n", 3, "one condition: level, day_change"),
         (

@@ -19,6 +19,8 @@ EVERYTHING = "*"
 SEVERITIES = ("info", "warning", "critical")
 UNUSUAL, TRENDS = "unusual", "trends"
 MOST_RULES = 100
+TAKEN_NAMES = ("suspect", "correction")
+"""Alerts of the stream's own, about figures and not about markets: see `tapeline.market.rules`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _SYMBOL = re.compile(r"[A-Z0-9^][A-Z0-9.^=&_-]{0,31}")
@@ -262,6 +264,8 @@ def read_rule(value: Any, path: Path) -> Rule:
     name = value.get("name", MISSING)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise RuleError((*path, "name"), "a name of lower-case letters, digits and _", name)
+    if name in TAKEN_NAMES:
+        raise RuleError((*path, "name"), f"another name than {' and '.join(TAKEN_NAMES)}, which the stream has", name)
     if "when" not in value:
         raise RuleError((*path, "when"), "a condition", MISSING)
     found: dict[str, Any] = {}
