@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from tapeline.market.alerting.in_force import RulesInForce
 from tapeline.market.durations import words
 from tapeline.market.trading_hours import LAST_DAY, Hours
 from tapeline.operations.feed import Feed, Verdict, judge_feed
 from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.operations.light import Colour, Light, Part
-from tapeline.operations.rule_versions import RulesInForce
 from tapeline.stream.batch import INTERNAL_ERROR
 
 SLOW_SECONDS, TOO_SLOW_SECONDS = 30.0, 300.0

@@ -14,13 +14,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tapeline.aws.deployment import Deployment
 from tapeline.market import trading_hours
+from tapeline.market.alerting.in_force import RulesInForce
 from tapeline.market.dates import trading_date
 from tapeline.market.quotes import read_timestamp
 from tapeline.operations import feed_signs
 from tapeline.operations.feed_signs import Followed, NewestQuote
 from tapeline.operations.health import Readings
 from tapeline.operations.light import Part
-from tapeline.operations.rule_versions import RulesInForce, RuleVersions
+from tapeline.operations.rule_versions import RuleVersions
 from tapeline.operations.tell_once import MEMORY_PREFIX
 from tapeline.operations.watch_memory import FEED, Memory
 from tapeline.stream import items, raw_zone

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from tapeline.aws.deployment import Deployment
-from tapeline.market.alerting.in_force import AHEAD_SECONDS, Learnt, Mute, Pointer, Version, version_key
+from tapeline.market.alerting.in_force import AHEAD_SECONDS, Learnt, Mute, Pointer, RulesInForce, Version, version_key
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
 from tapeline.market.quotes import write_timestamp
 from tapeline.stream.rule_book import (
@@ -30,28 +30,6 @@ _TRIES = 5
 
 class RulesError(RuntimeError):
     """The rules cannot be changed so; the message says what is in force and what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class RulesInForce:
-    """What `tapeline status` says of the rules.
-
-    Attributes
-    ----------
-    version : Version
-        The newest, which may hold in a minute only.
-    enabled : int
-        How many of its rules are on.
-    waiting : tuple of str
-        Names of those that are silent on a symbol without a baseline.
-    known : frozenset of str
-        Symbols that have one.
-    """
-
-    version: Version
-    enabled: int
-    waiting: tuple[str, ...]
-    known: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)

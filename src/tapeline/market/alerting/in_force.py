@@ -131,6 +131,28 @@ class InForce:
         return any(mute.silences(rule, symbol, arrived) for mute in self.mutes)
 
 
+@dataclass(frozen=True, slots=True)
+class RulesInForce:
+    """What `tapeline status` says of the rules.
+
+    Attributes
+    ----------
+    version : Version
+        The newest, which may hold in a minute only.
+    enabled : int
+        How many of its rules are on.
+    waiting : tuple of str
+        Names of those that are silent on a symbol without a baseline.
+    known : frozenset of str
+        Symbols that have one.
+    """
+
+    version: Version
+    enabled: int
+    waiting: tuple[str, ...]
+    known: frozenset[str]
+
+
 def version_key(number: int) -> str:
     """Return the key of a version in the bucket."""
     return f"{PREFIX}rules/{number:06}.json"
