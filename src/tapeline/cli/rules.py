@@ -22,10 +22,10 @@ from tapeline.market.alerting.baselines import LEAST_SESSIONS
 from tapeline.market.alerting.files import files_of, read_files
 from tapeline.market.alerting.in_force import Version
 from tapeline.market.alerting.minutes import trading_of
-from tapeline.market.alerting.past import Past, PastAlert
+from tapeline.market.alerting.past import Past
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
 from tapeline.market.dates import trading_date
-from tapeline.market.quotes import read_timestamp, write_timestamp
+from tapeline.market.quotes import read_timestamp, timestamp_of
 from tapeline.market.sessions import ended_session, read_key
 from tapeline.operations.rule_versions import RuleVersions
 from tapeline.reports.past_page import past_page
@@ -75,7 +75,7 @@ def list_rules(target: Target = "local", stack_name: StackName = DEFAULT_NAME, a
     console.print(f"Version {newest.number}, by {newest.by} at {newest.at}{_waits(newest)}")
     console.print(_table(rules))
     for mute in mutes:
-        console.print(f"Muted until {_moment(mute.until)}: {mute.rule} on {mute.symbol}, by {mute.by}")
+        console.print(f"Muted until {timestamp_of(mute.until)}: {mute.rule} on {mute.symbol}, by {mute.by}")
 
 
 @app.command()
@@ -104,7 +104,7 @@ def apply(
         applied = versions.apply(found.rules, based_on=found.based_on, by=by)
     else:
         applied = versions.go_back(version or 0, by=by)
-    console.print(f"Version {applied.number} holds from {_moment(applied.holds_from)} on.")
+    console.print(f"Version {applied.number} holds from {timestamp_of(applied.holds_from)} on.")
 
 
 @app.command()
@@ -135,7 +135,7 @@ def history(target: Target = "local", stack_name: StackName = DEFAULT_NAME, as_j
         return
     table = Table("Version", "Applied", "By", "Holds from", "", box=None)
     for version in reversed(pointer.versions):
-        table.add_row(str(version.number), version.at, version.by, _moment(version.holds_from), version.note)
+        table.add_row(str(version.number), version.at, version.by, timestamp_of(version.holds_from), version.note)
     console.print(table)
 
 
@@ -161,7 +161,7 @@ def learn(
     if held.session > key:
         console.print(f"The stream knows later sessions, up to {held.session}, and keeps those.")
         return
-    console.print(f"Baselines of {symbols} symbols up to {held.session} hold from {_moment(held.holds_from)} on.")
+    console.print(f"Baselines of {symbols} symbols up to {held.session} hold from {timestamp_of(held.holds_from)} on.")
 
 
 @app.command()
@@ -185,7 +185,7 @@ def mute(
             f"expected the name of a rule in force ({', '.join(names) or 'there is none'}), found {rule!r}"
         )
     muted = versions.mute(symbol, rule, until=time.time() + hours * 3600, by=by)
-    console.print(f"Muted from {_moment(muted.holds_from)} until {_moment(muted.until)}: {rule} on {symbol}.")
+    console.print(f"Muted from {timestamp_of(muted.holds_from)} until {timestamp_of(muted.until)}: {rule} on {symbol}.")
 
 
 @app.command("test")
@@ -257,12 +257,8 @@ def _table(rules: RuleSet) -> Table:
     return table
 
 
-def _moment(seconds: float) -> str:
-    return write_timestamp(datetime.fromtimestamp(seconds, UTC))
-
-
 def _waits(version: Version) -> str:
-    return f"; it holds from {_moment(version.holds_from)} on" if version.holds_from > time.time() else ""
+    return f"; it holds from {timestamp_of(version.holds_from)} on" if version.holds_from > time.time() else ""
 
 
 def _day(text: str) -> str:
@@ -275,7 +271,7 @@ def _day(text: str) -> str:
 def _show(past: Past) -> None:
     table = Table("When (UTC)", "Symbol", "Rule", "Price", "30 min", "60 min", "Close", "What", box=None)
     for alert in past.alerts[-SHOWN_ALERTS:]:
-        after = [_after(alert, name) for name in ("30min", "60min", "close")]
+        after = [alert.change_after(name) for name in ("30min", "60min", "close")]
         table.add_row(alert.time, alert.symbol, alert.rule, f"{alert.price:,.2f}", *after, alert.fact)
     console.print(table)
     if len(past.alerts) > SHOWN_ALERTS:
@@ -295,8 +291,3 @@ def _show(past: Past) -> None:
             f"{figures['symbol_sessions_without_baseline']} of {figures['symbol_sessions']} sessions of symbols had no "
             "baseline yet: rules that need one were silent there."
         )
-
-
-def _after(alert: PastAlert, name: str) -> str:
-    price = alert.after.get(name)
-    return "" if price is None else f"{(price / alert.price - 1) * 100:+.2f}%"

@@ -6,12 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from producer.simulated import SIMULATED_SYMBOLS, SimulatedMarket
 from tapeline.aws.deployment import Deployment
 from tapeline.market import sessions
-from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.quotes import Quote, timestamp_of
 from tapeline.stream import tables
 from tapeline.stream.keys import RAW_PREFIX, parse_key
 from tapeline.stream.pump import run
@@ -52,7 +52,7 @@ class PastTrading:
 
     def last_keys(self) -> list[tables.Item]:
         """Return the keys of the last quote of each symbol, as DynamoDB has them."""
-        timestamp = write_timestamp(datetime.fromtimestamp(self._moments[-1], UTC))
+        timestamp = timestamp_of(self._moments[-1])
         return [{"symbol": {"S": symbol}, "timestamp": {"S": timestamp}} for symbol in self._market.symbols]
 
 

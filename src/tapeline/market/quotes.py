@@ -165,6 +165,11 @@ def write_timestamp(moment: datetime, *, milliseconds: bool = False) -> str:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=timespec) + "Z"
 
 
+def timestamp_of(seconds: float) -> str:
+    """Return the contract timestamp of a moment in seconds since 1970, cut to the second."""
+    return write_timestamp(datetime.fromtimestamp(seconds, UTC))
+
+
 def plain(value: Decimal) -> str:
     """Return a number with all its digits and no exponent; mostly what `str` gives, which is quicker than a format.
 

@@ -6,14 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from botocore.exceptions import ClientError
 
 from tapeline.aws.deployment import Deployment
 from tapeline.market.alerting.in_force import AHEAD_SECONDS, Learnt, Mute, Pointer, RulesInForce, Version, version_key
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
-from tapeline.market.quotes import write_timestamp
+from tapeline.market.quotes import timestamp_of
 from tapeline.stream.rule_book import (
     baselines_from_bytes,
     pointer_from_item,
@@ -95,7 +94,7 @@ class RuleVersions:
             )
         number = pointer.newest + 1
         moment = self.clock()
-        version = Version(number, int(moment) + AHEAD_SECONDS + 1, by, _text(moment), note)
+        version = Version(number, int(moment) + AHEAD_SECONDS + 1, by, timestamp_of(moment), note)
         self._put_version(number, rules)
         self._put(item, pointer.with_version(version))
         return version
@@ -178,7 +177,3 @@ class RuleVersions:
         s3, bucket = self.deployment.client("s3"), self.deployment.outputs.bucket_name
         body = json.dumps(rules.to_document(), indent=1).encode()
         s3.put_object(Bucket=bucket, Key=version_key(number), Body=body, ContentType="application/json")
-
-
-def _text(moment: float) -> str:
-    return write_timestamp(datetime.fromtimestamp(moment, UTC))

@@ -77,10 +77,7 @@ def _chart(past: Past, symbol: str) -> Markup:
 
 
 def _row(alert: PastAlert) -> list[str]:
-    after = [
-        "" if name not in alert.after else f"{(alert.after[name] / alert.price - 1) * 100:+.2f}%"
-        for name in ("30min", "60min", "close")
-    ]
+    after = [alert.change_after(name) for name in ("30min", "60min", "close")]
     return [f"{_day(alert.seconds)} {_clock(alert.seconds)}", alert.symbol, alert.rule, f"{alert.price:,.2f}", *after,
             alert.fact]  # fmt: skip
 

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from tapeline.market.quotes import write_timestamp
+from tapeline.market.quotes import timestamp_of
 from tapeline.stream.items import FOLLOWED_KEY
 from tapeline.stream.recipient import Recipient
 from tapeline.stream.source import Counters, Stop
@@ -95,7 +94,7 @@ class Announcer:
         self._announcement = announcement
         self._deployment = deployment
         self._counters = counters
-        self._started_at = _timestamp(started_at)
+        self._started_at = timestamp_of(started_at)
         self._announced: tuple[float, str] = (0.0, "")
         self._not_before = 0.0
         self._sent = (started_at, -1)
@@ -106,7 +105,7 @@ class Announcer:
         said_at, old_trouble = self._announced
         if looked_at <= said_at or now < self._not_before or (trouble == old_trouble and now - said_at < SAY_SECONDS):
             return
-        item = self._announcement.item(self._started_at, _timestamp(looked_at), trouble)
+        item = self._announcement.item(self._started_at, timestamp_of(looked_at), trouble)
         if self._deployment.put_followed(item):
             self._announced = looked_at, trouble
         else:
@@ -152,7 +151,3 @@ def announcing(
     finally:
         done.set()
         thread.join(1.0)  # it may be within a call, and nothing is lost with it
-
-
-def _timestamp(moment: float) -> str:
-    return write_timestamp(datetime.fromtimestamp(moment, UTC))

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from tapeline.market.alerting.baselines import Baseline
-from tapeline.market.alerting.in_force import InForce, Mute, Pointer, read_baselines, version_key
+from tapeline.market.alerting.in_force import InForce, Mute, Pointer, version_key
 from tapeline.market.alerting.rules import RuleSet, read_rules
 from tapeline.stream.tables import Item
 
@@ -32,7 +32,10 @@ def pointer_to_item(pointer: Pointer) -> Item:
 
 def pointer_from_item(item: Item | None) -> Pointer:
     """Return the pointer of an item; an empty one if there is none."""
-    return Pointer.from_json(item["pointer"]["S"]) if item else Pointer()
+    return _read_pointer(item["pointer"]["S"]) if item else Pointer()
+
+
+_read_pointer = lru_cache(maxsize=4)(Pointer.from_json)  # each batch reads the same text
 
 
 class RuleBook:
@@ -41,12 +44,7 @@ class RuleBook:
     def __init__(self, read_object: ReadObject) -> None:
         self._rules = lru_cache(maxsize=8)(lambda number: read_version(read_object(version_key(number))))
         self._baselines = lru_cache(maxsize=4)(lambda key: baselines_from_bytes(read_object(key)))
-        self._pointers = lru_cache(maxsize=4)(Pointer.from_json)
         self._in_force = lru_cache(maxsize=8)(self._put_together)
-
-    def pointer(self, item: Item | None) -> Pointer:
-        """Return the pointer of an item; the same text is read once."""
-        return self._pointers(item["pointer"]["S"]) if item else Pointer()
 
     def at(self, pointer: Pointer, arrived_at: datetime) -> InForce | None:
         """Return what is in force for records that arrived at a moment, None before the first version."""
@@ -74,4 +72,4 @@ def baselines_to_bytes(baselines: dict[str, Baseline]) -> bytes:
 
 def baselines_from_bytes(body: bytes) -> dict[str, Baseline]:
     """Return the baselines of an object, by symbol."""
-    return read_baselines(json.loads(gzip.decompress(body)))
+    return {symbol: Baseline.from_json(values) for symbol, values in json.loads(gzip.decompress(body)).items()}

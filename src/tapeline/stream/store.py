@@ -49,10 +49,10 @@ class StreamStore:
         """Return the remembered state of each symbol that has one, and the rules in force, by one read."""
         keys = [rule_book.pointer_key(), *(items.state_key(symbol) for symbol in sorted(symbols))]
         stored = tables.read_items(self.dynamodb, self.state_table_name, keys, self.patience)
-        pointers = [item for item in stored if item["key"]["S"] == rule_book.POINTER_KEY]
-        states = dict(items.state_from_item(item) for item in stored if item not in pointers)
+        by_key = {item["key"]["S"]: item for item in stored}
+        pointer = rule_book.pointer_from_item(by_key.pop(rule_book.POINTER_KEY, None))
         book = self.rule_book or RuleBook(self._read_object)
-        pointer = book.pointer(pointers[0] if pointers else None)
+        states = dict(map(items.state_from_item, by_key.values()))
         return Remembered(states, lambda arrived_at: book.at(pointer, arrived_at))
 
     def _read_object(self, key: str) -> bytes:

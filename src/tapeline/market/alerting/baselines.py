@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,7 +108,3 @@ class Baseline:
     @property
     def _parts(self) -> tuple[tuple[float, ...], ...]:
         return self.minute_move, self.hour_move, self.half_hour_volume
-
-
-Baselines = Mapping[str, Baseline]
-"""By symbol."""

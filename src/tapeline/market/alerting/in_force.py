@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from tapeline.market.alerting.baselines import Baseline
 from tapeline.market.alerting.rules import EVERYTHING, RuleSet
@@ -160,8 +159,3 @@ def version_key(number: int) -> str:
 
 PREFIX = "alerting/"
 """Where in the bucket rules and baselines lie."""
-
-
-def read_baselines(document: Mapping[str, Any]) -> dict[str, Baseline]:
-    """Return baselines by symbol, of a document of `Baseline.to_json` by symbol."""
-    return {symbol: Baseline.from_json(values) for symbol, values in document.items()}

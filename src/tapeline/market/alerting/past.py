@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -21,7 +20,7 @@ from tapeline.market.alerting.engine import AlertMemory, advance
 from tapeline.market.alerting.learning import Learner
 from tapeline.market.alerting.minutes import Trading, trading_of
 from tapeline.market.alerting.rules import UNUSUAL, RuleSet
-from tapeline.market.quotes import Quote, write_timestamp
+from tapeline.market.quotes import Quote, timestamp_of
 from tapeline.market.suspicion import Limits, SuspectRun, SymbolMemory, judge_quote
 
 UNUSUAL_HOUR = 3.0
@@ -70,7 +69,12 @@ class PastAlert:
     @property
     def time(self) -> str:
         """When, in contract form."""
-        return write_timestamp(datetime.fromtimestamp(self.seconds, UTC))
+        return timestamp_of(self.seconds)
+
+    def change_after(self, name: str) -> str:
+        """Return the change from its price until later, a key of `after`, in words; empty if it is not known."""
+        price = self.after.get(name)
+        return "" if price is None else f"{(price / self.price - 1) * 100:+.2f}%"
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `tapeline rules test --json` prints it."""
@@ -284,7 +288,7 @@ class Past:
 
     def _is_believed(self, symbol: str, state: _Symbol, end: float, price: float) -> bool:
         """Return what the stream would make of a price far from the day's, by its own code."""
-        timestamp = write_timestamp(datetime.fromtimestamp(end, UTC))
+        timestamp = timestamp_of(end)
         zero = Decimal(0)
         quote = Quote(symbol, timestamp, zero, zero, zero, Decimal(repr(price)), zero, 0, "replay", timestamp)
         low, high = Decimal(repr(state.low)), Decimal(repr(state.high))

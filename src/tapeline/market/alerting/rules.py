@@ -17,7 +17,7 @@ from tapeline.market.alerting.look import Look
 
 EVERYTHING = "*"
 SEVERITIES = ("info", "warning", "critical")
-UNUSUAL, TRENDS = "unusual", "trends"
+UNUSUAL = "unusual"
 MOST_RULES = 100
 TAKEN_NAMES = ("suspect", "correction")
 """Alerts of the stream's own, about figures and not about markets: see `tapeline.market.rules`."""
@@ -182,10 +182,6 @@ class RuleSet:
 
     def _watches(self, rule: Rule, symbol: str) -> bool:
         return any(name in (EVERYTHING, symbol) or symbol in self.watch_lists.get(name, ()) for name in rule.symbols)
-
-    def named(self, name: str) -> Rule | None:
-        """Return a rule by its name."""
-        return next((rule for rule in self.rules if rule.name == name), None)
 
     def to_document(self) -> dict[str, Any]:
         """Return the rules as a document has them."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, money
-from tapeline.market.alerting.fields import choice, number, whole
+from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, direction, money
+from tapeline.market.alerting.fields import number, whole
 from tapeline.market.alerting.look import Look
 
 
@@ -17,11 +17,10 @@ class Band(Condition):
     """
 
     word = "band"
-    title = "Bollinger band"
 
     minutes: int = whole("Minutes of the band", 5, 60, 20)
     deviations: float = number("Standard deviations on each side", 0.5, 10, 3.0)
-    way: str = choice("Above the band (up), below it (down), or both", "up", "down", "both", default="both")
+    way: str = direction("Above the band (up), below it (down), or both")
 
     def state(self, look: Look, before: State) -> State | None:
         mean, deviation = look.mean(self.minutes), look.deviation(self.minutes)

@@ -65,7 +65,6 @@ class All(Combined):
     """All of some conditions hold, and not in opposite directions."""
 
     word = "all"
-    title = "All of several"
 
     def state(self, look: Look, before: State) -> State | None:
         past = parts_of(before, len(self.parts)) if before else None
@@ -94,7 +93,6 @@ class Any(Combined):
     """At least one of some conditions holds."""
 
     word = "any"
-    title = "Any of several"
 
     def state(self, look: Look, before: State) -> State | None:
         past = parts_of(before, len(self.parts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+from tapeline.market.alerting.fields import choice
 from tapeline.market.alerting.look import Look
 
 HOLDS = "on"
@@ -23,18 +24,13 @@ class Condition(ABC):
     ----------
     word : str
         As rule files call it.
-    title : str
-        For the docs.
     every_quote : bool
         Whether it looks at every quote, not at finished minutes only.
     is_standing : bool
         Whether its state outlives the session and its first look only learns it: a side that a price is on.
-    kind : str
-        What an alert of it is about, beside the rule's name.
     """
 
     word: ClassVar[str]
-    title: ClassVar[str]
     every_quote: ClassVar[bool] = False
     is_standing: ClassVar[bool] = False
 
@@ -54,6 +50,16 @@ class Condition(ABC):
     @abstractmethod
     def fact(self, look: Look, state: State) -> str:
         """Return what was seen and how unusual it is, after the symbol: words for people."""
+
+
+def direction(words: str = "Which direction counts: up, down, or both") -> str:
+    """Declare the field `way`."""
+    way: str = choice(words, UP, DOWN, "both", default="both")
+    return way
+
+
+MOVES = {UP: "rises", DOWN: "falls", "both": "moves"}
+"""Verbs by `way`."""
 
 
 def percent(share: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State
+from tapeline.market.alerting.conditions.condition import DOWN, MOVES, NOT, UP, Condition, State, direction
 from tapeline.market.alerting.fields import choice, number
 from tapeline.market.alerting.look import Look
 
@@ -14,7 +14,6 @@ class DayChange(Condition):
     """The price is far from the previous close; it arms again after a step back towards it."""
 
     word = "day_change"
-    title = "Change of the day"
     every_quote = True
 
     beyond: float = number("How far from the previous close, in the unit", 0.01, 1000)
@@ -24,7 +23,7 @@ class DayChange(Condition):
         "usual",
         default="percent",
     )
-    way: str = choice("Which direction counts: up, down, or both", "up", "down", "both", default="both")
+    way: str = direction()
     step_back: float = number("How far it must go back before it arms again, in the unit", 0, 1000, 1.0)
 
     @property
@@ -49,9 +48,8 @@ class DayChange(Condition):
         return self.beyond * look.baseline.day_move * 100
 
     def wish(self) -> str:
-        way = {"up": "rises", "down": "falls", "both": "moves"}[self.way]
         unit = "%" if self.unit == "percent" else " times its usual daily change"
-        return f"{way} by more than {self.beyond:g}{unit} from its previous close"
+        return f"{MOVES[self.way]} by more than {self.beyond:g}{unit} from its previous close"
 
     def fact(self, look: Look, state: State) -> str:
         usual = look.baseline.day_move * 100 if look.baseline else 0.0

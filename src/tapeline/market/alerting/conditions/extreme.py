@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, money
+from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, direction, money
 from tapeline.market.alerting.fields import choice, number
 from tapeline.market.alerting.look import Look
 
@@ -14,10 +14,9 @@ class Extreme(Condition):
     """A finished minute closes above the high, or below the low, of the sessions before."""
 
     word = "extreme"
-    title = "New high or low"
 
     sessions: int = choice("Sessions before today: 20 or 252", 20, 252)
-    way: str = choice("A new high (up), a new low (down), or both", "up", "down", "both", default="both")
+    way: str = direction("A new high (up), a new low (down), or both")
     beyond: float = number("Per cent that the close must lie beyond it", 0, 50, 0.0)
 
     needs_baseline = True

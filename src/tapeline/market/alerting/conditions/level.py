@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, money
-from tapeline.market.alerting.fields import choice, number
+from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, direction, money
+from tapeline.market.alerting.fields import number
 from tapeline.market.alerting.look import Look
 
 
@@ -14,12 +14,11 @@ class Level(Condition):
     """The price goes to a level or through it; it arms again when it has stepped back."""
 
     word = "level"
-    title = "Price level crossed"
     every_quote = True
     is_standing = True
 
     price: float = number("The level, USD", 0.0001, 1e12)
-    way: str = choice("Which crossing counts: upwards, downwards, or both", "up", "down", "both", default="both")
+    way: str = direction("Which crossing counts: upwards, downwards, or both")
     step_back: float = number("Per cent of the level that the price must go back before it arms again", 0, 50, 0.1)
 
     def state(self, look: Look, before: State) -> State | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tapeline.market.alerting.baselines import MINUTES
-from tapeline.market.alerting.conditions.condition import DOWN, NOT, UP, Condition, State, percent
+from tapeline.market.alerting.conditions.condition import DOWN, MOVES, NOT, UP, Condition, State, direction, percent
 from tapeline.market.alerting.fields import choice, number, whole
 from tapeline.market.alerting.look import Look
 from tapeline.market.alerting.minutes import Minutes
@@ -20,7 +20,6 @@ class Move(Condition):
     """
 
     word = "move"
-    title = "Move within minutes"
 
     within: int = whole("Minutes to look back", 1, 60)
     beyond: float = number("How far, in the unit", 0.01, 1000)
@@ -37,7 +36,7 @@ class Move(Condition):
         "block",
         default="rolling",
     )
-    way: str = choice("Which direction counts: up, down, or both", "up", "down", "both", default="both")
+    way: str = direction()
 
     @property
     def needs_baseline(self) -> bool:
@@ -46,8 +45,7 @@ class Move(Condition):
     def state(self, look: Look, before: State) -> State | None:
         minutes = look.minutes
         closes = minutes.closes
-        back = self.within if self.window == "rolling" else minutes.finished % self.within + 1
-        base = closes[-back - 1] if len(closes) > back else look.close_before(back)
+        base = look.close_before(self._back(minutes))
         if base is None:
             return None
         limit = self.beyond / 100 if self.unit == "percent" else self.beyond * look.usual_move(self._window(minutes))
@@ -59,6 +57,9 @@ class Move(Condition):
         side = UP if move > 0 else DOWN
         return side if self.way in (side, "both") else NOT
 
+    def _back(self, minutes: Minutes) -> int:
+        return self.within if self.window == "rolling" else minutes.finished % self.within + 1
+
     def _window(self, minutes: Minutes) -> tuple[int, int]:
         """Return the last minute of the window that it is judged by, and how many it has."""
         finished = minutes.finished
@@ -69,13 +70,11 @@ class Move(Condition):
         return end - 1, end - start
 
     def wish(self) -> str:
-        way = {"up": "rises", "down": "falls", "both": "moves"}[self.way]
         unit = "%" if self.unit == "percent" else " times what is usual at that hour"
-        return f"{way} by more than {self.beyond:g}{unit} within {self.within} minutes"
+        return f"{MOVES[self.way]} by more than {self.beyond:g}{unit} within {self.within} minutes"
 
     def fact(self, look: Look, state: State) -> str:
-        back = self.within if self.window == "rolling" else look.minutes.finished % self.within + 1
-        minutes = min(back, len(look.minutes.closes) - 1)
+        minutes = min(self._back(look.minutes), len(look.minutes.closes) - 1)
         base = look.close_before(minutes) or look.minutes.closes[-1]
         move = look.minutes.closes[-1] / base - 1
         usual = look.usual_move(self._window(look.minutes))

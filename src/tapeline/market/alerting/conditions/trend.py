@@ -14,7 +14,6 @@ class Trend(Condition):
     """The short average of closes is clear of the long one, by a band; inside the band the trend before goes on."""
 
     word = "trend"
-    title = "Trend"
     is_standing = True
 
     short: int = whole("Minutes of the short average", 1, 60)

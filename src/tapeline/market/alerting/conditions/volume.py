@@ -14,7 +14,6 @@ class Volume(Condition):
     """More shares than usual have been traded within some finished minutes."""
 
     word = "volume"
-    title = "Volume"
 
     beyond: float = number("How many times what is usual in those minutes of the session", 1, 1000)
     within: int = whole("Minutes to look back", 1, 60, 30)
